@@ -1,0 +1,111 @@
+"""Reading and writing files safely: transparent decompression, errors with a line, atomic replacement."""
+
+import bz2
+import gzip
+import hashlib
+import lzma
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from cslir.errors import InputError
+
+__all__ = ["cache_folder", "open_bytes", "read_lines", "replace_file", "sha256_of"]
+
+
+def cache_folder() -> Path:
+    """Return cslir's cache folder: `$CSLIR_CACHE`, else `$XDG_CACHE_HOME/cslir`, else `~/.cache/cslir`."""
+    if own := os.environ.get("CSLIR_CACHE"):
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "cslir"
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """Open a file for reading, decompressed according to its first bytes (gzip, bzip2, xz, lz4 or plain).
+
+    Raises:
+        InputError: The file is missing, is a folder or may not be read.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(6)
+        if magic.startswith(b"\x1f\x8b"):
+            return cast(BinaryIO, gzip.open(path, "rb"))
+        if magic.startswith(b"BZh"):
+            return cast(BinaryIO, bz2.open(path, "rb"))
+        if magic.startswith(b"\xfd7zXZ\x00"):
+            return cast(BinaryIO, lzma.open(path, "rb"))
+        if magic.startswith(b"\x04\x22\x4d\x18"):
+            import lz4.frame
+
+            return cast(BinaryIO, lz4.frame.open(path, "rb"))
+        return path.open("rb")
+    except FileNotFoundError:
+        raise InputError("no such file", path=path, remedy="check the path") from None
+    except IsADirectoryError:
+        raise InputError("is a folder, a file is needed", path=path) from None
+    except PermissionError:
+        raise InputError("may not be read", path=path, remedy="check its permissions") from None
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    r"""Yield (line number from 1, line without its end) of a UTF-8 text file, decompressed as it is read.
+
+    Lines end at LF or CRLF only: other Unicode line separators belong to the text. A byte-order mark at
+    the start is dropped.
+
+    Raises:
+        InputError: The file can't be opened, is truncated or corrupt, or a line is not UTF-8.
+    """
+    number = 0
+    with open_bytes(path) as file:
+        try:
+            for raw in file:
+                number += 1
+                try:
+                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as error:
+                    raise InputError(
+                        f"not UTF-8 (byte {error.object[error.start]:#04x} at column {error.start + 1})",
+                        path=path,
+                        line=number,
+                        remedy="convert the file to UTF-8, with iconv for example",
+                    ) from None
+                yield number, line.removesuffix("\n").removesuffix("\r")
+        except (EOFError, lzma.LZMAError, gzip.BadGzipFile, OSError, RuntimeError) as error:
+            raise InputError(
+                f"truncated or corrupt after line {number} ({error})", path=path, remedy="fetch the file again"
+            ) from None
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file so that it appears whole or not at all.
+
+    Yields a binary file in the same folder; on success it is flushed to disk and renamed over `path`, on
+    any exception, Ctrl-C included, it is removed and `path` stays as it was. Missing parent folders are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as lower-case hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+//! Bilingual lexicons: normalise, compile, look up (longest match).

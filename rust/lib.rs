@@ -1,0 +1,15 @@
+//! The core of cslir: bilingual lexicons, code-switching and exact top-k.
+//!
+//! The crate is pure Rust; the feature `python` adds the extension module `cslir._core`.
+
+pub mod error;
+pub mod lexicon;
+pub mod pool;
+pub mod switch;
+pub mod tokenize;
+pub mod topk;
+
+#[cfg(feature = "python")]
+mod python;
+
+pub use error::{Error, Result};

@@ -1,0 +1,1 @@
+//! Static encoder: weighted sums of token rows.

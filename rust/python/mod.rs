@@ -1,0 +1,53 @@
+//! The extension module `cslir._core`: converts, releases the GIL, maps errors. No algorithm lives here.
+
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+
+use crate::Error;
+
+mod switching;
+mod vectors;
+
+/// Raises `cslir.errors.InputError` (path, line, message, remedy) or `OSError`.
+pub(crate) fn to_python_error(python: Python<'_>, error: Error) -> PyErr {
+    match error {
+        Error::Input {
+            path,
+            line,
+            message,
+            remedy,
+        } => {
+            let build = || -> PyResult<PyErr> {
+                let class = python.import("cslir.errors")?.getattr("InputError")?;
+                let arguments = (message,);
+                let keywords = pyo3::types::PyDict::new(python);
+                keywords.set_item("path", path)?;
+                keywords.set_item("line", line)?;
+                keywords.set_item("remedy", remedy)?;
+                Ok(PyErr::from_value(class.call(arguments, Some(&keywords))?))
+            };
+            build().unwrap_or_else(|failure| failure)
+        }
+        Error::Io { path, source } => {
+            let build = || -> PyResult<PyErr> {
+                let class = python.get_type::<PyOSError>();
+                let instance = class.call1((
+                    source.raw_os_error(),
+                    source.to_string(),
+                    path.display().to_string(),
+                ))?;
+                Ok(PyErr::from_value(instance))
+            };
+            build().unwrap_or_else(|failure| failure)
+        }
+    }
+}
+
+/// The extension module.
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    switching::register(module)?;
+    vectors::register(module)?;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! Token byte spans over any script.
