@@ -78,7 +78,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, line.removesuffix("\n").removesuffix("\r")
         except (EOFError, lzma.LZMAError, gzip.BadGzipFile, OSError, RuntimeError) as error:
             raise InputError(
-                f"truncated or corrupt after line {number} ({error})", path=path, remedy="fetch the file again"
+                f"truncated or corrupt after line {number} ({error})",
+                path=path,
+                remedy="fetch the file again",
             ) from None
 
 

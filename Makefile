@@ -1,0 +1,42 @@
+# Everything a person or a CI machine runs. `make` alone lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs')
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean check
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .stamps/train ## set everything up and run the main job on the embedded collection
+	$(BIN)/cslir demo $(DEMO_OPTIONS)
+
+test: lint ## set everything up and run all tests
+	cargo test --quiet
+	$(BIN)/python -m mypy.stubtest cslir._core --mypy-config-file pyproject.toml
+	$(BIN)/python -m pytest --quiet
+
+lint: .stamps/dev ## formatting, lints and types, Rust and Python
+	cargo fmt --check
+	cargo clippy --quiet --all-targets --all-features -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python -m mypy
+
+bench: .stamps/dev ## benchmarks beside the peers; results on the screen and in .benchmarks/
+	$(BIN)/python -m pytest benches --benchmark-only --benchmark-columns=min,median,rounds --benchmark-autosave
+
+clean: ## remove the virtual environment and what was built
+	rm -rf $(VENV) target .stamps
+	find python -name '_core*.so' -delete
+
+# The extension is rebuilt when the Rust sources change, the environment when the requirements do.
+.stamps/train .stamps/dev: .stamps/%: $(SOURCES) | check
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@mkdir -p .stamps && touch $@
+
+check:
+	@PYTHON="$(PYTHON)" sh ./check-prerequisites.sh

@@ -1,0 +1,314 @@
+r"""Readers and writers of the field's files: BEIR, MS MARCO and mMARCO, TREC runs and qrels.
+
+Every reader streams, decompresses by content and reports bad input with file and line; every writer replaces
+its file atomically, compresses by suffix (`.gz`, `.xz`) and gives the same bytes for the same records.
+"""
+
+import gzip
+import io
+import json
+import lzma
+import math
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, cast
+
+from cslir.errors import InputError
+from cslir.files import read_lines, replace_file
+from cslir.records import Passage, Qrel, Query, ScoredPassage
+
+__all__ = [
+    "find_compressed",
+    "read_beir_corpus",
+    "read_beir_queries",
+    "read_msmarco_collection",
+    "read_msmarco_queries",
+    "read_msmarco_triples",
+    "read_qrels",
+    "read_run",
+    "write_beir_corpus",
+    "write_beir_queries",
+    "write_qrels",
+    "write_qrels_tsv",
+    "write_run",
+    "write_text_lines",
+]
+
+_Record = TypeVar("_Record")
+
+
+def find_compressed(path: Path) -> Path | None:
+    """Return `path`, or the compressed file of that name (`.gz`, `.bz2`, `.xz`, `.lz4`), or None."""
+    candidates = (path, *(path.with_name(path.name + suffix) for suffix in (".gz", ".bz2", ".xz", ".lz4")))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _unique(path: Path, records: Iterable[tuple[int, str, _Record]], kind: str) -> Iterator[_Record]:
+    """Yield the records of `(line, id, record)`; refuse empty and repeated ids."""
+    seen: set[str] = set()
+    for line, identifier, record in records:
+        if not identifier:
+            raise InputError(f"empty {kind} id", path=path, line=line)
+        if identifier in seen:
+            raise InputError(
+                f"duplicate {kind} id {identifier!r}", path=path, line=line, remedy="ids must be unique"
+            )
+        seen.add(identifier)
+        yield record
+
+
+def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(
+                f"not JSON: {error.msg}", path=path, line=number, remedy="one JSON object per line"
+            ) from None
+        if not isinstance(record, dict):
+            raise InputError("not a JSON object", path=path, line=number, remedy="one JSON object per line")
+        yield number, record
+
+
+def _field(record: dict[str, Any], name: str, path: Path, line: int, *, default: str | None = None) -> str:
+    value = record.get(name, default)
+    if isinstance(value, int) and not isinstance(value, bool) and name == "_id":
+        return str(value)
+    if not isinstance(value, str):
+        problem = f'no "{name}"' if value is None else f'"{name}" is not a string'
+        raise InputError(problem, path=path, line=line, remedy=f'give every record a string "{name}"')
+    return value
+
+
+def read_beir_corpus(path: Path, language: str = "") -> Iterator[Passage]:
+    """Yield the passages of a BEIR `corpus.jsonl`: `_id`, `text`, optional `title` and `language`.
+
+    Args:
+        path: The file, plain or compressed.
+        language: ISO 639-1 code for records without a `language` field.
+
+    Raises:
+        InputError: A record is malformed, or an id is empty or repeated.
+    """
+    return _unique(
+        path,
+        (
+            (
+                line,
+                identifier := _field(record, "_id", path, line),
+                Passage(
+                    identifier,
+                    _field(record, "text", path, line),
+                    _field(record, "title", path, line, default=""),
+                    _field(record, "language", path, line, default=language),
+                ),
+            )
+            for line, record in _jsonl(path)
+        ),
+        "passage",
+    )
+
+
+def read_beir_queries(path: Path, language: str = "") -> Iterator[Query]:
+    """Yield the queries of a BEIR `queries.jsonl`: `_id`, `text`, optional `language`.
+
+    Raises:
+        InputError: A record is malformed, or an id is empty or repeated.
+    """
+    return _unique(
+        path,
+        (
+            (
+                line,
+                identifier := _field(record, "_id", path, line),
+                Query(
+                    identifier,
+                    _field(record, "text", path, line),
+                    _field(record, "language", path, line, default=language),
+                ),
+            )
+            for line, record in _jsonl(path)
+        ),
+        "query",
+    )
+
+
+def _columns(path: Path, number: int, layout: str) -> Iterator[tuple[int, list[str]]]:
+    for line, text in read_lines(path):
+        if not text.strip():
+            continue
+        columns = text.split("\t")
+        if len(columns) != number:
+            raise InputError(
+                f"{len(columns)} tab-separated columns, {number} are needed",
+                path=path,
+                line=line,
+                remedy=f"the layout is {layout}",
+            )
+        yield line, columns
+
+
+def read_msmarco_collection(path: Path, language: str = "") -> Iterator[Passage]:
+    """Yield the passages of an MS MARCO or mMARCO `collection.tsv`: id, tab, text."""
+    rows = _columns(path, 2, "doc_id <tab> text")
+    records = ((line, row[0], Passage(row[0], row[1], "", language)) for line, row in rows)
+    return _unique(path, records, "passage")
+
+
+def read_msmarco_queries(path: Path, language: str = "") -> Iterator[Query]:
+    """Yield the queries of an MS MARCO or mMARCO `queries.*.tsv`: id, tab, text."""
+    rows = _columns(path, 2, "query_id <tab> text")
+    records = ((line, row[0], Query(row[0], row[1], language)) for line, row in rows)
+    return _unique(path, records, "query")
+
+
+def read_msmarco_triples(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield (query, relevant passage, other passage), all texts or all ids, of a `triples.*.tsv`."""
+    for _, (query, positive, negative) in _columns(path, 3, "query <tab> positive <tab> negative"):
+        yield query, positive, negative
+
+
+def _number(convert: Callable[[str], _Record], text: str, name: str, path: Path, line: int) -> _Record:
+    try:
+        return convert(text)
+    except ValueError:
+        raise InputError(f"{name} {text!r} is not a number", path=path, line=line) from None
+
+
+def read_qrels(path: Path) -> Iterator[Qrel]:
+    """Yield relevance judgements: TREC (`query_id 0 doc_id relevance`) or BEIR (three columns with a header).
+
+    Raises:
+        InputError: A line has another number of columns, the relevance is not a whole number, or a pair of
+            query and passage is judged twice.
+    """
+    seen: set[tuple[str, str]] = set()
+    for line, text in read_lines(path):
+        columns = text.split("\t") if "\t" in text else text.split()
+        if not columns or (line == 1 and columns[0] in ("query-id", "query_id")):
+            continue
+        if len(columns) == 4:
+            query_id, _, doc_id, relevance = columns
+        elif len(columns) == 3:
+            query_id, doc_id, relevance = columns
+        else:
+            raise InputError(
+                f"{len(columns)} columns, 3 or 4 are needed",
+                path=path,
+                line=line,
+                remedy="the layout is 'query_id 0 doc_id relevance' or a BEIR tsv with a header",
+            )
+        if (query_id, doc_id) in seen:
+            raise InputError(
+                f"query {query_id!r} and passage {doc_id!r} are judged twice", path=path, line=line
+            )
+        seen.add((query_id, doc_id))
+        yield Qrel(query_id, doc_id, _number(int, relevance, "relevance", path, line))
+
+
+def read_run(path: Path) -> Iterator[ScoredPassage]:
+    """Yield the lines of a TREC run (`query_id Q0 doc_id rank score tag`) or an MS MARCO one (three columns).
+
+    An MS MARCO run holds ranks and no scores: the score is 1 / rank.
+
+    Raises:
+        InputError: A line has another number of columns, a score is not a finite number, or a passage is
+            retrieved twice for a query.
+    """
+    seen: set[tuple[str, str]] = set()
+    for line, text in read_lines(path):
+        columns = text.split()
+        if not columns:
+            continue
+        if len(columns) == 6:
+            query_id, doc_id, score = columns[0], columns[2], _number(float, columns[4], "score", path, line)
+        elif len(columns) == 3:
+            query_id, doc_id = columns[0], columns[1]
+            rank = _number(int, columns[2], "rank", path, line)
+            if rank < 1:
+                raise InputError(f"rank {rank} is below 1", path=path, line=line)
+            score = 1 / rank
+        else:
+            raise InputError(
+                f"{len(columns)} columns, 6 or 3 are needed",
+                path=path,
+                line=line,
+                remedy="the layout is 'query_id Q0 doc_id rank score tag' or 'query_id doc_id rank'",
+            )
+        if not math.isfinite(score):
+            raise InputError(f"score {score} is not finite", path=path, line=line)
+        if (query_id, doc_id) in seen:
+            raise InputError(
+                f"passage {doc_id!r} is retrieved twice for query {query_id!r}", path=path, line=line
+            )
+        seen.add((query_id, doc_id))
+        yield ScoredPassage(query_id, doc_id, score)
+
+
+def write_text_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write lines as UTF-8 with LF ends, compressed by suffix, atomically, the same bytes every time."""
+    with replace_file(path) as raw:
+        stream: BinaryIO
+        if path.suffix == ".gz":
+            stream = cast(BinaryIO, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
+        elif path.suffix == ".xz":
+            stream = cast(BinaryIO, lzma.LZMAFile(raw, "wb", preset=6 | lzma.PRESET_EXTREME))
+        else:
+            stream = cast(BinaryIO, raw)
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
+        for line in lines:
+            text.write(line + "\n")
+        text.flush()
+        text.detach()
+        if stream is not raw:
+            stream.close()
+
+
+def _beir_line(identifier: str, fields: dict[str, str], language: str) -> str:
+    record = {"_id": identifier, **fields, **({"language": language} if language else {})}
+    return json.dumps(record, ensure_ascii=False)
+
+
+def write_beir_corpus(path: Path, passages: Iterable[Passage]) -> None:
+    """Write a BEIR `corpus.jsonl`."""
+    write_text_lines(
+        path, (_beir_line(p.doc_id, {"title": p.title, "text": p.text}, p.language) for p in passages)
+    )
+
+
+def write_beir_queries(path: Path, queries: Iterable[Query]) -> None:
+    """Write a BEIR `queries.jsonl`."""
+    write_text_lines(
+        path, (_beir_line(query.query_id, {"text": query.text}, query.language) for query in queries)
+    )
+
+
+def write_qrels_tsv(path: Path, qrels: Iterable[Qrel]) -> None:
+    """Write BEIR qrels: a header, then query id, passage id and relevance, tab-separated."""
+
+    def lines() -> Iterator[str]:
+        yield "query-id\tcorpus-id\tscore"
+        for qrel in qrels:
+            yield f"{qrel.query_id}\t{qrel.doc_id}\t{qrel.relevance}"
+
+    write_text_lines(path, lines())
+
+
+def write_qrels(path: Path, qrels: Iterable[Qrel]) -> None:
+    """Write TREC qrels: `query_id 0 doc_id relevance`."""
+    write_text_lines(path, (f"{qrel.query_id} 0 {qrel.doc_id} {qrel.relevance}" for qrel in qrels))
+
+
+def write_run(path: Path, run: Iterable[ScoredPassage], tag: str = "cslir") -> None:
+    """Write a TREC run; the lines of a query must follow each other, best first, as `rank` counts them."""
+
+    def lines() -> Iterator[str]:
+        query_id, rank = None, 0
+        for scored in run:
+            rank = rank + 1 if scored.query_id == query_id else 1
+            query_id = scored.query_id
+            yield f"{query_id} Q0 {scored.doc_id} {rank} {scored.score:.9g} {tag}"
+
+    write_text_lines(path, lines())
