@@ -1,0 +1,1 @@
+"""Retrieval quality by setting (MoIR, CLIR, MLIR), significance and response time."""

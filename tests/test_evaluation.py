@@ -1,0 +1,118 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from cslir.errors import InputError
+from cslir.evaluation.latency import measure_response_time
+from cslir.evaluation.metrics import evaluate, own_language_share
+from cslir.evaluation.settings import GROUPS, draw_languages, language_pairs, mixed_settings
+from cslir.evaluation.significance import holm, paired_t_test
+from cslir.records import Qrel, ScoredPassage
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def test_measures_of_a_run_worked_by_hand():
+    qrels = [Qrel("q1", "d3", 1), Qrel("q2", "d1", 1), Qrel("q3", "d1", 1), Qrel("q4", "d1", 0)]
+    run = [
+        ScoredPassage("q2", "d1", 5.0),
+        ScoredPassage("q1", "d1", 3.0),
+        ScoredPassage("q1", "d2", 2.0),
+        ScoredPassage("q1", "d3", 1.0),
+        ScoredPassage("unjudged", "d3", 1.0),
+    ]
+    judged = evaluate(run, qrels, ["RR@10", "R@100", "nDCG@10"])
+    assert judged.query_ids == ("q1", "q2", "q3")
+    assert judged.missing == ("q3",)
+    np.testing.assert_allclose(judged.values["RR@10"], [1 / 3, 1, 0])
+    np.testing.assert_allclose(judged.values["R@100"], [1, 1, 0])
+    np.testing.assert_allclose(judged.values["nDCG@10"], [1 / math.log2(4), 1, 0])
+    assert judged.means["RR@10"] == pytest.approx(4 / 9)
+
+
+@given(st.lists(st.integers(0, 14), min_size=1, max_size=30))
+def test_reciprocal_rank_at_10_agrees_with_its_definition(ranks):
+    qrels = [Qrel(f"q{i}", "relevant", 1) for i in range(len(ranks))]
+    run = {
+        f"q{i}": {("relevant" if rank == place else f"d{place}"): -float(place) for place in range(15)}
+        for i, rank in enumerate(ranks)
+    }
+    expected = [1 / (rank + 1) if rank < 10 else 0 for rank in ranks]
+    np.testing.assert_allclose(evaluate(run, qrels).values["RR@10"], expected)
+
+
+def test_unknown_measure_and_empty_qrels():
+    with pytest.raises(InputError, match="unknown measure"):
+        evaluate({}, [Qrel("q", "d", 1)], ["accuracy"])
+    with pytest.raises(InputError, match="no query has a relevant passage"):
+        evaluate({}, [Qrel("q", "d", 0)])
+
+
+def test_language_pairs_cover_every_group_once():
+    settings = language_pairs(["en", "de", "it"], 4, 5)
+    assert len(settings) == 9
+    assert {s.group for s in settings} == set(GROUPS[:4])
+    assert sum(s.group == "MoIR" for s in settings) == 3
+    with_english = [s.name for s in language_pairs(["en", "es"], 1, 1, pivot="en")]
+    assert with_english == ["en-en", "en-es", "es-en", "es-es"]
+    assert [s.name for s in language_pairs(["de", "es"], 1, 1, pivot="en")] == ["de-de", "es-es"]
+
+
+def test_drawn_languages_depend_on_seed_and_id_alone():
+    ids = [f"package{i}" for i in range(2000)]
+    drawn = draw_languages(["en", "de", "ru"], ids, 1, "query")
+    assert draw_languages(["ru", "de", "en"], ids[::-1], 1, "query") == drawn[::-1]
+    assert draw_languages(["en", "de", "ru"], ids, 2, "query") != drawn
+    assert draw_languages(["en", "de", "ru"], ids, 1, "passage") != drawn
+    # Recorded: the collections that others rebuild from the same seed must not change.
+    assert drawn[:6] == DRAWN
+    counts = [drawn.count(language) for language in ("en", "de", "ru")]
+    assert min(counts) > 600
+    mixed = mixed_settings(["en", "de", "ru"], ids, ids, 1)
+    assert [s.name for s in mixed] == ["X-en", "en-X", "X-X"]
+    assert mixed[2].query_languages == drawn
+
+
+DRAWN = ("de", "de", "en", "ru", "de", "en")
+
+
+def test_own_language_share():
+    assert own_language_share(["en", "de"], [["en", "en", "de", "fr"], ["en"]], cutoff=4) == 0.25
+    assert own_language_share(["en"], [[]]) == 0
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holm_is_monotone_and_never_below_the_raw_value(p_values):
+    adjusted = holm(p_values)
+    assert all(raw <= new <= 1 for raw, new in zip(p_values, adjusted, strict=True))
+    pairs = sorted(zip(p_values, adjusted, strict=True))
+    assert all(a[1] <= b[1] for a, b in itertools.pairwise(pairs))
+
+
+def test_holm_worked_by_hand():
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+
+
+def test_paired_t_test():
+    generator = np.random.default_rng(1)
+    baseline = generator.random(200)
+    better = baseline + generator.normal(0.05, 0.1, 200)
+    outcome = paired_t_test(better, baseline)
+    assert outcome.p_value < 1e-6
+    assert outcome.interval[0] < outcome.difference < outcome.interval[1]
+    assert paired_t_test(baseline, baseline).p_value == 1
+    assert paired_t_test(baseline, better).difference == pytest.approx(-outcome.difference)
+    with pytest.raises(InputError, match="same two or more queries"):
+        paired_t_test(baseline, baseline[:-1])
+
+
+def test_response_time_passes_values_through_the_stages():
+    seen = []
+    times = measure_response_time(
+        [("tokenise", str.split), ("search", lambda tokens: seen.append(tokens))], ["a b", "c"] * 3, warm_up=2
+    )
+    assert seen == [["a", "b"], ["c"]] * 4
+    assert times.queries == 6
+    assert set(times.p50) == {"tokenise", "search", "total"}
+    assert all(0 <= times.p50[stage] <= times.p95[stage] for stage in times.p50)
