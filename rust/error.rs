@@ -29,6 +29,8 @@ pub enum Error {
         /// Its reason.
         source: std::io::Error,
     },
+    /// The caller asked the operation to stop (see [`crate::interrupt`]).
+    Interrupted,
 }
 
 impl Error {
@@ -66,6 +68,7 @@ impl fmt::Display for Error {
                 Ok(())
             }
             Error::Io { path, source } => write!(formatter, "{}: {source}", path.display()),
+            Error::Interrupted => formatter.write_str("interrupted"),
         }
     }
 }
@@ -73,7 +76,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Input { .. } => None,
+            Error::Input { .. } | Error::Interrupted => None,
             Error::Io { source, .. } => Some(source),
         }
     }

@@ -3,6 +3,7 @@
 //! The crate is pure Rust; the feature `python` adds the extension module `cslir._core`.
 
 pub mod error;
+pub mod interrupt;
 pub mod lexicon;
 pub mod pool;
 pub mod switch;

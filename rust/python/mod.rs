@@ -1,10 +1,11 @@
 //! The extension module `cslir._core`: converts, releases the GIL, maps errors. No algorithm lives here.
 
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError};
 use pyo3::prelude::*;
 
 use crate::Error;
 
+mod interruptible;
 mod switching;
 mod vectors;
 
@@ -40,6 +41,7 @@ pub(crate) fn to_python_error(python: Python<'_>, error: Error) -> PyErr {
             };
             build().unwrap_or_else(|failure| failure)
         }
+        Error::Interrupted => PyKeyboardInterrupt::new_err(()),
     }
 }
 

@@ -1,5 +1,174 @@
+//! Top-k and pooling over numpy arrays, without copies.
+
+use numpy::{
+    Element, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1,
+    PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods, dtype,
+};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-pub(super) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+use super::interruptible::interruptible;
+use super::to_python_error;
+use crate::topk::{self, Kernel, Matrix};
+use crate::{Error, Result, pool};
+
+type ScoresAndRows<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<i64>>);
+
+/// The k rows of highest inner product for each query.
+#[pyfunction]
+#[pyo3(signature = (vectors, queries, k, *, threads = None))]
+fn top_k<'py>(
+    python: Python<'py>,
+    vectors: &Bound<'py, PyAny>,
+    queries: &Bound<'py, PyAny>,
+    k: i64,
+    threads: Option<i64>,
+) -> PyResult<ScoresAndRows<'py>> {
+    let vectors = readable_matrix(vectors, "vectors")?;
+    let queries = readable_matrix(queries, "queries")?;
+    let batch = queries.shape()[0];
+    // Negative numbers are as wrong as 0, and get its message.
+    let k = usize::try_from(k).unwrap_or(0);
+    let threads = threads.map(|threads| usize::try_from(threads).unwrap_or(0));
+    let (vectors, queries) = (matrix(&vectors)?, matrix(&queries)?);
+    let found = interruptible(python, threads, |interrupt| {
+        let found = topk::top_k(vectors, queries, k, interrupt)?;
+        let rows: Vec<i64> = found.rows.into_iter().map(i64::from).collect();
+        Ok((found.scores, rows))
+    })?;
+    let scores = PyArray1::from_vec(python, found.0).reshape([batch, k])?;
+    let rows = PyArray1::from_vec(python, found.1).reshape([batch, k])?;
+    Ok((scores, rows))
+}
+
+/// The normalised sum of each text's token rows.
+#[pyfunction]
+fn pool_tokens<'py>(
+    python: Python<'py>,
+    table: &Bound<'py, PyAny>,
+    token_ids: &Bound<'py, PyAny>,
+    offsets: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let table = readable_matrix(table, "table")?;
+    let token_ids = readable_row::<u32>(token_ids, "token_ids")?;
+    let offsets = readable_row::<i64>(offsets, "offsets")?;
+    let shape = [offsets.len().saturating_sub(1), table.shape()[1]];
+    let table = matrix(&table)?;
+    let (token_ids, offsets) = (token_ids.as_slice()?, offsets.as_slice()?);
+    let embeddings = interruptible(python, None, |interrupt| {
+        pool::pool(table, token_ids, offsets, interrupt)
+    })?;
+    PyArray1::from_vec(python, embeddings).reshape(shape)
+}
+
+/// Raises if a value is NaN or infinite.
+#[pyfunction]
+fn check_finite(python: Python<'_>, vectors: &Bound<'_, PyAny>) -> PyResult<()> {
+    let vectors = readable_matrix(vectors, "vectors")?;
+    let vectors = matrix(&vectors)?;
+    interruptible(python, None, |interrupt| vectors.check_finite(interrupt))
+}
+
+/// The name of the kernel that searches use.
+#[pyfunction]
+fn kernel(python: Python<'_>) -> PyResult<&'static str> {
+    Kernel::active()
+        .map(Kernel::name)
+        .map_err(|error| to_python_error(python, error))
+}
+
+/// The names of the kernels that this CPU can run, the slowest first.
+#[pyfunction]
+fn kernels() -> Vec<&'static str> {
+    Kernel::available().map(Kernel::name).collect()
+}
+
+/// A view of a two-dimensional float32 array; anything that would need a copy is refused.
+fn readable_matrix<'py>(
+    array: &Bound<'py, PyAny>,
+    name: &str,
+) -> PyResult<PyReadonlyArray2<'py, f32>> {
+    check_layout::<f32>(array, name, 2)?;
+    Ok(array.cast::<PyArray2<f32>>()?.try_readonly()?)
+}
+
+/// A view of a one-dimensional array.
+fn readable_row<'py, T: Element>(
+    array: &Bound<'py, PyAny>,
+    name: &str,
+) -> PyResult<PyReadonlyArray1<'py, T>> {
+    check_layout::<T>(array, name, 1)?;
+    Ok(array.cast::<PyArray1<T>>()?.try_readonly()?)
+}
+
+fn matrix<'a>(array: &'a PyReadonlyArray2<'_, f32>) -> PyResult<Matrix<'a>> {
+    let (rows, dimension) = (array.shape()[0], array.shape()[1]);
+    Matrix::new(array.as_slice()?, rows, dimension)
+        .map_err(|error| to_python_error(array.py(), error))
+}
+
+/// Raises `TypeError` for what is no array of `T`, and `InputError` for a shape or layout that
+/// can't be read in place.
+fn check_layout<T: Element>(
+    array: &Bound<'_, PyAny>,
+    name: &str,
+    dimensions: usize,
+) -> PyResult<()> {
+    let python = array.py();
+    let expected = dtype::<T>(python);
+    let Ok(array) = array.cast::<PyUntypedArray>() else {
+        let given = array.get_type().name()?;
+        return Err(PyTypeError::new_err(format!(
+            "{name} must be a numpy array of {expected}, not {given}; call numpy.asarray({name}, dtype=\"{expected}\")"
+        )));
+    };
+    if !array.dtype().is_equiv_to(&expected) {
+        return Err(PyTypeError::new_err(format!(
+            "{name} must be {expected}, not {}; call {name}.astype(\"{expected}\")",
+            array.dtype()
+        )));
+    }
+    let aligned: bool = array.getattr("flags")?.getattr("aligned")?.extract()?;
+    check_shape(array, name, dimensions, aligned).map_err(|error| to_python_error(python, error))
+}
+
+fn check_shape(
+    array: &Bound<'_, PyUntypedArray>,
+    name: &str,
+    dimensions: usize,
+    aligned: bool,
+) -> Result<()> {
+    if array.ndim() != dimensions {
+        let remedy = match dimensions {
+            1 => format!("call {name}.ravel()"),
+            _ => format!("reshape it to (rows, dimension): {name}.reshape(1, -1) for a single row"),
+        };
+        let message = format!(
+            "{name} has shape {:?}, and {dimensions} dimensions are needed",
+            array.shape()
+        );
+        return Err(Error::input(message, remedy));
+    }
+    if !array.is_c_contiguous() {
+        return Err(Error::input(
+            format!("{name} is not C-contiguous, and reading it would take a copy"),
+            format!("call numpy.ascontiguousarray({name})"),
+        ));
+    }
+    if !aligned {
+        return Err(Error::input(
+            format!("{name} is not aligned in memory, and reading it would take a copy"),
+            format!("call {name}.copy()"),
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(top_k, module)?)?;
+    module.add_function(wrap_pyfunction!(pool_tokens, module)?)?;
+    module.add_function(wrap_pyfunction!(check_finite, module)?)?;
+    module.add_function(wrap_pyfunction!(kernel, module)?)?;
+    module.add_function(wrap_pyfunction!(kernels, module)?)?;
     Ok(())
 }

@@ -1,0 +1,108 @@
+//! The kernel for x86-64 with AVX-512: sixteen lanes are one register.
+
+use std::arch::x86_64::*;
+
+use super::block::Block;
+use super::lanes::{Lanes, score_block};
+
+/// Queries per call.
+pub(super) const WIDEST_PANEL: usize = 8;
+
+/// Scores a block.
+///
+/// # Safety
+///
+/// The CPU has AVX-512F.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn score(block: &mut Block<'_>) {
+    // SAFETY: the caller's CPU has the instructions, and each arm names the panel's width. A tile
+    // has at most 24 sums, which leaves registers for its rows and one query.
+    unsafe {
+        match block.panel.width() {
+            1 => score_block::<Zmm, 8, 1>(block),
+            2 => score_block::<Zmm, 8, 2>(block),
+            3 => score_block::<Zmm, 8, 3>(block),
+            4 => score_block::<Zmm, 6, 4>(block),
+            5 => score_block::<Zmm, 4, 5>(block),
+            6 => score_block::<Zmm, 4, 6>(block),
+            7 => score_block::<Zmm, 3, 7>(block),
+            8 => score_block::<Zmm, 3, 8>(block),
+            width => debug_assert_eq!(width, 0),
+        }
+    }
+}
+
+/// One register.
+#[derive(Clone, Copy)]
+struct Zmm(__m512);
+
+// SAFETY (all methods): the trait's contract gives AVX-512F and readable memory.
+impl Lanes for Zmm {
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        unsafe { Zmm(_mm512_setzero_ps()) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        unsafe { Zmm(_mm512_loadu_ps(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Self {
+        unsafe {
+            Zmm(_mm512_maskz_loadu_ps(
+                ((1u32 << count) - 1) as __mmask16,
+                from,
+            ))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(self, x: Self, y: Self) -> Self {
+        unsafe { Zmm(_mm512_fmadd_ps(x.0, y.0, self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn fold(groups: [Self; 8]) -> [f32; 8] {
+        unsafe {
+            let [a, b, c, d, e, f, g, h] = groups;
+            // l + (l + 8), two sums to a register in quarters: [a a b b] and so on.
+            let ab = fold_quarters::<0b01_00_01_00, 0b11_10_11_10>(a.0, b.0);
+            let cd = fold_quarters::<0b01_00_01_00, 0b11_10_11_10>(c.0, d.0);
+            let ef = fold_quarters::<0b01_00_01_00, 0b11_10_11_10>(e.0, f.0);
+            let gh = fold_quarters::<0b01_00_01_00, 0b11_10_11_10>(g.0, h.0);
+            // l + (l + 4): [a b c d].
+            let abcd = fold_quarters::<0b10_00_10_00, 0b11_01_11_01>(ab, cd);
+            let efgh = fold_quarters::<0b10_00_10_00, 0b11_01_11_01>(ef, gh);
+            // l + (l + 2), inside quarters: [a a e e | b b f f | c c g g | d d h h].
+            let pairs = _mm512_add_ps(
+                _mm512_shuffle_ps::<0b01_00_01_00>(abcd, efgh),
+                _mm512_shuffle_ps::<0b11_10_11_10>(abcd, efgh),
+            );
+            // l + (l + 1); the sums are then in the even lanes, in the order a e b f c g d h.
+            let sums = _mm512_add_ps(pairs, _mm512_movehdup_ps(pairs));
+            let order = _mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 0, 0, 0, 0, 0, 0, 0, 0);
+            let ordered = _mm512_castps512_ps256(_mm512_permutexvar_ps(order, sums));
+            let mut out = [0.0; 8];
+            _mm256_storeu_ps(out.as_mut_ptr(), ordered);
+            out
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(address: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+}
+
+#[inline(always)]
+unsafe fn fold_quarters<const FIRST: i32, const SECOND: i32>(x: __m512, y: __m512) -> __m512 {
+    // SAFETY: the caller's CPU has AVX-512F.
+    unsafe {
+        _mm512_add_ps(
+            _mm512_shuffle_f32x4::<FIRST>(x, y),
+            _mm512_shuffle_f32x4::<SECOND>(x, y),
+        )
+    }
+}

@@ -1,0 +1,70 @@
+//! What a kernel is given: some rows, a few queries side by side, and where the scores go.
+
+/// Partial sums per score: one AVX-512 register, two of AVX2, four of NEON.
+pub(super) const LANES: usize = 16;
+
+/// A few queries interleaved by registers, padded with zeros: lanes 0 to 15 of each query, then
+/// lanes 16 to 31 of each, and so on. A tile reads it from one end to the other, and power-of-two
+/// dimensions don't fall into the same cache sets.
+#[derive(Debug)]
+pub(super) struct Panel {
+    values: Vec<f32>,
+    width: usize,
+}
+
+impl Panel {
+    /// Interleaves `queries`, which holds whole queries of `dimension` values.
+    pub(super) fn new(queries: &[f32], dimension: usize) -> Self {
+        let width = queries.len() / dimension;
+        let mut values = vec![0.0; dimension.div_ceil(LANES) * LANES * width];
+        for (query, source) in queries.chunks_exact(dimension).enumerate() {
+            for (step, lanes) in source.chunks(LANES).enumerate() {
+                let place = (step * width + query) * LANES;
+                values[place..place + lanes.len()].copy_from_slice(lanes);
+            }
+        }
+        Panel { values, width }
+    }
+
+    /// The number of queries.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+}
+
+impl std::ops::Deref for Panel {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+/// The part of the rows ahead that a tile asks for while it computes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Prefetch {
+    /// Distance in values from a row to the row to ask for.
+    pub(super) ahead: usize,
+    /// First value of the row to ask for.
+    pub(super) from: usize,
+    /// End of the values to ask for; with `until <= from` nothing is.
+    pub(super) until: usize,
+}
+
+/// One call of a kernel.
+#[derive(Debug)]
+pub(super) struct Block<'a> {
+    /// Whole rows of `dimension` values.
+    pub(super) values: &'a [f32],
+    /// Values per row, at least 1.
+    pub(super) dimension: usize,
+    /// The queries; as many as the kernel's panel width at most.
+    pub(super) panel: &'a Panel,
+    /// Scores out, one row of scores per query: `scores[query * rows + row]`.
+    pub(super) scores: &'a mut [f32],
+    /// Whether to read the block as several sequential streams (rows come from memory), rather
+    /// than row after row (rows are in the cache).
+    pub(super) streams: bool,
+    /// What to fetch meanwhile.
+    pub(super) prefetch: Prefetch,
+}

@@ -1,0 +1,165 @@
+//! Which kernel runs: the widest that the CPU has, or the one the environment asks for.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use super::block::Block;
+use super::scalar;
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
+use crate::{Error, Result};
+
+/// The environment variable that forces a kernel; read once, at the first search.
+pub const KERNEL_VARIABLE: &str = "CSLIR_KERNEL";
+
+/// An implementation of scoring for one instruction set. All give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kernel {
+    /// Portable Rust.
+    Scalar,
+    /// x86-64 with AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// x86-64 with AVX-512F.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Kernel {
+    /// All kernels of this build, the slowest first.
+    const ALL: &'static [Kernel] = &[
+        Kernel::Scalar,
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx2,
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512,
+    ];
+
+    /// The kernels that this CPU can run, the slowest first.
+    pub fn available() -> impl Iterator<Item = Kernel> {
+        Self::ALL
+            .iter()
+            .copied()
+            .filter(|kernel| kernel.is_available())
+    }
+
+    /// The kernel that searches use: the one named by [`KERNEL_VARIABLE`], or the fastest.
+    ///
+    /// # Errors
+    ///
+    /// The variable names no kernel, or one that this CPU can't run.
+    pub fn active() -> Result<Kernel> {
+        static FORCED: OnceLock<Option<String>> = OnceLock::new();
+        let forced = FORCED.get_or_init(|| {
+            let value = std::env::var_os(KERNEL_VARIABLE)?;
+            Some(value.to_string_lossy().into_owned())
+        });
+        match forced.as_deref() {
+            None | Some("") => Ok(Self::available().last().unwrap_or(Kernel::Scalar)),
+            Some(name) => Self::named(name),
+        }
+    }
+
+    /// The kernel of that name, if this CPU can run it.
+    pub(super) fn named(name: &str) -> Result<Kernel> {
+        Self::available()
+            .find(|kernel| kernel.name() == name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = Self::available().map(Kernel::name).collect();
+                let known = ["scalar", "avx2", "avx512"].contains(&name);
+                let reason = if known {
+                    "can't run on this CPU"
+                } else {
+                    "is no kernel"
+                };
+                Error::input(
+                    format!("{KERNEL_VARIABLE}={name}: {name:?} {reason}"),
+                    format!(
+                        "unset {KERNEL_VARIABLE}, or use one of {}",
+                        names.join(", ")
+                    ),
+                )
+            })
+    }
+
+    /// The name that [`KERNEL_VARIABLE`] takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kernel::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 => "avx512",
+        }
+    }
+
+    /// Whether this CPU has the instructions (the standard library caches the answer).
+    fn is_available(self) -> bool {
+        match self {
+            Kernel::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 => is_x86_feature_detected!("avx512f"),
+        }
+    }
+
+    /// Most queries in a panel.
+    pub(super) fn widest_panel(self) -> usize {
+        match self {
+            Kernel::Scalar => scalar::WIDEST_PANEL,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => avx2::WIDEST_PANEL,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 => avx512::WIDEST_PANEL,
+        }
+    }
+
+    /// Scores the rows of a block with the queries of its panel.
+    pub(super) fn score(self, block: &mut Block<'_>) {
+        // The kernels trust these; they cost nothing beside a block.
+        assert!(block.dimension > 0 && block.values.len().is_multiple_of(block.dimension));
+        let rows = block.values.len() / block.dimension;
+        assert_eq!(block.scores.len(), rows * block.panel.width());
+        assert!((1..=self.widest_panel()).contains(&block.panel.width()));
+        assert!(block.panel.len() >= block.panel.width() * block.dimension);
+        match self {
+            Kernel::Scalar => scalar::score(block),
+            // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => unsafe { avx2::score(block) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 => unsafe { avx512::score(block) },
+        }
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_available_kernel_is_found_by_its_name() {
+        let kernels: Vec<Kernel> = Kernel::available().collect();
+        assert_eq!(kernels[0], Kernel::Scalar);
+        for kernel in kernels {
+            assert_eq!(Kernel::named(kernel.name()).unwrap(), kernel);
+        }
+    }
+
+    #[test]
+    fn an_unknown_kernel_is_refused_with_the_choices() {
+        let message = Kernel::named("sse9").unwrap_err().to_string();
+        assert!(message.starts_with("CSLIR_KERNEL=sse9"), "{message}");
+        assert!(message.contains("is no kernel"), "{message}");
+        assert!(message.contains("scalar"), "{message}");
+    }
+}

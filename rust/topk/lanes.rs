@@ -1,0 +1,162 @@
+//! The one scoring algorithm, generic over sixteen-lane registers.
+//!
+//! # The specification of a score
+//!
+//! The score of a row `x` and a query `y` of dimension `d` is defined to the last bit, so that it
+//! depends neither on the kernel, nor on the batch, nor on the place of the row in a block:
+//!
+//! 1. sixteen partial sums, `s[l]`, start at zero; for `i = 0, 1, ... d - 1` in order,
+//!    `s[i mod 16] = fma(x[i], y[i], s[i mod 16])`, each rounded once; where 16 does not divide
+//!    `d`, both vectors continue with zeros;
+//! 2. the partial sums are folded in halves: `s[l] + s[l + 8]`, then `l + 4`, `l + 2`, `l + 1`.
+//!
+//! Every kernel follows it exactly, and the tests compare bits.
+
+use super::block::{Block, LANES};
+
+/// Sixteen partial sums in the registers of one instruction set.
+///
+/// # Safety
+///
+/// Every method requires that the CPU has the implementor's instruction set.
+pub(super) trait Lanes: Copy {
+    /// Sixteen zeros.
+    unsafe fn zero() -> Self;
+
+    /// # Safety
+    ///
+    /// `from` points to at least sixteen readable values.
+    unsafe fn load(from: *const f32) -> Self;
+
+    /// The first `count` lanes from memory, then zeros.
+    ///
+    /// # Safety
+    ///
+    /// `from` points to at least `count` readable values, and `count < 16`.
+    unsafe fn load_first(from: *const f32, count: usize) -> Self;
+
+    /// `x * y + self`, rounded once per lane.
+    unsafe fn multiply_add(self, x: Self, y: Self) -> Self;
+
+    /// Each of eight registers folded to its sum, as the specification says.
+    unsafe fn fold(groups: [Self; 8]) -> [f32; 8];
+
+    /// Asks for a cache line in the nearest cache; any address is allowed.
+    unsafe fn prefetch(address: *const f32);
+}
+
+/// Scores all rows of the block with the `Q` queries of its panel, `R` rows at a time.
+///
+/// # Safety
+///
+/// The CPU has the instruction set of `V`, and `Q` is the panel's width.
+#[inline(always)]
+pub(super) unsafe fn score_block<V: Lanes, const R: usize, const Q: usize>(block: &mut Block<'_>) {
+    let dimension = block.dimension;
+    let rows = block.values.len() / dimension;
+    debug_assert_eq!(block.values.len(), rows * dimension);
+    debug_assert_eq!(block.scores.len(), rows * Q);
+    let base = block.values.as_ptr();
+    let tiles = rows / R;
+    // Streams: each row of the tile walks through its own part of the block, so that the memory
+    // system has R sequential reads to run ahead of. Otherwise the tile's rows are neighbours.
+    let (between_rows, between_tiles) = if block.streams { (tiles, 1) } else { (1, R) };
+    for tile in 0..tiles {
+        let first = tile * between_tiles;
+        // SAFETY: first + (R - 1) * between_rows < rows in both layouts, so that each of the R
+        // rows is inside `values`, and each score inside `scores`.
+        unsafe {
+            let row = base.add(first * dimension);
+            score_tile::<V, R, Q>(block, row, between_rows, first, rows);
+        }
+    }
+    for row in tiles * R..rows {
+        // SAFETY: row < rows.
+        unsafe { score_tile::<V, 1, Q>(block, base.add(row * dimension), 0, row, rows) }
+    }
+}
+
+/// Adds the products of sixteen values of each row with sixteen values of each query.
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "counted loops of constant length are unrolled"
+)]
+unsafe fn add_products<V: Lanes, const R: usize, const Q: usize>(
+    sums: &mut [[V; Q]; R],
+    x: &[V; R],
+    queries: *const f32,
+) {
+    for q in 0..Q {
+        // SAFETY: the caller's panel has sixteen values of each of its Q queries here.
+        unsafe {
+            let y = V::load(queries.add(q * LANES));
+            for r in 0..R {
+                sums[r][q] = sums[r][q].multiply_add(x[r], y);
+            }
+        }
+    }
+}
+
+/// Scores `R` rows, `between_rows` rows apart, with `Q` queries.
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "counted loops of constant length are unrolled"
+)]
+unsafe fn score_tile<V: Lanes, const R: usize, const Q: usize>(
+    block: &mut Block<'_>,
+    row: *const f32,
+    between_rows: usize,
+    first: usize,
+    rows: usize,
+) {
+    let dimension = block.dimension;
+    let stride = between_rows * dimension;
+    let queries = block.panel.as_ptr();
+    let (from, until) = (block.prefetch.from, block.prefetch.until);
+    let ahead = row.wrapping_add(block.prefetch.ahead);
+    // SAFETY: the caller's rows are whole; the panel holds Q queries padded to whole registers.
+    unsafe {
+        let mut sums = [[V::zero(); Q]; R];
+        let mut x = [V::zero(); R];
+        let whole = dimension / LANES * LANES;
+        let mut at = 0;
+        while at < whole {
+            if at >= from && at < until {
+                for r in 0..R {
+                    V::prefetch(ahead.wrapping_add(r * stride + at));
+                }
+            }
+            for r in 0..R {
+                x[r] = V::load(row.add(r * stride + at));
+            }
+            add_products::<V, R, Q>(&mut sums, &x, queries.add(at * Q));
+            at += LANES;
+        }
+        if at < dimension {
+            for r in 0..R {
+                x[r] = V::load_first(row.add(r * stride + at), dimension - at);
+            }
+            add_products::<V, R, Q>(&mut sums, &x, queries.add(at * Q));
+        }
+        let scores = block.scores.as_mut_ptr().add(first);
+        let mut pair = 0;
+        while pair < R * Q {
+            let mut eight = [V::zero(); 8];
+            for (offset, lanes) in eight.iter_mut().enumerate() {
+                if pair + offset < R * Q {
+                    *lanes = sums[(pair + offset) / Q][(pair + offset) % Q];
+                }
+            }
+            let folded = V::fold(eight);
+            for (offset, score) in folded.iter().enumerate() {
+                if pair + offset < R * Q {
+                    let (r, q) = ((pair + offset) / Q, (pair + offset) % Q);
+                    *scores.add(q * rows + r * between_rows) = *score;
+                }
+            }
+            pair += 8;
+        }
+    }
+}

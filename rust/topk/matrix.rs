@@ -1,0 +1,174 @@
+//! Borrowed row-major matrices, and what is refused in them.
+
+use rayon::prelude::*;
+
+use crate::interrupt::Interrupt;
+use crate::{Error, Result};
+
+/// Values checked between two looks at the interrupt.
+const PIECE: usize = 1 << 20;
+
+/// Rows of equal dimension, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    values: &'a [f32],
+    rows: usize,
+    dimension: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// A view of `rows * dimension` values.
+    ///
+    /// # Errors
+    ///
+    /// The dimension is 0, or the number of values is another.
+    pub fn new(values: &'a [f32], rows: usize, dimension: usize) -> Result<Self> {
+        if dimension == 0 {
+            return Err(Error::input(
+                "vectors of dimension 0",
+                "give at least one value per row",
+            ));
+        }
+        if rows.checked_mul(dimension) != Some(values.len()) {
+            return Err(Error::input(
+                format!("{} values are not {rows} rows of {dimension}", values.len()),
+                "give rows * dimension values",
+            ));
+        }
+        Ok(Matrix {
+            values,
+            rows,
+            dimension,
+        })
+    }
+
+    /// The values, row by row.
+    pub fn values(&self) -> &'a [f32] {
+        self.values
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of values in a row, at least 1.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// One row, if there is one of that number.
+    pub fn row(&self, row: usize) -> Option<&'a [f32]> {
+        if row < self.rows {
+            self.values
+                .get(row * self.dimension..(row + 1) * self.dimension)
+        } else {
+            None
+        }
+    }
+
+    /// Rows `start` to `end`, both cut to the matrix.
+    pub(super) fn slice(&self, start: usize, end: usize) -> Matrix<'a> {
+        let end = end.min(self.rows);
+        let start = start.min(end);
+        Matrix {
+            values: &self.values[start * self.dimension..end * self.dimension],
+            rows: end - start,
+            dimension: self.dimension,
+        }
+    }
+
+    /// Checks that no value is NaN or infinite; meant for vectors when they enter an index.
+    ///
+    /// # Errors
+    ///
+    /// The first row with such a value, or an interrupt.
+    pub fn check_finite(&self, interrupt: &Interrupt) -> Result<()> {
+        self.check_finite_as("vectors", interrupt)
+    }
+
+    /// [`Matrix::check_finite`] with the name of the matrix for the message.
+    pub(super) fn check_finite_as(&self, what: &str, interrupt: &Interrupt) -> Result<()> {
+        let first_bad = self
+            .values
+            .par_chunks(PIECE)
+            .enumerate()
+            .map(|(piece, values)| {
+                interrupt.check()?;
+                Ok(first_not_finite(values).map(|place| piece * PIECE + place))
+            })
+            .try_reduce(
+                || None,
+                |x, y| {
+                    Ok(match (x, y) {
+                        (Some(x), Some(y)) => Some(x.min(y)),
+                        (x, y) => x.or(y),
+                    })
+                },
+            )?;
+        match first_bad {
+            None => Ok(()),
+            Some(place) => Err(Error::input(
+                format!(
+                    "{what}: row {} holds {} in column {}",
+                    place / self.dimension,
+                    self.values[place],
+                    place % self.dimension,
+                ),
+                "remove or mend the row: scores need finite values",
+            )),
+        }
+    }
+}
+
+fn first_not_finite(values: &[f32]) -> Option<usize> {
+    const STEP: usize = 64;
+    values.chunks(STEP).enumerate().find_map(|(step, values)| {
+        // No early exit inside a step, so that it becomes vector code.
+        if values
+            .iter()
+            .fold(true, |all, value| all & value.is_finite())
+        {
+            return None;
+        }
+        values
+            .iter()
+            .position(|value| !value.is_finite())
+            .map(|place| step * STEP + place)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bad_row_is_named_whatever_comes_after_it() {
+        let (rows, dimension) = (3 * PIECE / 8, 8);
+        let mut values = vec![1.0; rows * dimension];
+        let check = |values: &[f32]| {
+            Matrix::new(values, rows, dimension)
+                .unwrap()
+                .check_finite(&Interrupt::new())
+        };
+        assert!(check(&values).is_ok());
+        values[2 * PIECE + 9] = f32::NAN;
+        values[PIECE + 3] = f32::NEG_INFINITY;
+        values[3 * PIECE - 1] = f32::INFINITY;
+        let message = check(&values).unwrap_err().to_string();
+        let row = PIECE / 8;
+        assert!(
+            message.contains(&format!("row {row} holds -inf in column 3")),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn shapes_that_don_t_fit_are_refused() {
+        assert!(Matrix::new(&[1.0; 6], 2, 3).is_ok());
+        assert!(Matrix::new(&[], 0, 3).is_ok());
+        assert!(Matrix::new(&[1.0; 6], 2, 4).is_err());
+        assert!(Matrix::new(&[], 6, 0).is_err());
+        assert!(Matrix::new(&[], usize::MAX, 2).is_err());
+    }
+}

@@ -1,0 +1,234 @@
+//! All kernels against the naive oracle and against each other, bit by bit.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The specification, in the plainest words that say it.
+fn specified_score(row: &[f32], query: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    for (place, (x, y)) in row.iter().zip(query).enumerate() {
+        sums[place % 16] = x.mul_add(*y, sums[place % 16]);
+    }
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            sums[lane] += sums[lane + half];
+        }
+    }
+    sums[0]
+}
+
+/// Scores everything, sorts everything.
+fn oracle(vectors: Matrix<'_>, queries: Matrix<'_>, k: usize) -> TopK {
+    let mut found = TopK::default();
+    for query in queries.values().chunks_exact(queries.dimension()) {
+        let rows = vectors.values().chunks_exact(vectors.dimension());
+        // Adding zero gives zero one sign, as in the results.
+        let mut all: Vec<(f32, u32)> = rows
+            .map(|row| specified_score(row, query) + 0.0)
+            .zip(0..)
+            .collect();
+        all.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
+        found
+            .scores
+            .extend(all.iter().take(k).map(|(score, _)| *score));
+        found.rows.extend(all.iter().take(k).map(|(_, row)| *row));
+    }
+    found
+}
+
+fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap()
+        .install(work)
+}
+
+fn assert_same_bits(found: &TopK, expected: &TopK, about: &str) {
+    let bits = |scores: &[f32]| {
+        scores
+            .iter()
+            .map(|score| score.to_bits())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found.rows, expected.rows, "rows, {about}");
+    assert_eq!(
+        bits(&found.scores),
+        bits(&expected.scores),
+        "scores, {about}"
+    );
+}
+
+/// Values from a linear congruential generator: cheap, and the same everywhere.
+fn values(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed;
+    std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    })
+    .take(count)
+    .collect()
+}
+
+#[test]
+fn every_kernel_agrees_with_the_oracle_in_every_shape() {
+    for dimension in [1, 3, 7, 15, 16, 17, 31, 32, 33, 383, 384, 385, 1024] {
+        for (rows, batch) in [
+            (1, 1),
+            (5, 2),
+            (23, 3),
+            (100, 1),
+            (97, 4),
+            (130, 5),
+            (61, 7),
+            (50, 8),
+            (40, 17),
+            (33, 64),
+        ] {
+            let vectors = values(rows * dimension, 1 + dimension as u64);
+            let queries = values(batch * dimension, 7 + batch as u64);
+            let vectors = Matrix::new(&vectors, rows, dimension).unwrap();
+            let queries = Matrix::new(&queries, batch, dimension).unwrap();
+            let k = rows.min(10);
+            let expected = oracle(vectors, queries, k);
+            for kernel in Kernel::available() {
+                let found = top_k_with(kernel, vectors, queries, k, &Interrupt::new()).unwrap();
+                assert_same_bits(
+                    &found,
+                    &expected,
+                    &format!("{kernel} {rows}x{dimension} batch {batch}"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn many_blocks_and_any_number_of_threads_give_the_same_bits() {
+    let (rows, dimension, batch) = (9_001, 40, 300);
+    let mut vectors = values(rows * dimension, 3);
+    // Duplicates far apart tie, across blocks and workers.
+    let copy: Vec<f32> = vectors[..dimension * 50].to_vec();
+    vectors[dimension * 8_000..dimension * 8_050].copy_from_slice(&copy);
+    let vectors = Matrix::new(&vectors, rows, dimension).unwrap();
+    let queries = values(batch * dimension, 4);
+    let queries = Matrix::new(&queries, batch, dimension).unwrap();
+    for batch in [1, 4, 30, 300] {
+        let queries = queries.slice(0, batch);
+        let expected = oracle(vectors, queries, 100);
+        for kernel in Kernel::available().filter(|kernel| batch < 300 || *kernel != Kernel::Scalar)
+        {
+            for threads in [1, 2, 5] {
+                let found = in_pool(threads, || {
+                    top_k_with(kernel, vectors, queries, 100, &Interrupt::new())
+                });
+                assert_same_bits(
+                    &found.unwrap(),
+                    &expected,
+                    &format!("{kernel}, {threads} threads, batch {batch}"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn large_k_splits_the_queries_into_several_scans() {
+    let (rows, dimension, batch) = (3_000, 4, 12);
+    let vectors = values(rows * dimension, 5);
+    let vectors = Matrix::new(&vectors, rows, dimension).unwrap();
+    let queries = values(batch * dimension, 6);
+    let queries = Matrix::new(&queries, batch, dimension).unwrap();
+    let expected = oracle(vectors, queries, rows);
+    let found = top_k(vectors, queries, rows, &Interrupt::new()).unwrap();
+    assert_same_bits(&found, &expected, "k = rows");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn every_kernel_agrees_with_the_oracle(
+        dimension in 1usize..70,
+        rows in 1usize..90,
+        batch in 1usize..12,
+        // Few different values: many ties. Huge and tiny ones: rounding, and denormal products.
+        choices in prop::collection::vec(
+            prop_oneof![Just(0.0f32), Just(-0.0), Just(1.0), -1.0f32..1.0, Just(1e18), Just(-3e-39), Just(2e-20)], 1..6),
+        picks in prop::collection::vec(any::<prop::sample::Index>(), 1..400),
+        k in any::<prop::sample::Index>(),
+    ) {
+        let pick = |place: usize| choices[picks[place % picks.len()].index(choices.len())];
+        let vectors: Vec<f32> = (0..rows * dimension).map(pick).collect();
+        let queries: Vec<f32> = (0..batch * dimension).map(|place| pick(place * 3 + 1)).collect();
+        let vectors = Matrix::new(&vectors, rows, dimension).unwrap();
+        let queries = Matrix::new(&queries, batch, dimension).unwrap();
+        let k = k.index(rows) + 1;
+        let expected = oracle(vectors, queries, k);
+        for kernel in Kernel::available() {
+            let found = top_k_with(kernel, vectors, queries, k, &Interrupt::new()).unwrap();
+            assert_same_bits(&found, &expected, kernel.name());
+        }
+    }
+}
+
+fn refused(vectors: Matrix<'_>, queries: Matrix<'_>, k: usize) -> String {
+    top_k(vectors, queries, k, &Interrupt::new())
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn wrong_use_is_refused_with_a_reason() {
+    let vectors = Matrix::new(&[1.0; 6], 3, 2).unwrap();
+    let query = Matrix::new(&[1.0; 2], 1, 2).unwrap();
+    assert!(refused(vectors, query, 0).starts_with("k is 0"));
+    assert!(refused(vectors, query, 4).starts_with("k is 4, and there are 3 vectors"));
+    assert!(refused(Matrix::new(&[], 0, 2).unwrap(), query, 1).starts_with("no vectors"));
+    let other = Matrix::new(&[1.0; 3], 1, 3).unwrap();
+    assert!(refused(vectors, other, 1).starts_with("queries of dimension 3 against"));
+    let nan = Matrix::new(&[1.0, 1.0, 0.0, f32::NAN], 2, 2).unwrap();
+    assert!(refused(vectors, nan, 1).starts_with("queries: row 1 holds NaN in column 1"));
+}
+
+#[test]
+fn an_overflowing_score_is_an_error_and_never_a_wrong_rank() {
+    for kernel in Kernel::available() {
+        let mut values = vec![1.0f32; 200 * 20];
+        // Lane 0 overflows to plus infinity, lane 1 to minus infinity: their sum is not a number.
+        values[150 * 20] = 3e38;
+        values[150 * 20 + 1] = -3e38;
+        let vectors = Matrix::new(&values, 200, 20).unwrap();
+        let query = Matrix::new(&[10.0; 20], 1, 20).unwrap();
+        let message = top_k_with(kernel, vectors, query, 3, &Interrupt::new())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.starts_with("the score of vector row 150 and query row 0 is NaN"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn no_queries_give_no_results() {
+    let vectors = Matrix::new(&[1.0; 6], 3, 2).unwrap();
+    let none = Matrix::new(&[], 0, 2).unwrap();
+    assert_eq!(
+        top_k(vectors, none, 2, &Interrupt::new()).unwrap(),
+        TopK::default()
+    );
+}
+
+#[test]
+fn an_interrupt_ends_the_search() {
+    let vectors = Matrix::new(&[1.0; 6], 3, 2).unwrap();
+    let interrupt = Interrupt::new();
+    interrupt.request();
+    assert!(matches!(
+        top_k(vectors, vectors, 1, &interrupt),
+        Err(Error::Interrupted)
+    ));
+}
