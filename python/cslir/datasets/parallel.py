@@ -1,0 +1,211 @@
+"""Parallel datasets on disk: one BEIR folder per language, the same ids in every language.
+
+```
+FOLDER/en/corpus.jsonl       {"_id", "title", "text"}      FOLDER/de/...   FOLDER/ru/...
+FOLDER/en/queries.jsonl      {"_id", "text"}
+FOLDER/en/qrels/train.tsv    query-id, corpus-id, score
+FOLDER/en/qrels/dev.tsv, test.tsv
+FOLDER/dataset.json          optional: where it comes from, and the SHA-256 of every file
+```
+
+Each file may be compressed (`.gz`, `.bz2`, `.xz`, `.lz4`).
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from cslir.errors import InputError
+from cslir.files import sha256_of
+from cslir.formats import find_compressed, read_beir_corpus, read_beir_queries, read_qrels
+from cslir.records import Example, Passage, Qrel, Query
+
+__all__ = [
+    "DESCRIPTION_FILE",
+    "SEEN_LANGUAGES",
+    "TRAINING_LANGUAGE",
+    "UNSEEN_LANGUAGES",
+    "ParallelDataset",
+    "load_parallel",
+]
+
+TRAINING_LANGUAGE = "en"
+SEEN_LANGUAGES = ("en", "de", "it", "fr", "ru")
+UNSEEN_LANGUAGES = ("es", "ja", "pl")
+DESCRIPTION_FILE = "dataset.json"
+
+_Parsed = TypeVar("_Parsed")
+
+
+@dataclass(frozen=True)
+class ParallelDataset:
+    """Queries, passages and qrels in several languages that share their ids.
+
+    A split's collection in a language is made of the passages that its qrels name there, so the candidates
+    of a parallel split are parallel too. Files are read when first asked for and kept in memory.
+
+    Attributes:
+        name: Name of the dataset.
+        languages: ISO 639-1 codes, the training language first.
+        folder: Where it lies.
+        description: The content of its `dataset.json`; empty without one.
+    """
+
+    name: str
+    languages: tuple[str, ...]
+    folder: Path
+    description: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    _parsed: dict[tuple[str, ...], object] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def splits(self, language: str = TRAINING_LANGUAGE) -> tuple[str, ...]:
+        """Return the names of the splits that have qrels in a language, in alphabetical order."""
+        self._require_language(language)
+        qrels = self.folder / language / "qrels"
+        return tuple(sorted({path.name.partition(".tsv")[0] for path in qrels.glob("*.tsv*")}))
+
+    def train(self) -> list[Example]:
+        """Return the English training pairs, one per relevant judgement.
+
+        Raises:
+            InputError: There is no train split, or a file is bad.
+        """
+        queries, passages = self._queries(TRAINING_LANGUAGE), self._passages(TRAINING_LANGUAGE)
+        return [
+            Example(queries[one.query_id], passages[one.doc_id])
+            for one in self.qrels("train")
+            if one.relevance > 0
+        ]
+
+    def queries(self, split: str, language: str) -> list[Query]:
+        """Return the queries of a split in a language, in the order of its qrels."""
+        queries = self._queries(language)
+        return [queries[one] for one in dict.fromkeys(qrel.query_id for qrel in self.qrels(split, language))]
+
+    def passages(self, split: str, language: str) -> list[Passage]:
+        """Return the collection of a split in a language: the passages its qrels name, in their order."""
+        passages = self._passages(language)
+        return [passages[one] for one in dict.fromkeys(qrel.doc_id for qrel in self.qrels(split, language))]
+
+    def qrels(self, split: str, language: str = TRAINING_LANGUAGE) -> list[Qrel]:
+        """Return the judgements of a split; those of a language are restricted to the ids it has.
+
+        Raises:
+            InputError: No such language or split, or the qrels name an unknown id.
+        """
+        return list(self._cached(("qrels", split, language), lambda: self._read_qrels(split, language)))
+
+    def _read_qrels(self, split: str, language: str) -> list[Qrel]:
+        path = self._file(language, f"qrels/{split}.tsv")
+        qrels = list(read_qrels(path))
+        if not qrels:
+            raise InputError("no judgements", path=path, remedy="a split needs one judgement at least")
+        queries, passages = self._queries(language), self._passages(language)
+        for qrel in qrels:
+            unknown = qrel.query_id if qrel.query_id not in queries else qrel.doc_id
+            if unknown not in queries and unknown not in passages:
+                raise InputError(
+                    f"names the unknown id {unknown!r}",
+                    path=path,
+                    remedy=f"every id must be in the queries and the corpus of {language!r}",
+                )
+        return qrels
+
+    def _queries(self, language: str) -> dict[str, Query]:
+        return self._cached(("queries", language), lambda: self._read_queries(language))
+
+    def _passages(self, language: str) -> dict[str, Passage]:
+        return self._cached(("corpus", language), lambda: self._read_passages(language))
+
+    def _read_queries(self, language: str) -> dict[str, Query]:
+        path = self._file(language, "queries.jsonl")
+        return {query.query_id: query for query in read_beir_queries(path, language)}
+
+    def _read_passages(self, language: str) -> dict[str, Passage]:
+        path = self._file(language, "corpus.jsonl")
+        return {passage.doc_id: passage for passage in read_beir_corpus(path, language)}
+
+    def _cached(self, key: tuple[str, ...], read: Callable[[], _Parsed]) -> _Parsed:
+        if key not in self._parsed:
+            self._parsed[key] = read()
+        return cast(_Parsed, self._parsed[key])
+
+    def _require_language(self, language: str) -> None:
+        if language not in self.languages:
+            raise InputError(
+                f"no language {language!r}", path=self.folder, remedy=f"it has {', '.join(self.languages)}"
+            )
+
+    def _file(self, language: str, name: str) -> Path:
+        self._require_language(language)
+        path = self.folder / language / name
+        found = find_compressed(path)
+        if found is None:
+            remedy = "check the split's name" if name.startswith("qrels/") else "the folder is not complete"
+            raise InputError("no such file, compressed or plain", path=path, remedy=remedy)
+        return found
+
+
+def load_parallel(folder: Path) -> ParallelDataset:
+    """Open a folder with one BEIR folder per language.
+
+    Where the folder has a `dataset.json` with checksums, every file is verified; the records themselves are
+    read when they are asked for.
+
+    Raises:
+        InputError: The folder is missing or holds no language, `dataset.json` is malformed, or a file is
+            missing or differs from its checksum.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            "no such folder", path=folder, remedy="name a folder with a BEIR folder per language"
+        )
+    description = _read_description(folder / DESCRIPTION_FILE)
+    _verify_files(folder, description)
+    languages = [path.name for path in _language_folders(folder)]
+    if not languages:
+        raise InputError(
+            "no language folder with a corpus.jsonl",
+            path=folder,
+            remedy="the layout is FOLDER/en/corpus.jsonl",
+        )
+    listed = [one for one in description.get("languages", ()) if one in languages]
+    ordered = listed + [one for one in languages if one not in listed]
+    ordered.sort(key=lambda one: one != TRAINING_LANGUAGE)
+    return ParallelDataset(str(description.get("name", folder.name)), tuple(ordered), folder, description)
+
+
+def _language_folders(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and find_compressed(path / "corpus.jsonl") is not None:
+            yield path
+
+
+def _read_description(path: Path) -> Mapping[str, Any]:
+    try:
+        description = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise InputError(f"not JSON: {error}", path=path, remedy="build the dataset again") from None
+    if not isinstance(description, dict) or not isinstance(description.get("files", {}), dict):
+        raise InputError("not a dataset's description", path=path, remedy="build the dataset again")
+    return description
+
+
+def _verify_files(folder: Path, description: Mapping[str, Any]) -> None:
+    for name, expected in description.get("files", {}).items():
+        path = folder / name
+        if not path.is_file():
+            raise InputError(
+                "no such file, though dataset.json lists it", path=path, remedy="build the dataset again"
+            )
+        if sha256_of(path) != expected:
+            raise InputError(
+                "SHA-256 differs from the one in dataset.json",
+                path=path,
+                remedy="build the dataset again, or remove dataset.json if the change is yours",
+            )
