@@ -35,11 +35,25 @@ DEFAULT_SEED = 13
 
 _COMPRESSIONS = {"none": "", "gz": ".gz", "xz": ".xz"}
 _LICENCE = (
-    "Package descriptions of Debian main, each under the free licence (DFSG) of its package, see "
-    "https://metadata.ftp-master.debian.org/changelogs/ for a package's copyright file; translations by the "
-    "Debian Description Translation Project, https://www.debian.org/international/l10n/ddtp, "
-    "under the licence of the description translated"
+    "Package descriptions of Debian main by the packages' maintainers, each under its package's licence, free "
+    "by the Debian Free Software Guidelines; translations by the Debian Description Translation Project. "
+    "See LICENSE."
 )
+_LICENCE_TEXT = """\
+The texts in this folder come from Debian (https://www.debian.org/).
+
+Queries and passages are the short and the long descriptions of packages in the component "main", written
+by the packages' maintainers, and translations of these made by the volunteers of the Debian Description
+Translation Project (https://www.debian.org/international/l10n/ddtp). Line breaks and repeated spaces were
+undone; nothing else was changed. A text's id is the name of its package.
+
+Everything in main meets the Debian Free Software Guidelines (https://www.debian.org/social_contract). A
+description is part of its source package and under that package's licence; a translation derives from it.
+The authors and the licence of a package are in its copyright file: /usr/share/doc/PACKAGE/copyright where
+it is installed, or by way of https://tracker.debian.org/pkg/PACKAGE. Redistribute the texts with this note.
+
+The release they were taken from and the SHA-256 of each list are in dataset.json.
+"""
 
 
 @dataclass
@@ -167,6 +181,8 @@ def build_debian(
     progress(f"writing {output}")
     with _replace_folder(output) as folder:
         summary["splits"] = _write_splits(folder, descriptions, splits, _COMPRESSIONS[compression])
+        with replace_file(folder / "LICENSE") as file:
+            file.write(_LICENCE_TEXT.encode())
         _write_summary(folder, summary)
     return load_parallel(output)
 
