@@ -35,9 +35,9 @@ DEFAULT_SEED = 13
 
 _COMPRESSIONS = {"none": "", "gz": ".gz", "xz": ".xz"}
 _LICENCE = (
-    "Package descriptions of Debian main by the packages' maintainers, each under its package's licence, free "
-    "by the Debian Free Software Guidelines; translations by the Debian Description Translation Project. "
-    "See LICENSE."
+    "Package descriptions of Debian main by the packages' maintainers, each under its package's licence, "
+    "free by the Debian Free Software Guidelines; translations by the Debian Description Translation "
+    "Project. See LICENSE."
 )
 _LICENCE_TEXT = """\
 The texts in this folder come from Debian (https://www.debian.org/).
