@@ -1,3 +1,7 @@
+from collections.abc import Sequence
+from os import PathLike
+from typing import Literal, final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,3 +65,111 @@ def kernel() -> str:
 
 def kernels() -> list[str]:
     """Returns the names of the kernels that this CPU can run, the slowest first."""
+
+@final
+class Lexicon:
+    """A compiled bilingual lexicon, in memory or mapped from a `.cslex` file."""
+
+    @staticmethod
+    def from_entries(
+        source_language: str,
+        target_language: str,
+        entries: Sequence[tuple[str, Sequence[tuple[str, float]]]],
+        *,
+        licence: str = "",
+        provenance: str = "",
+    ) -> Lexicon: ...
+    @staticmethod
+    def open(path: str | PathLike[str]) -> Lexicon: ...
+    def save(self, path: str | PathLike[str]) -> None: ...
+    def lookup(self, source: str) -> list[tuple[str, float]]: ...
+    def entries(self) -> list[tuple[str, list[tuple[str, float]]]]: ...
+    def __len__(self) -> int: ...
+    @property
+    def source_language(self) -> str: ...
+    @property
+    def target_language(self) -> str: ...
+    @property
+    def licence(self) -> str: ...
+    @property
+    def provenance(self) -> str: ...
+    @property
+    def left_out(self) -> int: ...
+
+@final
+class Span:
+    """What was replaced by what; positions count characters, `*_bytes` bytes of UTF-8."""
+
+    @property
+    def source_start(self) -> int: ...
+    @property
+    def source_end(self) -> int: ...
+    @property
+    def target_start(self) -> int: ...
+    @property
+    def target_end(self) -> int: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def entry(self) -> str: ...
+    @property
+    def source_bytes(self) -> tuple[int, int]: ...
+    @property
+    def target_bytes(self) -> tuple[int, int]: ...
+
+@final
+class SwitchCounts:
+    """How many tokens were switched or missed, and into which language."""
+
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def switched(self) -> int: ...
+    @property
+    def missed(self) -> int: ...
+    @property
+    def switched_by_language(self) -> dict[str, int]: ...
+    @property
+    def switch_rate(self) -> float: ...
+
+@final
+class Switched:
+    """A code-switched text with its aligned spans and counts."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def spans(self) -> list[Span]: ...
+    @property
+    def counts(self) -> SwitchCounts: ...
+
+@final
+class Switcher:
+    """Switches texts by one lexicon (BL-CS) or several (ML-CS)."""
+
+    def __new__(
+        cls,
+        lexicons: Sequence[Lexicon],
+        *,
+        translation_prob: float,
+        seed: int,
+        language_choice: Literal["token", "text"] = "token",
+        miss_policy: Literal["keep", "redraw"] = "keep",
+        target_choice: Literal["weighted", "best"] = "weighted",
+        language_weights: Sequence[float] | None = None,
+        stop_words: Sequence[str] = (),
+        protect: bool = True,
+    ) -> Switcher: ...
+    def switch(self, text: str, record_id: str, *, field: str = "text", epoch: int = 0) -> str: ...
+    def switch_with_spans(
+        self, text: str, record_id: str, *, field: str = "text", epoch: int = 0
+    ) -> Switched: ...
+    def switch_batch(
+        self,
+        texts: Sequence[str],
+        record_ids: Sequence[str],
+        *,
+        field: str = "text",
+        epoch: int = 0,
+        threads: int | None = None,
+    ) -> tuple[list[str], SwitchCounts]: ...

@@ -1,1 +1,251 @@
-//! Bilingual lexicons: normalise, compile, look up (longest match).
+//! Bilingual lexicons: normalise, compile, look up by longest match.
+//!
+//! A compiled lexicon is one flat little-endian buffer ([`format`](self::format)), the same in memory and in
+//! a `.cslex` file, which is mapped, not read. It holds a hash table of *nodes*, one per entry source and
+//! per proper token prefix of one, so that longest match walks from token to token and stops at the first
+//! sequence that starts no entry: a text token costs one probe in most cases. Hashes are those of
+//! [`KeyedTokens`], computed once per token whatever the number of lexicons; every hit is verified against
+//! the entry's text, so a hash collision can never give a wrong entry.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use crate::{Error, Result};
+
+mod compile;
+mod format;
+mod hash;
+mod keyed;
+mod normalise;
+
+pub use compile::{Description, compile};
+pub use format::FORMAT_VERSION;
+pub use keyed::{KeyedToken, KeyedTokens};
+pub use normalise::normalise;
+
+use format::{Layout, Record};
+
+/// The most tokens a source may have: 8 words and more, since each character of an unspaced script is one.
+pub const MAX_SOURCE_TOKENS: usize = 24;
+
+/// A compiled lexicon from one language to another.
+#[derive(Debug)]
+pub struct Lexicon {
+    storage: Storage,
+    layout: Layout,
+}
+
+#[derive(Debug)]
+enum Storage {
+    Owned(Vec<u8>),
+    Mapped(Mmap),
+}
+
+impl Storage {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Storage::Owned(bytes) => bytes,
+            Storage::Mapped(map) => map,
+        }
+    }
+}
+
+/// An entry found in a text.
+#[derive(Clone, Copy, Debug)]
+pub struct Match<'l> {
+    /// How many tokens of the text it covers.
+    pub length: usize,
+    record: Record<'l>,
+}
+
+impl<'l> Match<'l> {
+    /// The entry's source in normal form.
+    pub fn source(&self) -> &'l str {
+        self.record.source()
+    }
+
+    /// The targets with their weights, the heaviest first.
+    pub fn targets(&self) -> impl Iterator<Item = (&'l str, f64)> + use<'l> {
+        self.record.targets()
+    }
+
+    /// The heaviest target.
+    pub fn best(&self) -> &'l str {
+        self.record.target(0).unwrap_or_default()
+    }
+
+    /// The target that `uniform()`, in [0, 1), draws by weight: the first whose cumulative weight is greater
+    /// than `uniform()` times the sum of the weights.
+    ///
+    /// `uniform` is asked for only where there is a choice.
+    pub fn draw(&self, uniform: impl FnOnce() -> f64) -> &'l str {
+        self.record.draw(uniform)
+    }
+}
+
+impl Lexicon {
+    /// Takes a compiled buffer.
+    ///
+    /// # Errors
+    /// `Error::Input` when the bytes are not a whole, unaltered lexicon of this format's version.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
+        let layout = Layout::read(&bytes)?;
+        Ok(Lexicon {
+            storage: Storage::Owned(bytes),
+            layout,
+        })
+    }
+
+    /// Maps a `.cslex` file.
+    ///
+    /// # Errors
+    /// `Error::Input` with the path when the file is missing, truncated, altered or of another kind;
+    /// `Error::Io` when it can't be mapped.
+    pub fn open(path: &Path) -> Result<Self> {
+        let failed = |source: std::io::Error| match source.kind() {
+            ErrorKind::NotFound => in_file(Error::input("no such file", "check the path"), path),
+            _ => Error::Io {
+                path: path.to_owned(),
+                source,
+            },
+        };
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() || metadata.len() == 0 {
+            return Err(in_file(format::not_a_lexicon(), path));
+        }
+        // SAFETY: the map is read-only. Lexicon files are replaced by renaming a new file over the old one,
+        // so the mapped inode is not written to; every read of the map is bounds-checked and every string
+        // is checked to be UTF-8 when it is read.
+        let map = unsafe { Mmap::map(&file) }.map_err(failed)?;
+        let layout = Layout::read(&map).map_err(|error| in_file(error, path))?;
+        Ok(Lexicon {
+            storage: Storage::Mapped(map),
+            layout,
+        })
+    }
+
+    /// Writes the lexicon to `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// `Error::Io` when the folder can't be written to.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.part", std::process::id()));
+        let part: PathBuf = path.with_file_name(name);
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&part)?;
+            file.write_all(self.bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&part, path)
+        };
+        write().map_err(|source| {
+            let _ = std::fs::remove_file(&part);
+            Error::Io {
+                path: path.to_owned(),
+                source,
+            }
+        })
+    }
+
+    /// The compiled form, which is also the file's contents.
+    pub fn bytes(&self) -> &[u8] {
+        self.storage.bytes()
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.layout.entry_count
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Languages, licence, provenance and the number of entries left out.
+    pub fn description(&self) -> &Description {
+        &self.layout.description
+    }
+
+    /// The longest entry whose source is `tokens[at..]`'s beginning; `joins(i)` says whether token `i` may be
+    /// part of a phrase.
+    #[inline]
+    pub fn longest_match(
+        &self,
+        text: &str,
+        tokens: &KeyedTokens,
+        at: usize,
+        joins: impl Fn(usize) -> bool,
+    ) -> Option<Match<'_>> {
+        let bytes = self.bytes();
+        let mut hash = tokens.get(at)?.hash;
+        let mut length = 1;
+        let mut best = None;
+        while let Some(node) = self.layout.find(bytes, hash) {
+            if let Some(record) = self.layout.record(bytes, node)
+                && tokens.spell(text, at, length, record.source())
+            {
+                best = Some(Match { length, record });
+            }
+            if !node.has_longer() || length == MAX_SOURCE_TOKENS || !joins(at + length) {
+                break;
+            }
+            let Some(longer) = tokens.extend_hash(text, hash, at + length) else {
+                break;
+            };
+            hash = longer;
+            length += 1;
+        }
+        best
+    }
+
+    /// The entry whose source is all of `source`, however it is cased, spaced or hyphenated.
+    ///
+    /// # Errors
+    /// `Error::Input` when `source` is 4 GiB or longer.
+    pub fn lookup(&self, source: &str) -> Result<Option<Match<'_>>> {
+        let mut tokens = KeyedTokens::default();
+        tokens.read(source)?;
+        let found = self.longest_match(source, &tokens, 0, |_| true);
+        Ok(found.filter(|found| found.length == tokens.len()))
+    }
+
+    /// Whether token `at` alone is an entry.
+    pub fn has_token(&self, text: &str, tokens: &KeyedTokens, at: usize) -> bool {
+        self.longest_match(text, tokens, at, |_| false).is_some()
+    }
+
+    /// Every entry, in the order in which their sources first came: source in normal form, and targets.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let records = self.layout.records(self.bytes());
+        records.map(|record| (record.source(), record.targets().collect()))
+    }
+}
+
+/// A source in normal form and its targets with weights, the heaviest first.
+pub type Entry<'l> = (&'l str, Vec<(&'l str, f64)>);
+
+fn in_file(error: Error, path: &Path) -> Error {
+    match error {
+        Error::Input {
+            line,
+            message,
+            remedy,
+            ..
+        } => Error::Input {
+            path: Some(path.to_owned()),
+            line,
+            message,
+            remedy,
+        },
+        other @ Error::Io { .. } => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

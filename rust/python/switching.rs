@@ -1,5 +1,407 @@
-use pyo3::prelude::*;
+//! `Lexicon`, `Switcher` and what they return.
 
-pub(super) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::PyDict;
+
+use super::to_python_error;
+use crate::lexicon::{self, compile};
+use crate::switch::{
+    self, Counts, LanguageChoice, MissPolicy, Options, Scratch, TargetChoice, TextId,
+};
+use crate::{Error, Result};
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Lexicon>()?;
+    module.add_class::<Switcher>()?;
+    module.add_class::<Switched>()?;
+    module.add_class::<Span>()?;
+    module.add_class::<SwitchCounts>()
+}
+
+type Entry<T> = (T, Vec<(T, f64)>);
+
+#[pyclass(frozen, module = "cslir._core")]
+struct Lexicon(Arc<lexicon::Lexicon>);
+
+#[pymethods]
+impl Lexicon {
+    #[staticmethod]
+    #[pyo3(signature = (source_language, target_language, entries, *, licence = "", provenance = ""))]
+    fn from_entries(
+        python: Python<'_>,
+        source_language: &str,
+        target_language: &str,
+        entries: Vec<Entry<PyBackedStr>>,
+        licence: &str,
+        provenance: &str,
+    ) -> PyResult<Self> {
+        let compiled = python.detach(|| {
+            let entries = entries.iter().map(|(source, targets)| {
+                let targets = targets.iter().map(|(target, weight)| (&**target, *weight));
+                (&**source, targets)
+            });
+            compile(
+                source_language,
+                target_language,
+                licence,
+                provenance,
+                entries,
+            )
+        });
+        let compiled = compiled.map_err(|error| to_python_error(python, error))?;
+        Ok(Lexicon(Arc::new(compiled)))
+    }
+
+    #[staticmethod]
+    fn open(python: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let opened = python.detach(|| lexicon::Lexicon::open(&path));
+        let opened = opened.map_err(|error| to_python_error(python, error))?;
+        Ok(Lexicon(Arc::new(opened)))
+    }
+
+    fn save(&self, python: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let saved = python.detach(|| self.0.save(&path));
+        saved.map_err(|error| to_python_error(python, error))
+    }
+
+    fn lookup(&self, python: Python<'_>, source: &str) -> PyResult<Vec<(String, f64)>> {
+        let found = self
+            .0
+            .lookup(source)
+            .map_err(|error| to_python_error(python, error))?;
+        let targets = found.into_iter().flat_map(|found| found.targets());
+        Ok(targets
+            .map(|(target, weight)| (target.to_owned(), weight))
+            .collect())
+    }
+
+    fn entries(&self) -> Vec<Entry<String>> {
+        let own = |(target, weight): (&str, f64)| (target.to_owned(), weight);
+        let entries = self.0.entries();
+        entries
+            .map(|(source, targets)| (source.to_owned(), targets.into_iter().map(own).collect()))
+            .collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    #[getter]
+    fn source_language(&self) -> &str {
+        &self.0.description().source_language
+    }
+
+    #[getter]
+    fn target_language(&self) -> &str {
+        &self.0.description().target_language
+    }
+
+    #[getter]
+    fn licence(&self) -> &str {
+        &self.0.description().licence
+    }
+
+    #[getter]
+    fn provenance(&self) -> &str {
+        &self.0.description().provenance
+    }
+
+    #[getter]
+    fn left_out(&self) -> u32 {
+        self.0.description().left_out
+    }
+
+    fn __repr__(&self) -> String {
+        let (source, target) = (self.source_language(), self.target_language());
+        format!("<Lexicon {source}-{target}, {} entries>", self.0.len())
+    }
+}
+
+#[pyclass(frozen, module = "cslir._core")]
+struct Switcher(switch::Switcher);
+
+/// The value that a name given by the user stands for.
+fn named<T: Copy>(option: &str, given: &str, names: [(&str, T); 2]) -> Result<T> {
+    let known = names.iter().find(|(name, _)| *name == given);
+    known.map(|&(_, value)| value).ok_or_else(|| {
+        let [(first, _), (second, _)] = names;
+        Error::input(
+            format!("{option} is {given:?}"),
+            format!("give {first:?} or {second:?}"),
+        )
+    })
+}
+
+impl Switcher {
+    fn by_language(&self, counts: &Counts) -> Vec<(String, u64)> {
+        let mut by_language: Vec<(String, u64)> = Vec::new();
+        for (lexicon, &count) in self.0.lexicons().iter().zip(&counts.switched_by_lexicon) {
+            let language = &lexicon.description().target_language;
+            match by_language.iter_mut().find(|(known, _)| known == language) {
+                Some((_, sum)) => *sum += count,
+                None => by_language.push((language.clone(), count)),
+            }
+        }
+        by_language
+    }
+
+    fn counts(&self, counts: &Counts) -> SwitchCounts {
+        SwitchCounts {
+            tokens: counts.tokens,
+            switched: counts.switched,
+            missed: counts.missed,
+            by_language: self.by_language(counts),
+        }
+    }
+
+    fn with_spans(&self, text: &str, id: TextId<'_>) -> Result<Switched> {
+        let mut spans = Vec::new();
+        let (output, counts) =
+            self.0
+                .switch(text, id, &mut Scratch::default(), Some(&mut spans))?;
+        let mut sources = Characters::new(text);
+        let mut targets = Characters::new(&output);
+        let spans = spans.into_iter().map(|span| {
+            let lexicon = self.0.lexicons().get(span.lexicon);
+            Span {
+                source_start: sources.before(span.source.0),
+                source_end: sources.before(span.source.1),
+                target_start: targets.before(span.target.0),
+                target_end: targets.before(span.target.1),
+                language: lexicon
+                    .map_or("", |known| &known.description().target_language)
+                    .to_owned(),
+                entry: span.entry.to_owned(),
+                source_bytes: span.source,
+                target_bytes: span.target,
+            }
+        });
+        let spans = spans.collect();
+        Ok(Switched {
+            spans,
+            counts: self.counts(&counts),
+            text: output,
+        })
+    }
+}
+
+#[pymethods]
+impl Switcher {
+    #[new]
+    #[pyo3(signature = (
+        lexicons, *, translation_prob, seed, language_choice = "token", miss_policy = "keep",
+        target_choice = "weighted", language_weights = None, stop_words = Vec::new(), protect = true
+    ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "keyword arguments of the Python class"
+    )]
+    fn new(
+        python: Python<'_>,
+        lexicons: Vec<PyRef<'_, Lexicon>>,
+        translation_prob: f64,
+        seed: u64,
+        language_choice: &str,
+        miss_policy: &str,
+        target_choice: &str,
+        language_weights: Option<Vec<f64>>,
+        stop_words: Vec<String>,
+        protect: bool,
+    ) -> PyResult<Self> {
+        let lexicons = lexicons
+            .iter()
+            .map(|lexicon| Arc::clone(&lexicon.0))
+            .collect();
+        let build = || -> Result<switch::Switcher> {
+            let choices = [
+                ("token", LanguageChoice::Token),
+                ("text", LanguageChoice::Text),
+            ];
+            let policies = [("keep", MissPolicy::Keep), ("redraw", MissPolicy::Redraw)];
+            let targets = [
+                ("weighted", TargetChoice::Weighted),
+                ("best", TargetChoice::Best),
+            ];
+            let options = Options {
+                translation_prob,
+                seed,
+                language_choice: named("language_choice", language_choice, choices)?,
+                miss_policy: named("miss_policy", miss_policy, policies)?,
+                target_choice: named("target_choice", target_choice, targets)?,
+                language_weights,
+                stop_words,
+                protect,
+            };
+            switch::Switcher::new(lexicons, options)
+        };
+        build()
+            .map(Switcher)
+            .map_err(|error| to_python_error(python, error))
+    }
+
+    #[pyo3(signature = (text, record_id, *, field = "text", epoch = 0))]
+    fn switch(
+        &self,
+        python: Python<'_>,
+        text: &str,
+        record_id: &str,
+        field: &str,
+        epoch: u64,
+    ) -> PyResult<String> {
+        let id = TextId {
+            record_id,
+            field,
+            epoch,
+        };
+        let switched = python.detach(|| self.0.switch(text, id, &mut Scratch::default(), None));
+        switched
+            .map(|(text, _)| text)
+            .map_err(|error| to_python_error(python, error))
+    }
+
+    #[pyo3(signature = (text, record_id, *, field = "text", epoch = 0))]
+    fn switch_with_spans(
+        &self,
+        python: Python<'_>,
+        text: &str,
+        record_id: &str,
+        field: &str,
+        epoch: u64,
+    ) -> PyResult<Switched> {
+        let id = TextId {
+            record_id,
+            field,
+            epoch,
+        };
+        let switched = python.detach(|| self.with_spans(text, id));
+        switched.map_err(|error| to_python_error(python, error))
+    }
+
+    #[pyo3(signature = (texts, record_ids, *, field = "text", epoch = 0, threads = None))]
+    fn switch_batch(
+        &self,
+        python: Python<'_>,
+        texts: Vec<PyBackedStr>,
+        record_ids: Vec<PyBackedStr>,
+        field: &str,
+        epoch: u64,
+        threads: Option<usize>,
+    ) -> PyResult<(Vec<String>, SwitchCounts)> {
+        let switched = python.detach(|| {
+            self.0
+                .switch_batch(&texts, &record_ids, field, epoch, threads)
+        });
+        let (texts, counts) = switched.map_err(|error| to_python_error(python, error))?;
+        Ok((texts, self.counts(&counts)))
+    }
+}
+
+/// Turns growing byte positions of a text into character positions, in one walk.
+struct Characters<'t> {
+    text: &'t str,
+    bytes: usize,
+    characters: usize,
+}
+
+impl<'t> Characters<'t> {
+    fn new(text: &'t str) -> Self {
+        Characters {
+            text,
+            bytes: 0,
+            characters: 0,
+        }
+    }
+
+    fn before(&mut self, position: usize) -> usize {
+        let passed = self.text.get(self.bytes..position).unwrap_or_default();
+        self.characters += passed.chars().count();
+        self.bytes = position;
+        self.characters
+    }
+}
+
+#[pyclass(frozen, get_all, eq, module = "cslir._core")]
+#[derive(Clone, PartialEq)]
+struct Span {
+    source_start: usize,
+    source_end: usize,
+    target_start: usize,
+    target_end: usize,
+    language: String,
+    entry: String,
+    source_bytes: (usize, usize),
+    target_bytes: (usize, usize),
+}
+
+#[pymethods]
+impl Span {
+    fn __repr__(&self) -> String {
+        let Span {
+            source_start,
+            source_end,
+            target_start,
+            target_end,
+            language,
+            entry,
+            ..
+        } = self;
+        format!(
+            "<Span {source_start}:{source_end} -> {target_start}:{target_end} {language} {entry:?}>"
+        )
+    }
+}
+
+#[pyclass(frozen, get_all, module = "cslir._core")]
+struct Switched {
+    text: String,
+    spans: Vec<Span>,
+    counts: SwitchCounts,
+}
+
+#[pyclass(frozen, eq, module = "cslir._core")]
+#[derive(Clone, PartialEq)]
+struct SwitchCounts {
+    #[pyo3(get)]
+    tokens: u64,
+    #[pyo3(get)]
+    switched: u64,
+    #[pyo3(get)]
+    missed: u64,
+    by_language: Vec<(String, u64)>,
+}
+
+#[pymethods]
+impl SwitchCounts {
+    #[getter]
+    fn switched_by_language<'py>(&self, python: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = PyDict::new(python);
+        for (language, count) in &self.by_language {
+            counts.set_item(language, count)?;
+        }
+        Ok(counts)
+    }
+
+    #[getter]
+    fn switch_rate(&self) -> f64 {
+        if self.tokens == 0 {
+            0.0
+        } else {
+            self.switched as f64 / self.tokens as f64
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        let SwitchCounts {
+            tokens,
+            switched,
+            missed,
+            ..
+        } = self;
+        format!("<SwitchCounts tokens={tokens} switched={switched} missed={missed}>")
+    }
 }

@@ -1,0 +1,236 @@
+"""Tokens, protection, lookup and switching in plain Python: what the Rust core must give.
+
+Written from the documentation of the Rust modules, for clarity, with regular expressions and a dict.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from itertools import accumulate
+
+MASK = 2**64 - 1
+GOLDEN = 0x9E3779B97F4A7C15
+MAX_SOURCE_TOKENS = 24
+
+JOINERS = "'’‘·\u05f3\u05f4\u00ad\u200c\u200d"
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30fa\u30fc-\u312f\u31a0-\u31bf\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
+)
+PUNCTUATION = "«»\u2000-\u200b\u200e-\u200f\u2012-\u2018\u201a-\u206f\u3000-\u303f\uff00-\uff65"
+HARD = re.compile(f'["<>`\\s{PUNCTUATION}{UNSPACED}]')
+SOFT = re.compile(r"[()\[\]{}|,;]")
+WORD = r"[A-Za-z0-9\x80-\U0010ffff]"
+URL = re.compile(rf"[A-Za-z0-9+.-]+://|(?<!{WORD})(?:[wW]{{3}}\.|[mM][aA][iI][lL][tT][oO]:)")
+CODE = re.compile(rf"[@\\=]|::|(?<={WORD})_(?={WORD})|^~|^(?:--|[./$#%&]){WORD}|^-[A-Za-z]\Z|/.*/", re.DOTALL)
+DOT = re.compile(rf"({WORD}+)\.(?=({WORD}+))")
+
+
+@dataclass
+class Token:
+    start: int
+    end: int
+    normal: str
+    digit: bool
+
+
+def is_unspaced(character):
+    return re.match(f"[{UNSPACED}]", character) is not None
+
+
+def starts(character):
+    return unicodedata.category(character)[0] in "LN"
+
+
+def continues(character):
+    return unicodedata.category(character)[0] in "LNM" and not is_unspaced(character)
+
+
+def normalise(token):
+    token = "".join("'" if c in "’‘ʼ" else c for c in token if c != "\u00ad")
+    token = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", token).casefold())
+    return unicodedata.normalize("NFKC", token.casefold())
+
+
+def tokenize(text):
+    tokens, at = [], 0
+    while at < len(text):
+        if not starts(text[at]):
+            at += 1
+            continue
+        end = at + 1
+        if is_unspaced(text[at]):
+            while end < len(text) and unicodedata.category(text[end])[0] == "M":
+                end += 1
+        else:
+            while end < len(text):
+                if continues(text[end]):
+                    end += 1
+                elif text[end] in JOINERS and end + 1 < len(text) and continues(text[end + 1]):
+                    end += 2
+                else:
+                    break
+        token = text[at:end]
+        digit = any(unicodedata.category(c)[0] == "N" for c in token)
+        tokens.append(Token(at, end, normalise(token), digit))
+        at = end
+    return tokens
+
+
+def normal_gap(gap):
+    if gap.count("\n") > 1 or "\0" in gap:
+        return None
+    normal = re.sub(r"[\s\-\u2010\u2011]+", " ", gap).replace("’", "'").replace("‘", "'")
+    return normal if len(normal.encode()) <= 8 else None
+
+
+def around(pattern, text, at, low, high):
+    start = max((m.end() for m in pattern.finditer(text, low, at)), default=low)
+    end = next((m.start() for m in pattern.finditer(text, at + 1, high)), high)
+    return start, end
+
+
+def is_protected(text, token):
+    low, high = around(HARD, text, token.start, 0, len(text))
+    if low > 0 and text[low - 1] == "<":
+        return True
+    if url := URL.search(text[low:high]):
+        if token.start >= low + url.start():
+            return True
+        high = low + url.start()
+    low, high = around(SOFT, text, token.start, low, high)
+    chunk = text[low:high]
+    return CODE.search(chunk) is not None or any(len(m[1]) > 1 or len(m[2]) > 1 for m in DOT.finditer(chunk))
+
+
+def mix(word):
+    word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9 & MASK
+    word = (word ^ (word >> 27)) * 0x94D049BB133111EB & MASK
+    return word ^ (word >> 31)
+
+
+def words_of(text):
+    raw = text.encode()
+    return [int.from_bytes(raw[i : i + 8], "little") for i in range(0, len(raw), 8)]
+
+
+class Draws:
+    def __init__(self, seed, epoch, record_id, name):
+        self.key = 0
+        lengths = [seed, epoch, len(name.encode()), len(record_id.encode())]
+        for word in lengths + words_of(name) + words_of(record_id):
+            self.key = mix(((self.key ^ word) + GOLDEN) & MASK)
+
+    def uniform(self, unit, purpose):
+        number = 4 * unit + ["choose", "language", "redraw", "target"].index(purpose) + 1
+        return (mix((self.key + number * GOLDEN) & MASK) >> 11) * 2.0**-53
+
+
+def pick(weights, uniform):
+    sums = list(accumulate(weights))
+    last = max(i for i, weight in enumerate(weights) if weight > 0)
+    return next((i for i, cumulative in enumerate(sums) if cumulative > uniform * sums[-1]), last)
+
+
+class Dictionary:
+    """Entries by their tokens and gaps in normal form, targets in order of falling weight."""
+
+    def __init__(self, language, entries):
+        self.language = language
+        merged = {}
+        for source, targets in entries:
+            tokens = tokenize(source)
+            key = self.key(source, tokens, 0, len(tokens))
+            if not tokens or key is None or len(tokens) > MAX_SOURCE_TOKENS:
+                continue
+            known = merged.setdefault(key, {})
+            for target, weight in targets:
+                known[target] = max(weight, known.get(target, weight))
+        self.entries = {
+            key: sorted(known.items(), key=lambda item: -item[1]) for key, known in merged.items()
+        }
+        self.longest = max((len(key) // 2 + 1 for key in self.entries), default=0)
+
+    @staticmethod
+    def key(text, tokens, at, length):
+        key = [tokens[at].normal] if length else []
+        for left, right in zip(tokens[at : at + length], tokens[at + 1 : at + length], strict=False):
+            gap = normal_gap(text[left.end : right.start])
+            if gap is None:
+                return None
+            key += [gap, right.normal]
+        return tuple(key)
+
+    def find(self, text, tokens, at, protected, quiet):
+        for length in range(min(self.longest, len(tokens) - at), 0, -1):
+            if length == 1 and quiet:
+                return None
+            key = self.key(text, tokens, at, length)
+            if key in self.entries and not any(protected[at : at + length]):
+                return length, self.entries[key], "".join(key)
+        return None
+
+
+def raise_case(target, source, dotted):
+    def upper(c):
+        return "İ" if dotted and c == "i" else c if "\u10d0" <= c <= "\u10ff" else c.upper()
+
+    cased = [c for c in source if c.isupper() or c.islower()]
+    if not cased or not cased[0].isupper():
+        return target
+    if len(cased) > 1 and all(c.isupper() for c in cased):
+        return "".join(map(upper, target))
+    first = upper(target[0])
+    return first[0] + first[1:].lower() + target[1:]
+
+
+def switch(
+    text, dictionaries, *, translation_prob, seed, record_id, name="text", epoch=0, language_choice="token",
+    miss_policy="keep", target_choice="weighted", language_weights=None, stop_words=(), protect=True,
+):  # fmt: skip
+    """Return (switched text, spans as (source start, end, target start, end, language, entry), counts)."""
+    weights = language_weights or [1.0] * len(dictionaries)
+    draws = Draws(seed, epoch, record_id, name)
+    tokens = tokenize(text)
+    protected = [protect and is_protected(text, token) for token in tokens]
+    stops = {normalise(word) for word in stop_words}
+    output, spans, copied, at = "", [], 0, 0
+    counts = {"tokens": len(tokens), "switched": 0, "missed": 0, "by_language": {}}
+    for dictionary in dictionaries:
+        counts["by_language"][dictionary.language] = 0
+    while at < len(tokens):
+        if protected[at]:
+            at += 1
+            continue
+        quiet = (protect and tokens[at].digit) or tokens[at].normal in stops
+        language = pick(weights, draws.uniform(0 if language_choice == "text" else at + 1, "language"))
+        found = dictionaries[language].find(text, tokens, at, protected, quiet)
+        if found is None and miss_policy == "redraw":
+            having = [
+                weight if dictionary.find(text, tokens, at, protected, quiet) else 0.0
+                for dictionary, weight in zip(dictionaries, weights, strict=True)
+            ]
+            if any(having):
+                language = pick(having, draws.uniform(at + 1, "redraw"))
+                found = dictionaries[language].find(text, tokens, at, protected, quiet)
+        chosen = draws.uniform(at + 1, "choose") < translation_prob
+        if found is None:
+            counts["missed"] += chosen and not quiet
+            at += 1
+            continue
+        length, targets, entry = found
+        if chosen:
+            index = 0
+            if target_choice == "weighted":
+                index = pick([weight for _, weight in targets], draws.uniform(at + 1, "target"))
+            start, end = tokens[at].start, tokens[at + length - 1].end
+            dictionary = dictionaries[language]
+            target = raise_case(targets[index][0], text[start:end], dictionary.language in ("tr", "az"))
+            output += text[copied:start]
+            spans.append((start, end, len(output), len(output) + len(target), dictionary.language, entry))
+            output += target
+            copied = end
+            counts["switched"] += length
+            counts["by_language"][dictionary.language] += length
+        at += length
+    return output + text[copied:], spans, counts
