@@ -141,6 +141,15 @@ def test_truncated_compressed_file(tmp_path, compress):
         list(read_msmarco_collection(path))
 
 
+def test_gzip_with_damaged_middle(tmp_path):
+    whole = bytearray(gzip.compress(b"".join(b"%d\tpassage %d\n" % (i, i * i) for i in range(5000))))
+    whole[1000:1100] = bytes(100)
+    path = tmp_path / "collection.tsv.gz"
+    path.write_bytes(whole)
+    with pytest.raises(InputError, match="truncated or corrupt after line|not UTF-8|columns|duplicate"):
+        list(read_msmarco_collection(path))
+
+
 def test_interrupted_writer_leaves_the_old_file(tmp_path: Path):
     path = tmp_path / "x.run"
     write_run(path, [ScoredPassage("q", "d", 1.0)])

@@ -6,6 +6,7 @@ import hashlib
 import lzma
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,7 +77,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
                         remedy="convert the file to UTF-8, with iconv for example",
                     ) from None
                 yield number, line.removesuffix("\n").removesuffix("\r")
-        except (EOFError, lzma.LZMAError, gzip.BadGzipFile, OSError, RuntimeError) as error:
+        except (EOFError, lzma.LZMAError, zlib.error, OSError, RuntimeError) as error:
             raise InputError(
                 f"truncated or corrupt after line {number} ({error})",
                 path=path,

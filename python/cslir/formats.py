@@ -19,6 +19,8 @@ from cslir.records import Passage, Qrel, Query, ScoredPassage
 
 __all__ = [
     "find_compressed",
+    "passage_line",
+    "passage_of_line",
     "read_beir_corpus",
     "read_beir_queries",
     "read_msmarco_collection",
@@ -26,6 +28,7 @@ __all__ = [
     "read_msmarco_triples",
     "read_qrels",
     "read_run",
+    "run_lines",
     "write_beir_corpus",
     "write_beir_queries",
     "write_qrels",
@@ -271,18 +274,25 @@ def _beir_line(identifier: str, fields: dict[str, str], language: str) -> str:
     return json.dumps(record, ensure_ascii=False)
 
 
+def passage_line(passage: Passage) -> str:
+    """Return a passage as a line of a BEIR corpus, without line end."""
+    return _beir_line(passage.doc_id, {"title": passage.title, "text": passage.text}, passage.language)
+
+
+def passage_of_line(line: str | bytes) -> Passage:
+    """Return the passage of a line that `passage_line` made."""
+    record = json.loads(line)
+    return Passage(record["_id"], record["text"], record["title"], record.get("language", ""))
+
+
 def write_beir_corpus(path: Path, passages: Iterable[Passage]) -> None:
     """Write a BEIR `corpus.jsonl`."""
-    write_text_lines(
-        path, (_beir_line(p.doc_id, {"title": p.title, "text": p.text}, p.language) for p in passages)
-    )
+    write_text_lines(path, map(passage_line, passages))
 
 
 def write_beir_queries(path: Path, queries: Iterable[Query]) -> None:
     """Write a BEIR `queries.jsonl`."""
-    write_text_lines(
-        path, (_beir_line(query.query_id, {"text": query.text}, query.language) for query in queries)
-    )
+    write_text_lines(path, (_beir_line(q.query_id, {"text": q.text}, q.language) for q in queries))
 
 
 def write_qrels_tsv(path: Path, qrels: Iterable[Qrel]) -> None:
@@ -301,14 +311,15 @@ def write_qrels(path: Path, qrels: Iterable[Qrel]) -> None:
     write_text_lines(path, (f"{qrel.query_id} 0 {qrel.doc_id} {qrel.relevance}" for qrel in qrels))
 
 
+def run_lines(run: Iterable[ScoredPassage], tag: str = "cslir") -> Iterator[str]:
+    """Yield the lines of a TREC run; those of a query must follow each other, best first."""
+    query_id, rank = None, 0
+    for scored in run:
+        rank = rank + 1 if scored.query_id == query_id else 1
+        query_id = scored.query_id
+        yield f"{query_id} Q0 {scored.doc_id} {rank} {scored.score:.9g} {tag}"
+
+
 def write_run(path: Path, run: Iterable[ScoredPassage], tag: str = "cslir") -> None:
-    """Write a TREC run; the lines of a query must follow each other, best first, as `rank` counts them."""
-
-    def lines() -> Iterator[str]:
-        query_id, rank = None, 0
-        for scored in run:
-            rank = rank + 1 if scored.query_id == query_id else 1
-            query_id = scored.query_id
-            yield f"{query_id} Q0 {scored.doc_id} {rank} {scored.score:.9g} {tag}"
-
-    write_text_lines(path, lines())
+    """Write a TREC run; the lines of a query must follow each other, best first."""
+    write_text_lines(path, run_lines(run, tag))

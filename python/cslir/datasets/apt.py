@@ -16,7 +16,6 @@ __all__ = ["DEBIAN_CODENAME", "fetch_lists"]
 
 DEBIAN_CODENAME = "bookworm"
 _DEBIAN_VERSION = "12"
-_DEFAULT_URI = "http://deb.debian.org/debian"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SOURCES = Path("/etc/apt")
 _REMEDY = "fetch the lists on a Debian 12 machine and name their folder with --lists FOLDER"
@@ -134,8 +133,10 @@ def _configuration(folder: Path, sources: Path, languages: Sequence[str], inheri
 
 
 def _debian_source(folder: Path) -> str:
-    """Return a source for Debian 12's main component: the system's mirror, else the usual address."""
-    uri, signed_by = next(_system_sources(folder), (_DEFAULT_URI, ""))
+    """Return a source for Debian 12's main component, from the system's mirror."""
+    uri, signed_by = next(_system_sources(folder), ("", ""))
+    if not uri:
+        raise InputError(f"no source of {DEBIAN_CODENAME}'s main component", path=folder, remedy=_REMEDY)
     if not signed_by.startswith("/") and _KEYRING.exists():
         signed_by = str(_KEYRING)
     stanza = ["Types: deb", f"URIs: {uri}", f"Suites: {DEBIAN_CODENAME}", "Components: main"]

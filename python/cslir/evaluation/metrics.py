@@ -1,6 +1,5 @@
 """Retrieval metrics, through ir_measures, with the values of every query kept."""
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -58,10 +57,10 @@ def evaluate(
         known = "RR@10, R@100, nDCG@10, AP"
         raise InputError(f"unknown measure among {', '.join(measures)}", remedy=f"such as {known}") from None
     if not isinstance(run, Mapping):
-        run = {
-            query_id: {scored.doc_id: scored.score for scored in group}
-            for query_id, group in itertools.groupby(sorted(run), key=lambda scored: scored.query_id)
-        }
+        scores: dict[str, dict[str, float]] = {}
+        for scored in run:
+            scores.setdefault(scored.query_id, {})[scored.doc_id] = scored.score
+        run = scores
     judgements: dict[str, dict[str, int]] = {}
     for qrel in qrels:
         judgements.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance

@@ -8,7 +8,17 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["GROUPS", "Setting", "draw_languages", "language_pairs", "mixed_settings", "pair_group"]
+from cslir.errors import InputError
+
+__all__ = [
+    "GROUPS",
+    "Setting",
+    "draw_languages",
+    "language_pairs",
+    "mixed_settings",
+    "pair_group",
+    "parse_pair",
+]
 
 GROUPS = ("MoIR", "CLIR en-x", "CLIR x-en", "CLIR x-y", "MLIR X-en", "MLIR en-X", "MLIR X-X")
 """The aggregates of a table, in its order; x and y are languages other than English, X is drawn per text."""
@@ -37,6 +47,22 @@ def pair_group(query_language: str, passage_language: str) -> str:
     if query_language == "en":
         return "CLIR en-x"
     return "CLIR x-en" if passage_language == "en" else "CLIR x-y"
+
+
+def parse_pair(pair: str) -> tuple[str, str]:
+    """Split a language pair such as `en-de`.
+
+    Raises:
+        InputError: It is not two ISO 639-1 codes with a hyphen.
+    """
+    source, hyphen, target = pair.partition("-")
+    if not hyphen or not all(
+        len(code) == 2 and code.isalpha() and code.islower() for code in (source, target)
+    ):
+        raise InputError(
+            f"{pair!r} is not a language pair", remedy="write two ISO 639-1 codes, en-de for example"
+        )
+    return source, target
 
 
 def language_pairs(

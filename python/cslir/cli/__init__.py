@@ -1,0 +1,70 @@
+"""The command line: parses arguments and calls the library; messages to stderr, answers to stdout."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from cslir import __version__
+from cslir.cli import datasets, demo, evaluate, index, lexicons, search, switch, train
+from cslir.errors import CslirError, InputError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="cslir",
+    help="Search in any language, trained in English.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cslir {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Search in any language, trained in English."""
+
+
+app.command("demo")(demo.demo)
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(lexicons.app, name="lexicons")
+app.command("switch")(switch.switch)
+app.command("train")(train.train)
+app.command("index")(index.index)
+app.command("search")(search.search)
+app.command("eval")(evaluate.evaluate)
+
+
+def main() -> None:
+    """Run the command line; exit 0 good, 1 failed, 2 wrong use or bad input, 130 on Ctrl-C."""
+    try:
+        app()
+    except InputError as error:
+        _fail(str(error), 2)
+    except CslirError as error:
+        _fail(str(error), 1)
+    except BrokenPipeError:
+        # The reader of our output, head for example, has what it wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+
+
+def _fail(message: str, status: int) -> None:
+    print(f"cslir: {message}", file=sys.stderr)
+    sys.exit(status)

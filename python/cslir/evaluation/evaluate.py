@@ -1,0 +1,183 @@
+"""Judging a model or a run on a dataset, and printing and saving the outcome."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cslir import __version__
+from cslir.datasets.collections import PlainDataset, open_dataset
+from cslir.datasets.parallel import ParallelDataset
+from cslir.errors import InputError
+from cslir.evaluation.metrics import MEASURES, Judged, evaluate
+from cslir.evaluation.parallel import Evaluation, embed_split, evaluate_pair, evaluate_vectors
+from cslir.evaluation.settings import parse_pair
+from cslir.evaluation.tables import print_evaluation, print_means
+from cslir.files import replace_file
+from cslir.formats import read_run, write_run
+from cslir.models import load_encoder
+from cslir.records import ScoredPassage
+from cslir.search import retrieve
+
+__all__ = ["evaluate_dataset", "seen_and_unseen", "write_json"]
+
+PLAIN_MEASURES = ("nDCG@10", "RR@10", "AP", "R@100")
+
+
+def evaluate_dataset(
+    source: str,
+    *,
+    model: str | None,
+    run: Path | None,
+    split: str = "test",
+    pair: str | None = None,
+    languages: Sequence[str] | None = None,
+    measures: Sequence[str] | None = None,
+    depth: int = 100,
+    run_out: Path | None = None,
+    json_file: Path | None = None,
+    seed: int = 1,
+) -> None:
+    """Judge a model end to end, or a run, print the outcome and write what is asked for.
+
+    Args:
+        source: A dataset as for `open_dataset`.
+        model: Encoder's name as for `resolve_model`.
+        run: A TREC run; exactly one of `model` and `run` is given.
+        split: The dataset's split.
+        pair: One setting of a parallel dataset (`en-de`, `X-X`); all if None.
+        languages: Of a parallel dataset; all if None.
+        measures: Names for ir_measures; the usual ones of the dataset's kind if None.
+        depth: Passages retrieved per query.
+        run_out: Where to write the run of a plain dataset or of one pair.
+        json_file: Where to write the values, per query too.
+        seed: Of the language draws of X-en, en-X and X-X.
+
+    Raises:
+        InputError: The arguments do not go together, or an input is bad.
+    """
+    if (model is None) == (run is None):
+        raise InputError("either --model or --run is needed", remedy="give one of them")
+    dataset = open_dataset(source)
+    if isinstance(dataset, PlainDataset):
+        chosen = measures or PLAIN_MEASURES
+        lines = list(read_run(run)) if run else _retrieve_plain(dataset, str(model), split, depth)
+        judged = evaluate(lines, dataset.qrels(split), chosen)
+        content: dict[str, Any] = {"measures": judged.means, "per_query": _per_query(judged)}
+        print_means(f"{dataset.name} {split}", judged)
+    elif run is not None:
+        lines = list(read_run(run))
+        judged = evaluate(lines, dataset.qrels(split), measures or MEASURES)
+        content = {"measures": judged.means, "per_query": _per_query(judged)}
+        print_means(f"{dataset.name} {split} {pair or ''}".strip(), judged)
+    else:
+        if run_out is not None and pair is None:
+            raise InputError("--run-out needs one setting", remedy="add --pair, en-de for example")
+        outcome, lines = _evaluate_parallel(
+            dataset, str(model), split, pair, languages, measures or MEASURES, seed, depth
+        )
+        content = evaluation_json(outcome)
+        print_evaluation(f"{dataset.name} {split}", outcome)
+    if run_out is not None:
+        write_run(run_out, lines, tag="cslir")
+    if json_file is not None:
+        configuration = {"dataset": source, "split": split, "model": model, "run": run and str(run)}
+        configuration |= {"pair": pair, "depth": depth, "seed": seed}
+        write_json(json_file, {"cslir": __version__, "configuration": configuration} | content)
+
+
+def seen_and_unseen(
+    dataset: ParallelDataset, split: str, languages: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Divide languages into those that have all of the split's ids, and those that have only some.
+
+    Mixtures and all ordered pairs need the former; the latter are evaluated against English.
+    """
+    most = max(len(dataset.qrels(split, language)) for language in languages)
+    whole = [language for language in languages if len(dataset.qrels(split, language)) == most]
+    return whole, [language for language in languages if language not in whole]
+
+
+def _retrieve_plain(dataset: PlainDataset, model: str, split: str, depth: int) -> list[ScoredPassage]:
+    queries = dataset.queries(split)
+    passages = dataset.passages()
+    dataset.check_passage_ids(split, {passage.doc_id for passage in passages})
+    encoder = load_encoder(model)
+    vectors = encoder.encode_passages([passage.full_text for passage in passages])
+    query_vectors = encoder.encode_queries([query.text for query in queries])
+    doc_ids = [passage.doc_id for passage in passages]
+    return list(retrieve([query.query_id for query in queries], query_vectors, doc_ids, vectors, depth))
+
+
+def _evaluate_parallel(
+    dataset: ParallelDataset,
+    model: str,
+    split: str,
+    pair: str | None,
+    languages: Sequence[str] | None,
+    measures: Sequence[str],
+    seed: int,
+    depth: int,
+) -> tuple[Evaluation, list[ScoredPassage]]:
+    languages = list(languages or [one for one in dataset.languages if split in dataset.splits(one)])
+    encoder = load_encoder(model)
+    if pair is not None and "X" not in pair:
+        query_language, passage_language = parse_pair(pair)
+        languages = list(dict.fromkeys((query_language, passage_language)))
+        vectors = embed_split(dataset, split, languages, encoder)
+        qrels = [one for language in languages for one in dataset.qrels(split, language)]
+        result = evaluate_pair(
+            vectors,
+            list(dict.fromkeys(qrels)),
+            query_language,
+            passage_language,
+            measures=measures,
+            depth=depth,
+        )
+        return Evaluation({pair: result}), list(result.run)
+    seen, unseen = seen_and_unseen(dataset, split, languages)
+    vectors = embed_split(dataset, split, languages, encoder)
+    qrels = dataset.qrels(split, seen[0])
+    outcome = evaluate_vectors(
+        vectors,
+        qrels,
+        seen=seen,
+        unseen=unseen,
+        seed=seed,
+        measures=measures,
+        depth=depth,
+        keep_runs=bool(pair),
+    )
+    if pair is None:
+        return outcome, []
+    if pair not in outcome.results:
+        raise InputError(f"no setting {pair}", remedy=f"choose among {', '.join(outcome.results)}")
+    return Evaluation({pair: outcome.results[pair]}), list(outcome.results[pair].run)
+
+
+def evaluation_json(outcome: Evaluation) -> dict[str, Any]:
+    """Return an evaluation as a JSON object: settings with means and per-query values, and language bias."""
+    return {
+        "settings": {
+            name: {
+                "group": result.setting.group,
+                "measures": result.judged.means,
+                "per_query": _per_query(result.judged),
+            }
+            for name, result in outcome.results.items()
+        },
+        "language_bias": outcome.language_bias,
+    }
+
+
+def _per_query(judged: Judged) -> dict[str, dict[str, float]]:
+    return {
+        measure: dict(zip(judged.query_ids, values.tolist(), strict=True))
+        for measure, values in judged.values.items()
+    }
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON, whole or not at all."""
+    with replace_file(path) as file:
+        file.write(json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n")

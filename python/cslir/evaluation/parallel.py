@@ -1,0 +1,275 @@
+"""Evaluation of an encoder over every setting of a parallel dataset: exact search, then metrics."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cslir.datasets.parallel import ParallelDataset
+from cslir.errors import InputError
+from cslir.evaluation.metrics import MEASURES, Judged, evaluate, own_language_share
+from cslir.evaluation.settings import GROUPS, Setting, language_pairs, mixed_settings, pair_group
+from cslir.models.language_means import language_means, remove_language_means
+from cslir.records import Passage, Qrel, Query, ScoredPassage
+from cslir.search import Encoder, retrieve
+
+__all__ = [
+    "MEAN_TEXTS",
+    "Evaluation",
+    "ParallelVectors",
+    "SettingResult",
+    "embed_split",
+    "evaluate_pair",
+    "evaluate_vectors",
+]
+
+DEPTH = 100
+MEAN_TEXTS = 64
+"""Ids per language whose query and passage make the language's mean."""
+
+
+@dataclass(frozen=True)
+class ParallelVectors:
+    """The queries and passages of a split in several languages, with their unit vectors.
+
+    Attributes:
+        queries: By language.
+        passages: By language.
+        query_vectors: By language, float32 of shape (queries of that language, dimension).
+        passage_vectors: By language, float32 of shape (passages of that language, dimension).
+    """
+
+    queries: dict[str, list[Query]]
+    passages: dict[str, list[Passage]]
+    query_vectors: dict[str, NDArray[np.float32]]
+    passage_vectors: dict[str, NDArray[np.float32]]
+
+    def first(self, limit: int) -> "ParallelVectors":
+        """Return the vectors of the first so many ids of each language."""
+
+        def cut(items: Mapping[str, Any]) -> dict[str, Any]:
+            return {language: rows[:limit] for language, rows in items.items()}
+
+        return ParallelVectors(
+            cut(self.queries), cut(self.passages), cut(self.query_vectors), cut(self.passage_vectors)
+        )
+
+    def language_means(self) -> dict[str, NDArray[np.float32]]:
+        """Return the mean vector of each language over its queries and passages."""
+        means: dict[str, NDArray[np.float32]] = {}
+        for language, queries in self.query_vectors.items():
+            both = np.concatenate([queries, self.passage_vectors[language]])
+            means.update(language_means(both, [language] * len(both)))
+        return means
+
+    def without_language_means(self, means: Mapping[str, NDArray[np.float32]]) -> "ParallelVectors":
+        """Return the vectors less the mean of their language, of unit length again."""
+
+        def centre(vectors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+            return {
+                language: remove_language_means(rows, [language] * len(rows), means)
+                for language, rows in vectors.items()
+            }
+
+        return replace(
+            self, query_vectors=centre(self.query_vectors), passage_vectors=centre(self.passage_vectors)
+        )
+
+
+def embed_split(
+    dataset: ParallelDataset,
+    split: str,
+    languages: Sequence[str],
+    encoder: Encoder,
+    *,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ParallelVectors:
+    """Encode a split's queries and passages in each language.
+
+    Args:
+        dataset: A dataset with that split.
+        split: `dev` or `test`.
+        languages: ISO 639-1 codes.
+        encoder: Gives the vectors.
+        limit: Only the first so many ids of each language.
+        progress: Called with (languages done, languages in all).
+    """
+    queries = {language: dataset.queries(split, language)[:limit] for language in languages}
+    passages = {language: dataset.passages(split, language)[:limit] for language in languages}
+    query_vectors, passage_vectors = {}, {}
+    for done, language in enumerate(languages):
+        if progress:
+            progress(done, len(languages))
+        query_vectors[language] = encoder.encode_queries([query.text for query in queries[language]])
+        passage_vectors[language] = encoder.encode_passages([p.full_text for p in passages[language]])
+    if progress:
+        progress(len(languages), len(languages))
+    return ParallelVectors(queries, passages, query_vectors, passage_vectors)
+
+
+@dataclass(frozen=True)
+class SettingResult:
+    """Outcome of one setting: the run, its judgement, and for X-X the language bias."""
+
+    setting: Setting
+    judged: Judged
+    run: tuple[ScoredPassage, ...]
+    language_bias: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Outcome of all settings, by name (`en-de`, `X-X`)."""
+
+    results: dict[str, SettingResult]
+
+    def group_values(self, group: str, measure: str, languages: Sequence[str]) -> NDArray[np.float64]:
+        """Return a group's value per query: the mean over its settings among `languages`, shape (queries,).
+
+        Raises:
+            InputError: No setting of the group lies within these languages.
+        """
+        allowed = {*languages, "X"}
+        values = [
+            result.judged.values[measure]
+            for name, result in self.results.items()
+            if result.setting.group == group and set(name.split("-")) <= allowed
+        ]
+        if not values:
+            raise InputError(f"no setting of {group} among {', '.join(languages)}")
+        return np.mean(values, axis=0)
+
+    @property
+    def language_bias(self) -> float | None:
+        """Share of the top 10 of X-X in the query's own language; None where X-X was not evaluated."""
+        return self.results["X-X"].language_bias if "X-X" in self.results else None
+
+
+def evaluate_vectors(
+    vectors: ParallelVectors,
+    qrels: Sequence[Qrel],
+    *,
+    seen: Sequence[str],
+    unseen: Sequence[str] = (),
+    seed: int,
+    measures: Sequence[str] = MEASURES,
+    depth: int = DEPTH,
+    keep_runs: bool = False,
+) -> Evaluation:
+    """Search and judge every setting.
+
+    All ordered pairs of the seen languages and their mixtures are evaluated over the ids that all of them
+    have; each unseen language with itself and with English, both ways, over the ids that it has.
+
+    Args:
+        vectors: A split's vectors.
+        qrels: Its judgements, by the ids that all languages share.
+        seen: Languages of training and lexicons.
+        unseen: Languages without any.
+        seed: Of the language draws of the mixtures.
+        measures: Names for ir_measures.
+        depth: Passages retrieved per query.
+        keep_runs: Keep the runs of all settings, which take far more memory than the judgements.
+    """
+    results: dict[str, SettingResult] = {}
+    query_ids, doc_ids = _shared_ids(vectors, seen)
+    settings = language_pairs(seen, len(query_ids), len(doc_ids))
+    if "en" in seen:
+        settings += mixed_settings(seen, query_ids, doc_ids, seed)
+    for setting in settings:
+        results[setting.name] = _evaluate_setting(
+            vectors, qrels, setting, query_ids, doc_ids, measures, depth
+        )
+    for language in unseen:
+        query_ids, doc_ids = _shared_ids(vectors, ["en", language])
+        for setting in language_pairs(["en", language], len(query_ids), len(doc_ids)):
+            # English with itself has its place among the seen languages, over their ids.
+            if setting.name != "en-en":
+                result = _evaluate_setting(vectors, qrels, setting, query_ids, doc_ids, measures, depth)
+                results[setting.name] = result if keep_runs else replace(result, run=())
+    return Evaluation(results)
+
+
+def evaluate_pair(
+    vectors: ParallelVectors,
+    qrels: Sequence[Qrel],
+    query_language: str,
+    passage_language: str,
+    *,
+    measures: Sequence[str] = MEASURES,
+    depth: int = DEPTH,
+) -> SettingResult:
+    """Search and judge one language pair over the ids that both languages have; see `evaluate_vectors`."""
+    query_ids, doc_ids = _shared_ids(vectors, [query_language, passage_language])
+    setting = Setting(
+        f"{query_language}-{passage_language}",
+        pair_group(query_language, passage_language),
+        (query_language,) * len(query_ids),
+        (passage_language,) * len(doc_ids),
+    )
+    return _evaluate_setting(vectors, qrels, setting, query_ids, doc_ids, measures, depth)
+
+
+def _shared_ids(vectors: ParallelVectors, languages: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the query ids and passage ids that all the languages have, in the order of the first."""
+    queries = [{query.query_id for query in vectors.queries[language]} for language in languages]
+    passages = [{passage.doc_id for passage in vectors.passages[language]} for language in languages]
+    first = languages[0]
+    query_ids = [q.query_id for q in vectors.queries[first] if all(q.query_id in ids for ids in queries)]
+    doc_ids = [p.doc_id for p in vectors.passages[first] if all(p.doc_id in ids for ids in passages)]
+    if not query_ids or not doc_ids:
+        raise InputError(f"no id is shared by {', '.join(languages)}", remedy="evaluate fewer languages")
+    return query_ids, doc_ids
+
+
+def _gather(
+    rows: Mapping[str, Mapping[str, int]],
+    vectors: Mapping[str, NDArray[np.float32]],
+    identifiers: Sequence[str],
+    languages: Sequence[str],
+) -> NDArray[np.float32]:
+    """Return the vector of each identifier in its language, shape (identifiers, dimension)."""
+    dimension = next(iter(vectors.values())).shape[1]
+    gathered = np.empty((len(identifiers), dimension), dtype=np.float32)
+    language_of = np.asarray(languages)
+    for language in set(languages):
+        places = np.flatnonzero(language_of == language)
+        gathered[places] = vectors[language][[rows[language][identifiers[place]] for place in places]]
+    return gathered
+
+
+def _evaluate_setting(
+    vectors: ParallelVectors,
+    qrels: Sequence[Qrel],
+    setting: Setting,
+    query_ids: Sequence[str],
+    doc_ids: Sequence[str],
+    measures: Sequence[str],
+    depth: int,
+) -> SettingResult:
+    query_rows = {
+        language: {query.query_id: row for row, query in enumerate(queries)}
+        for language, queries in vectors.queries.items()
+    }
+    passage_rows = {
+        language: {passage.doc_id: row for row, passage in enumerate(passages)}
+        for language, passages in vectors.passages.items()
+    }
+    queries = _gather(query_rows, vectors.query_vectors, query_ids, setting.query_languages)
+    passages = _gather(passage_rows, vectors.passage_vectors, doc_ids, setting.passage_languages)
+    lines = tuple(retrieve(query_ids, queries, doc_ids, passages, depth))
+    queries_here, passages_here = set(query_ids), set(doc_ids)
+    judged = evaluate(
+        lines, [q for q in qrels if q.query_id in queries_here and q.doc_id in passages_here], measures
+    )
+    bias = None
+    if setting.group == GROUPS[-1]:
+        language_of = dict(zip(doc_ids, setting.passage_languages, strict=True))
+        retrieved: dict[str, list[str]] = {query_id: [] for query_id in query_ids}
+        for scored in lines:
+            retrieved[scored.query_id].append(language_of[scored.doc_id])
+        bias = own_language_share(setting.query_languages, list(retrieved.values()))
+    return SettingResult(setting, judged, lines, bias)

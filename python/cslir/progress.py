@@ -1,0 +1,40 @@
+"""Progress and messages on stderr, quiet when that is not a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+__all__ = ["announce", "counting", "stderr_console"]
+
+
+def stderr_console() -> Console:
+    """Return the console for messages."""
+    return Console(stderr=True, highlight=False)
+
+
+def announce(message: str) -> None:
+    """Print a message, whether or not stderr is a terminal."""
+    stderr_console().print(message, markup=False)
+
+
+@contextmanager
+def counting(description: str, unit: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar while work goes on; yields a function to call with (done, total or None)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+    )
+    console = stderr_console()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(description, total=None)
+
+        def update(done: int, total: int | None = None) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield update

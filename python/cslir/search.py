@@ -1,0 +1,259 @@
+"""Indexing and exact retrieval: passages and their vectors in a folder, queries in, a run out.
+
+An index folder holds `index.json` (version, encoder, counts, checksums), `vectors.npy` (float32, one unit
+row per passage, memory-mapped), `passages.jsonl` (a BEIR corpus in the order of the rows) and `offsets.npy`
+(where each of its lines starts). It appears whole or not at all.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cslir import __version__
+from cslir._core import check_finite, top_k
+from cslir.errors import InputError
+from cslir.files import sha256_of
+from cslir.formats import passage_line, passage_of_line
+from cslir.records import Passage, ScoredPassage
+
+__all__ = ["Encoder", "Hit", "Index", "retrieve"]
+
+FORMAT_VERSION = 1
+_CHUNK = 4096
+
+
+class Encoder(Protocol):
+    """What search needs of a model."""
+
+    @property
+    def dimension(self) -> int:
+        """Width of the vectors."""
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return unit vectors, float32 of shape (len(texts), dimension)."""
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return unit vectors, float32 of shape (len(texts), dimension)."""
+
+
+class Hit(NamedTuple):
+    """A retrieved passage with its inner product."""
+
+    passage: Passage
+    score: float
+
+
+def retrieve(
+    query_ids: Sequence[str],
+    queries: NDArray[np.float32],
+    doc_ids: Sequence[str],
+    vectors: NDArray[np.float32],
+    depth: int,
+) -> Iterator[ScoredPassage]:
+    """Yield a run: for each query its `depth` best passages by inner product, ties to the lower row.
+
+    Args:
+        query_ids: One per row of `queries`.
+        queries: float32 of shape (queries, dimension), C order.
+        doc_ids: One per row of `vectors`.
+        vectors: float32 of shape (passages, dimension), C order.
+        depth: Passages per query; all of them if there are fewer.
+    """
+    scores, rows = top_k(vectors, queries, min(depth, len(doc_ids)))
+    for query_id, its_scores, its_rows in zip(query_ids, scores.tolist(), rows.tolist(), strict=True):
+        for score, row in zip(its_scores, its_rows, strict=True):
+            yield ScoredPassage(query_id, doc_ids[row], score)
+
+
+class Index:
+    """A searchable folder of passages; made by `build`, opened by `open` in milliseconds."""
+
+    def __init__(self, folder: Path, description: dict[str, Any], vectors: NDArray[np.float32]) -> None:
+        self.folder = folder
+        self.description = description
+        self.vectors = vectors
+
+    @classmethod
+    def build(
+        cls,
+        folder: Path,
+        passages: Iterable[Passage],
+        encoder: Encoder,
+        encoder_name: str,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> "Index":
+        """Encode passages and write an index folder, at constant memory but for the vectors' pages.
+
+        Args:
+            folder: Where the index goes; an index that is there already is replaced at the end.
+            passages: The collection.
+            encoder: Gives their vectors.
+            encoder_name: What `open` should load to encode queries: a folder or a hub id. A folder beside
+                the index is noted relative to it, so that the two may move together.
+            progress: Called with the number of passages done so far.
+
+        Raises:
+            InputError: There is no passage, a vector is not finite, or `folder` holds something else.
+        """
+        if folder.exists() and not (folder / "index.json").is_file() and any(folder.iterdir()):
+            raise InputError("exists and is not an index", path=folder, remedy="choose another --output")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        try:
+            rows = _write_passages_and_vectors(work, iter(passages), encoder, progress)
+            description = {
+                "format": "cslir index",
+                "format_version": FORMAT_VERSION,
+                "cslir": __version__,
+                "encoder": _portable(encoder_name, folder),
+                "dimension": encoder.dimension,
+                "passages": rows,
+                "sha256": {
+                    name: sha256_of(work / name) for name in ("passages.jsonl", "offsets.npy", "vectors.npy")
+                },
+            }
+            (work / "index.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+            work.chmod(0o755)
+            if folder.exists():
+                shutil.rmtree(folder)
+            work.replace(folder)
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Index":
+        """Open an index folder; its vectors are memory-mapped.
+
+        Raises:
+            InputError: The folder is no index, of another version, or its files do not fit each other.
+        """
+        path = folder / "index.json"
+        try:
+            description = json.loads(path.read_text(encoding="utf-8"))
+            version = description["format_version"]
+        except FileNotFoundError:
+            raise InputError(
+                "no index here", path=folder, remedy="make one with 'cslir index' or 'cslir demo'"
+            ) from None
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+            raise InputError("not an index description", path=path, remedy="build the index again") from None
+        if version != FORMAT_VERSION:
+            raise InputError(
+                f"format version {version}, this cslir reads {FORMAT_VERSION}",
+                path=path,
+                remedy="build it again",
+            )
+        try:
+            vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+            lines = np.load(folder / "offsets.npy", mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(
+                f"incomplete or corrupt ({error})", path=folder, remedy="build the index again"
+            ) from None
+        size = (folder / "passages.jsonl").stat().st_size if (folder / "passages.jsonl").is_file() else -1
+        expected = (description.get("passages"), description.get("dimension"))
+        if vectors.shape != expected or lines.shape != (expected[0] + 1,) or lines[-1] != size:
+            raise InputError("its files do not fit each other", path=folder, remedy="build the index again")
+        return cls(folder, description, vectors)
+
+    def __len__(self) -> int:
+        """Return the number of passages."""
+        return len(self.vectors)
+
+    @property
+    def encoder_name(self) -> str:
+        """The folder or hub id of the encoder that made the vectors."""
+        name = str(self.description["encoder"])
+        beside = (self.folder / name).resolve()
+        return str(beside) if name.startswith(".") and beside.is_dir() else name
+
+    def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return scores and rows of the `k` best passages of each query, best first, ties to the lower row.
+
+        Args:
+            queries: float32 of shape (queries, dimension), C order.
+            k: At least 1; all passages if there are fewer.
+        """
+        return top_k(self.vectors, queries, k if k < 1 else min(k, len(self)))
+
+    def passages(self, rows: Iterable[int]) -> Iterator[Passage]:
+        """Yield the passages of the given rows, reading only them."""
+        offsets = np.load(self.folder / "offsets.npy", mmap_mode="r")
+        with (self.folder / "passages.jsonl").open("rb") as file:
+            for row in rows:
+                file.seek(int(offsets[row]))
+                yield passage_of_line(file.readline())
+
+    def hits(self, query: NDArray[np.float32], k: int) -> list[Hit]:
+        """Return the `k` best passages of one query vector, shape (dimension,)."""
+        scores, rows = self.search(query.reshape(1, -1), k)
+        found = self.passages(rows[0].tolist())
+        return [Hit(passage, score) for passage, score in zip(found, scores[0].tolist(), strict=True)]
+
+    def run(
+        self, query_ids: Sequence[str], queries: NDArray[np.float32], depth: int
+    ) -> Iterator[ScoredPassage]:
+        """Yield the run of many queries; see `retrieve`."""
+        doc_ids = [passage.doc_id for passage in self.passages(range(len(self)))]
+        for start in range(0, len(query_ids), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            yield from retrieve(query_ids[chunk], queries[chunk], doc_ids, self.vectors, depth)
+
+
+def _portable(encoder_name: str, folder: Path) -> str:
+    """Return a folder beside the index relative to the index, another folder as absolute, a hub id as it is."""
+    path = Path(encoder_name)
+    if not path.is_dir():
+        return encoder_name
+    path, parent = path.resolve(), folder.resolve().parent
+    return os.path.relpath(path, folder.resolve()) if path.is_relative_to(parent) else str(path)
+
+
+def _write_passages_and_vectors(
+    work: Path, passages: Iterator[Passage], encoder: Encoder, progress: Callable[[int], None] | None
+) -> int:
+    """Write the three files of an index chunk by chunk and return the number of rows."""
+    offsets = [0]
+    with (work / "passages.jsonl").open("wb") as texts, (work / "vectors.npy").open("wb") as file:
+        _write_npy_header(file, 0, encoder.dimension)
+        while chunk := list(islice(passages, _CHUNK)):
+            vectors = encoder.encode_passages([passage.full_text for passage in chunk])
+            _refuse_not_finite(vectors, chunk)
+            file.write(vectors.data)
+            for passage in chunk:
+                texts.write(passage_line(passage).encode() + b"\n")
+                offsets.append(texts.tell())
+            if progress:
+                progress(len(offsets) - 1)
+        rows = len(offsets) - 1
+        _write_npy_header(file, rows, encoder.dimension)
+    if rows == 0:
+        raise InputError("the collection is empty", remedy="an index needs at least one passage")
+    np.save(work / "offsets.npy", np.asarray(offsets, dtype=np.int64))
+    return rows
+
+
+def _write_npy_header(file: BinaryIO, rows: int, dimension: int) -> None:
+    """Write the header of a float32 matrix at the start; numpy pads it so that `rows` may grow in place."""
+    file.seek(0)
+    header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _refuse_not_finite(vectors: NDArray[np.float32], chunk: Sequence[Passage]) -> None:
+    try:
+        check_finite(vectors)
+    except InputError as error:
+        bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+        raise InputError(f"passage {chunk[bad].doc_id!r}: {error.message}", remedy=error.remedy) from None

@@ -1,0 +1,153 @@
+"""From examples and lexicons to a trained model folder: switching, alignment pairs and trainer put together."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cslir.errors import InputError
+from cslir.models.build_static import StaticTable, build_static
+from cslir.models.resolve import resolve_model
+from cslir.records import Example
+from cslir.switching import Lexicon, Switcher, load_lexicon
+from cslir.training.configuration import TrainingConfiguration
+from cslir.training.static import Augment, TrainedStatic, train_static
+
+__all__ = ["static_base", "switching_augment", "train_model", "train_static_arm", "word_pairs"]
+
+Progress = Callable[[int, int | None], None]
+
+
+def word_pairs(lexicons: Sequence[Lexicon]) -> list[tuple[str, str]]:
+    """Return (source, best target) of every entry of the lexicons, for the alignment loss."""
+    return [
+        (source, max(targets, key=lambda target: target[1])[0])
+        for lexicon in lexicons
+        for source, targets in lexicon.entries()
+    ]
+
+
+def switching_augment(lexicons: Sequence[Lexicon], configuration: TrainingConfiguration) -> Augment | None:
+    """Return the code-switching of an arm, fresh in every epoch; None for zero-shot.
+
+    Raises:
+        InputError: The arm needs lexicons, or bl-cs was given several.
+    """
+    if configuration.arm == "zero-shot":
+        return None
+    if not lexicons or (configuration.arm == "bl-cs" and len(lexicons) != 1):
+        count = "one lexicon" if configuration.arm == "bl-cs" else "at least one lexicon"
+        raise InputError(f"{configuration.arm} needs {count}, not {len(lexicons)}", remedy="see --lexicon")
+    switcher = Switcher(
+        lexicons, translation_prob=configuration.translation_prob, seed=configuration.seed
+    )
+
+    def augment(examples: Sequence[Example], epoch: int) -> tuple[list[str], list[str]]:
+        queries, _ = switcher.switch_batch(
+            [example.query.text for example in examples],
+            [example.query.query_id for example in examples],
+            field="query",
+            epoch=epoch,
+        )
+        passages, _ = switcher.switch_batch(
+            [example.positive.full_text for example in examples],
+            [example.positive.doc_id for example in examples],
+            field="passage",
+            epoch=epoch,
+        )
+        return queries, passages
+
+    return augment
+
+
+def static_base(
+    model: Path,
+    examples: Sequence[Example],
+    lexicons: Sequence[Lexicon],
+    further_texts: Sequence[str] = (),
+    languages: Sequence[str] = (),
+    *,
+    progress: Progress | None = None,
+) -> StaticTable:
+    """Make the untrained token table that the arms of an experiment share.
+
+    Args:
+        model: Folder of the encoder that gives the token states.
+        examples: Training pairs; their tokens make the weights.
+        lexicons: Their words join the vocabulary.
+        further_texts: Their tokens join the vocabulary too.
+        languages: Of all these texts, for the record.
+        progress: Called with (tokens done, tokens in all).
+    """
+    training = [text for one in examples for text in (one.query.text, one.positive.full_text)]
+    words = [
+        text
+        for lexicon in lexicons
+        for source, targets in lexicon.entries()
+        for text in (source, *(target for target, _ in targets))
+    ]
+    return build_static(model, training, [*words, *further_texts], languages=languages, progress=progress)
+
+
+def train_static_arm(
+    base: StaticTable,
+    examples: Sequence[Example],
+    configuration: TrainingConfiguration,
+    lexicons: Sequence[Lexicon],
+    *,
+    progress: Progress | None = None,
+) -> TrainedStatic:
+    """Train one arm of the static encoder from a shared base."""
+    return train_static(
+        base,
+        examples,
+        configuration,
+        augment=switching_augment(lexicons, configuration),
+        word_pairs=word_pairs(lexicons) if configuration.alignment_weight else (),
+        progress=None if progress is None else lambda step: progress(step.step, step.steps),
+    )
+
+
+def train_model(
+    examples: Sequence[Example],
+    configuration: TrainingConfiguration,
+    *,
+    base: str,
+    lexicons: Sequence[tuple[str, str, Path]],
+    output: Path,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a model and save its folder, which `SentenceTransformer(path)` loads.
+
+    Args:
+        examples: English pairs.
+        configuration: Encoder, arm and settings.
+        base: The encoder to start from, as for `resolve_model`.
+        lexicons: Source language, target language and file of each.
+        output: The folder; replaced at the end if it holds a model.
+        resume: Go on from the last checkpoint of an interrupted bi-encoder training.
+        progress: Called with (steps done, steps in all).
+
+    Raises:
+        InputError: An input is bad, or the settings do not go together.
+    """
+    loaded = [load_lexicon(path, source, target) for source, target, path in lexicons]
+    augment = switching_augment(loaded, configuration)
+    model = resolve_model(base)
+    if configuration.encoder == "static":
+        if resume:
+            raise InputError("a static encoder trains in seconds", remedy="leave --resume out")
+        table = static_base(model, examples, loaded)
+        train_static_arm(table, examples, configuration, loaded, progress=progress).encoder.save(output)
+        return output
+    from cslir.training.bi_encoder import train_bi_encoder
+
+    return train_bi_encoder(
+        model,
+        examples,
+        configuration,
+        augment=augment,
+        word_pairs=word_pairs(loaded) if configuration.alignment_weight else (),
+        output=output,
+        resume=resume,
+        progress=progress,
+    )

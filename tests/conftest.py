@@ -1,0 +1,34 @@
+import sys
+
+import pytest
+from cslir.cli import main
+from hypothesis import settings
+
+# A slow machine is no failure: properties are judged by their examples, not by the clock.
+settings.register_profile("cslir", deadline=None)
+settings.load_profile("cslir")
+
+
+class Outcome:
+    """What a command left behind: exit status, stdout and stderr."""
+
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run `cslir` with arguments inside this process, errors mapped as for a user."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["cslir", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "100")
+        try:
+            main()
+            status = 0
+        except SystemExit as error:
+            status = error.code or 0
+        captured = capsys.readouterr()
+        return Outcome(status, captured.out, captured.err)
+
+    return call

@@ -1,0 +1,206 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMANDS = [
+    [],
+    ["demo"],
+    ["datasets"],
+    ["datasets", "build"],
+    ["datasets", "build", "debian"],
+    ["datasets", "describe"],
+    ["lexicons"],
+    ["lexicons", "build"],
+    ["lexicons", "coverage"],
+    ["switch"],
+    ["train"],
+    ["index"],
+    ["search"],
+    ["eval"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help(run, command):
+    outcome = run(*command, "--help")
+    assert outcome.status == 0
+    assert "Usage:" in outcome.out
+
+
+def test_version(run):
+    assert run("--version").out.startswith("cslir 0.")
+
+
+@pytest.fixture
+def beir(tmp_path):
+    """A BEIR folder of three passages and two queries."""
+    folder = tmp_path / "beir"
+    (folder / "qrels").mkdir(parents=True)
+    passages = {"d1": "a library for reading files", "d2": "ein Spiel mit Karten", "d3": "свободная программа"}
+    (folder / "corpus.jsonl").write_text(
+        "".join(json.dumps({"_id": key, "title": "", "text": text}) + "\n" for key, text in passages.items())
+    )
+    (folder / "queries.jsonl").write_text(
+        '{"_id": "q1", "text": "file library"}\n{"_id": "q2", "text": "card game"}\n'
+    )
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t1\n")
+    return folder
+
+
+@pytest.fixture
+def lexicon(tmp_path):
+    path = tmp_path / "en-de.tsv"
+    path.write_text("library\tBibliothek\t1.0\nfile\tDatei\t1.0\nfree\tfrei\t1.0\n", encoding="utf-8")
+    return path
+
+
+def test_switch_changes_words_and_nothing_else(run, tmp_path, lexicon):
+    source, destination = tmp_path / "queries.tsv", tmp_path / "switched.tsv"
+    source.write_text("1\tA  FREE library;  (file)\n2\t\n3\tпривет, 世界\n", encoding="utf-8")
+    outcome = run(
+        "switch", source, destination, "--lexicon", f"en-de={lexicon}", "--arm", "bl-cs", "--translation-prob", 1
+    )
+    assert outcome.status == 0, outcome.err
+    assert destination.read_text(encoding="utf-8") == "1\tA  FREI Bibliothek;  (Datei)\n2\t\n3\tпривет, 世界\n"
+    assert "3 records" in outcome.err
+    assert "3 switched" in outcome.err
+
+
+def test_switch_of_jsonl_keeps_the_other_fields(run, tmp_path, lexicon):
+    source, destination = tmp_path / "corpus.jsonl", tmp_path / "switched.jsonl.gz"
+    source.write_text('{"_id": "1", "title": "Free file", "text": "a library", "url": "free"}\n')
+    arguments = ["switch", source, destination, "--lexicon", f"en-de={lexicon}", "--translation-prob", "1"]
+    assert run(*arguments).status == 0
+    import gzip
+
+    record = json.loads(gzip.decompress(destination.read_bytes()))
+    assert record == {"_id": "1", "title": "Frei Datei", "text": "a Bibliothek", "url": "free"}
+
+
+def test_eval_of_a_run_on_a_beir_folder(run, tmp_path, beir):
+    run_file, json_file = tmp_path / "x.run", tmp_path / "x.json"
+    run_file.write_text("q1 Q0 d2 1 2 t\nq1 Q0 d1 2 1 t\n")
+    outcome = run("eval", beir, "--run", run_file, "--json", json_file, "--measure", "RR@10")
+    assert outcome.status == 0, outcome.err
+    assert "0.2500" in outcome.out
+    assert "1 have no retrieved passage" in outcome.out
+    content = json.loads(json_file.read_text())
+    assert content["per_query"]["RR@10"] == {"q1": 0.5, "q2": 0.0}
+
+
+def test_describe_the_embedded_collection(run):
+    outcome = run("datasets", "describe")
+    assert outcome.status == 0, outcome.err
+    assert "1,000" in outcome.out
+
+
+def test_embedded_lexicon_coverage(run, tmp_path):
+    texts = tmp_path / "texts"
+    texts.write_text("library\nxqzzy\n")
+    outcome = run("lexicons", "coverage", "en-de", texts)
+    assert outcome.status == 0, outcome.err
+    assert "50" in outcome.out
+
+
+BAD_CALLS = {
+    "unknown command": (["fly"], "No such command"),
+    "unknown option": (["search", "--fast"], "No such option"),
+    "no query": (["search"], "one query or --queries"),
+    "empty query": (["search", " "], "the query is empty"),
+    "no index": (["search", "x", "--index", "{tmp}/absent"], "no index here"),
+    "k of zero": (["search", "x", "-k", "0"], "x>=1"),
+    "missing input": (["switch", "{tmp}/absent.tsv", "{tmp}/out.tsv"], "absent.tsv: no such file"),
+    "unknown layout": (["switch", "{tmp}/a.doc", "{tmp}/out.tsv"], "neither .tsv nor .jsonl"),
+    "empty input": (["switch", "{tmp}/empty.tsv", "{tmp}/out.tsv"], "holds no record"),
+    "same file": (["switch", "{tmp}/good.tsv", "{tmp}/good.tsv"], "the same file"),
+    "no tab": (["switch", "{tmp}/notab.tsv", "{tmp}/out.tsv"], "notab.tsv:2: no tab"),
+    "probability": (["switch", "{tmp}/good.tsv", "{tmp}/out.tsv", "--translation-prob", "2"], "2"),
+    "bad pair": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "deutsch"], "not a language pair"),
+    "pair without lexicon": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-tlh"], "not a language"),
+    "no embedded lexicon": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-ja"], "en-ja"),
+    "pair twice": (
+        ["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-de", "--lexicon", "en-de"],
+        "given twice",
+    ),
+    "lexicon line": (
+        ["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-de={tmp}/bad.tsv"],
+        "bad.tsv:2:",
+    ),
+    "bl-cs with many": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--arm", "bl-cs"], "bl-cs takes one lexicon"),
+    "no dataset": (["eval", "{tmp}/absent", "--run", "r"], "no such folder"),
+    "not a dataset": (["eval", "{tmp}", "--run", "r"], "not a dataset"),
+    "neither model nor run": (["eval", "{tmp}/beir"], "either --model or --run"),
+    "run missing": (["eval", "{tmp}/beir", "--run", "{tmp}/absent.run"], "absent.run: no such file"),
+    "split missing": (["eval", "{tmp}/beir", "--split", "dev", "--run", "{tmp}/absent.run"], "qrels/dev.tsv"),
+    "unknown measure": (["eval", "{tmp}/beir", "--run", "{tmp}/good.run", "--measure", "accuracy"], "unknown measure"),
+    "index of nothing": (["index", "{tmp}/absent", "--model", "{tmp}", "--output", "{tmp}/i"], "not a model folder"),
+    "train of nothing": (["train", "{tmp}/absent", "--output", "{tmp}/m"], "no such folder"),
+    "train without train": (["train", "{tmp}/beir", "--output", "{tmp}/m"], "qrels/train.tsv"),
+    "align": (["train", "{tmp}/beir", "--output", "{tmp}/m", "--align", "word"], "no alignment loss"),
+    "no lists": (["datasets", "build", "debian", "--lists", "{tmp}/absent", "--output", "{tmp}/d"], "absent"),
+    "no packages": (["lexicons", "build", "--packages", "{tmp}/absent", "--output", "{tmp}/l"], "absent"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CALLS)
+def test_wrong_use_exits_with_2_and_says_why(run, tmp_path, beir, name):
+    (tmp_path / "a.doc").write_text("1\tx\n")
+    (tmp_path / "empty.tsv").write_text("")
+    (tmp_path / "good.tsv").write_text("1\tfree library\n")
+    (tmp_path / "notab.tsv").write_text("1\tx\n2 y\n")
+    (tmp_path / "bad.tsv").write_text("library\tBibliothek\nfile\n")
+    (tmp_path / "good.run").write_text("q1 Q0 d1 1 1 t\n")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    arguments, problem = BAD_CALLS[name]
+    outcome = run(*(argument.format(tmp=tmp_path) for argument in arguments))
+    assert outcome.status == 2, outcome.err
+    assert problem in " ".join(outcome.err.split())
+    assert "Traceback" not in outcome.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_qrels_that_name_unknown_ids(run, tmp_path, beir):
+    (beir / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\nq9\td2\t1\n")
+    outcome = run("train", beir, "--split", "test", "--output", tmp_path / "m", "--arm", "zero-shot")
+    assert outcome.status == 2
+    assert "test.tsv:3: query 'q9' is judged but not in" in outcome.err
+
+
+def test_interrupt_leaves_no_half_file(tmp_path):
+    source = tmp_path / "collection.tsv"
+    with source.open("w") as file:
+        file.writelines(f"{row}\tthe free library reads every file of passage {row}\n" for row in range(400_000))
+    command = [sys.executable, "-c", "from cslir.cli import main; main()"]
+    process = subprocess.Popen(
+        [*command, "switch", source, tmp_path / "out.tsv"], stderr=subprocess.PIPE, text=True
+    )
+    # The temporary file tells that writing has begun.
+    while process.poll() is None and not list(tmp_path.glob(".out.tsv.*")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in messages
+    assert [path.name for path in tmp_path.iterdir()] == ["collection.tsv"]
+
+
+def test_commands_that_do_not_train_do_not_import_torch():
+    code = (
+        "import sys, cslir.cli, cslir.search, cslir.switching, cslir.streaming, cslir.lexicons, cslir.models,"
+        " cslir.models.static, cslir.evaluation.evaluate, cslir.datasets.collections\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+def test_package_holds_no_pickle():
+    package = Path(__file__).parents[1] / "python" / "cslir"
+    assert not [path for path in package.rglob("*.py") if "import pickle" in path.read_text(encoding="utf-8")]

@@ -1,0 +1,140 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from cslir.errors import InputError
+from cslir.records import Passage
+from cslir.search import Index, retrieve
+
+
+class LetterEncoder:
+    """Counts the letters a to h of a text: a real, if modest, encoder that needs no files."""
+
+    dimension = 8
+
+    def encode_queries(self, texts):
+        counts = np.array([[text.count(letter) for letter in "abcdefgh"] for text in texts], dtype=np.float32)
+        return counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1)
+
+    encode_passages = encode_queries
+
+
+PASSAGES = [
+    Passage("1", "aab", "", "en"),
+    Passage("2", "bbbc", "über Füchse", "de"),
+    Passage("3", "лиса и ah", "", "ru"),
+    Passage("4", "aab", "", "it"),
+]
+
+
+@pytest.fixture
+def index(tmp_path):
+    return Index.build(tmp_path / "index", PASSAGES, LetterEncoder(), "letters")
+
+
+def test_hits_come_best_first_with_their_passages(index):
+    hits = index.hits(LetterEncoder().encode_queries(["aab"])[0], 3)
+    assert [hit.passage for hit in hits[:2]] == [PASSAGES[0], PASSAGES[3]]
+    assert hits[0].score == pytest.approx(1)
+    assert hits[2].passage.doc_id == "3"
+
+
+def test_k_larger_than_the_collection_gives_all_of_it(index):
+    assert len(index.hits(LetterEncoder().encode_queries(["c"])[0], 99)) == 4
+    with pytest.raises(InputError, match="k"):
+        index.hits(LetterEncoder().encode_queries(["c"])[0], 0)
+
+
+def test_reopened_index_is_the_same(index):
+    again = Index.open(index.folder)
+    np.testing.assert_array_equal(again.vectors, index.vectors)
+    assert list(again.passages([3, 1])) == [PASSAGES[3], PASSAGES[1]]
+    assert again.encoder_name == "letters"
+    assert len(again) == 4
+
+
+def test_run_of_many_queries(index):
+    run = list(index.run(["q1", "q2"], LetterEncoder().encode_queries(["b", "h"]), 2))
+    assert [(line.query_id, line.doc_id) for line in run] == [("q1", "2"), ("q1", "1"), ("q2", "3"), ("q2", "2")]
+
+
+def test_retrieve_agrees_with_a_sort_of_all_scores():
+    generator = np.random.default_rng(1)
+    vectors = generator.normal(size=(50, 8)).astype(np.float32)
+    queries = generator.normal(size=(3, 8)).astype(np.float32)
+    doc_ids = [f"d{row}" for row in range(50)]
+    expected = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :7]
+    found = [line.doc_id for line in retrieve(["a", "b", "c"], queries, doc_ids, vectors, 7)]
+    assert found == [f"d{row}" for row in expected.ravel()]
+
+
+def test_encoder_beside_the_index_moves_with_it(tmp_path):
+    (tmp_path / "demo" / "model").mkdir(parents=True)
+    Index.build(tmp_path / "demo" / "index", PASSAGES, LetterEncoder(), str(tmp_path / "demo" / "model"))
+    shutil.move(tmp_path / "demo", tmp_path / "moved")
+    moved = Index.open(tmp_path / "moved" / "index")
+    assert moved.encoder_name == str((tmp_path / "moved" / "model").resolve())
+
+
+def test_building_again_replaces_and_failure_keeps_the_old_index(index):
+    class Broken(LetterEncoder):
+        def encode_passages(self, texts):
+            raise KeyboardInterrupt
+
+    before = (index.folder / "index.json").read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        Index.build(index.folder, PASSAGES, Broken(), "broken")
+    assert (index.folder / "index.json").read_bytes() == before
+    assert [path.name for path in index.folder.parent.iterdir()] == ["index"]
+    assert len(Index.build(index.folder, PASSAGES[:2], LetterEncoder(), "letters")) == 2
+
+
+def test_not_finite_vectors_are_refused_by_name(tmp_path):
+    class Overflowing(LetterEncoder):
+        def encode_passages(self, texts):
+            vectors = super().encode_passages(texts)
+            vectors[2, 1] = np.inf
+            return vectors
+
+    with pytest.raises(InputError, match="passage '3'"):
+        Index.build(tmp_path / "index", PASSAGES, Overflowing(), "overflowing")
+    assert not list(tmp_path.iterdir())
+
+
+def test_empty_collection_and_foreign_folder(tmp_path):
+    with pytest.raises(InputError, match="the collection is empty"):
+        Index.build(tmp_path / "index", [], LetterEncoder(), "letters")
+    (tmp_path / "letters.txt").write_text("mine")
+    with pytest.raises(InputError, match="exists and is not an index"):
+        Index.build(tmp_path, PASSAGES, LetterEncoder(), "letters")
+    assert (tmp_path / "letters.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda folder: shutil.rmtree(folder), "no index here"),
+        (lambda folder: (folder / "index.json").write_text("{"), "not an index description"),
+        (lambda folder: (folder / "index.json").write_text('{"format_version": 99}'), "format version 99"),
+        (lambda folder: (folder / "vectors.npy").unlink(), "incomplete or corrupt"),
+        (lambda folder: (folder / "vectors.npy").write_bytes(b""), "incomplete or corrupt"),
+        (lambda folder: _truncate(folder / "vectors.npy"), "incomplete or corrupt"),
+        (lambda folder: _truncate(folder / "passages.jsonl"), "do not fit"),
+        (lambda folder: _truncate(folder / "offsets.npy"), "incomplete or corrupt"),
+    ],
+)
+def test_damaged_index_is_refused(index, damage, problem):
+    damage(index.folder)
+    with pytest.raises(InputError, match=problem):
+        Index.open(index.folder)
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def test_description_names_version_and_checksums(index):
+    description = json.loads((index.folder / "index.json").read_text())
+    assert set(description["sha256"]) == {"passages.jsonl", "offsets.npy", "vectors.npy"}
+    assert (description["passages"], description["dimension"]) == (4, 8)
