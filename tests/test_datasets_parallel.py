@@ -38,6 +38,10 @@ def test_any_folder_in_the_layout(folder):
     assert dataset.qrels("test") == [Qrel("q1", "p2", 1), Qrel("q1", "p1", 0)]
 
 
+def test_datasets_compare_and_hash_by_what_they_are(folder):
+    assert {load_parallel(folder), load_parallel(folder)} == {load_parallel(folder)}
+
+
 def test_callers_can_not_spoil_what_is_kept(folder):
     dataset = load_parallel(folder)
     dataset.qrels("test").clear()

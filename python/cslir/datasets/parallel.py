@@ -56,7 +56,7 @@ class ParallelDataset:
     name: str
     languages: tuple[str, ...]
     folder: Path
-    description: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    description: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     _parsed: dict[tuple[str, ...], object] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
