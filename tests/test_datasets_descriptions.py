@@ -12,7 +12,7 @@ from cslir.datasets.descriptions import (
     read_translations,
 )
 from cslir.datasets.stanzas import MalformedStanzas
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 LISTS = Path(__file__).parent / "fixtures" / "debian"
@@ -62,6 +62,7 @@ def test_a_no_break_space_alone_ends_a_paragraph():
     assert flow_lines([" un", " \u00a0", " deux"]) == "un\ndeux"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=20)))
 def test_no_word_is_lost_or_made_up(lines):
     words = [word for line in lines for word in line.split() if line.strip() != "."]

@@ -4,7 +4,7 @@ import pytest
 from cslir import InputError
 from cslir.datasets.descriptions import Description
 from cslir.datasets.splits import group_by_source, remove_duplicates, source_family, split_by_group
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -55,6 +55,7 @@ GROUPS = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(groups=GROUPS, seed=st.integers(0, 5), dev=st.integers(0, 4), test=st.integers(0, 4), draw=st.data())
 def test_no_group_is_in_two_splits(groups, seed, dev, test, draw):
     parallel = draw.draw(st.lists(st.sampled_from(sorted(groups)), unique=True, max_size=30))
