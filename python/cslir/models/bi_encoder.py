@@ -1,0 +1,207 @@
+"""The bi-encoder: a sentence-transformers model that encodes queries and passages separately."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cslir.errors import InputError
+from cslir.models.folders import ModelKind, model_kind
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+__all__ = ["BATCH_TOKENS", "BiEncoder", "TextKind", "load_sentence_transformer"]
+
+TextKind = Literal["query", "passage"]
+Progress = Callable[[int, int], None]
+
+BATCH_TOKENS = 4096
+"""Tokens of a batch, padding included: enough to fill the matrix products of a CPU, little enough for its
+caches. Batches hold texts of nearly equal length, so hardly any of it is padding."""
+
+
+def load_sentence_transformer(folder: Path, device: str | None = None) -> "SentenceTransformer":
+    """Load a model folder with sentence-transformers.
+
+    Raises:
+        InputError: The library is missing, or the folder holds no model it can load.
+    """
+    if model_kind(folder) is ModelKind.STATIC:
+        raise InputError("holds a static encoder, a bi-encoder is needed", path=folder)
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        raise InputError(
+            "a bi-encoder needs sentence-transformers", remedy="pip install 'cslir[train]'"
+        ) from None
+    try:
+        return SentenceTransformer(str(folder), device=device)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise InputError(
+            f"can't be loaded ({error})", path=folder, remedy="fetch or make the model again"
+        ) from None
+
+
+class BiEncoder:
+    """Encodes texts with a sentence-transformers model, in batches of texts of nearly equal length."""
+
+    def __init__(self, model: "SentenceTransformer") -> None:
+        self._model = model.eval()
+
+    @classmethod
+    def open(cls, folder: Path, *, device: str = "cpu") -> "BiEncoder":
+        """Open a model folder.
+
+        Raises:
+            InputError: The library is missing, or the folder holds no model it can load.
+        """
+        return cls(load_sentence_transformer(folder, device))
+
+    @property
+    def dimension(self) -> int:
+        """Length of an embedding."""
+        return int(self.encode([""], "query").shape[1])
+
+    @property
+    def max_length(self) -> int:
+        """Longest input in tokens that the model takes."""
+        return int(self._model.max_seq_length or 512)
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        kind: TextKind,
+        *,
+        max_length: int | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+        bfloat16: bool = False,
+        progress: Progress | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the embeddings of texts.
+
+        Args:
+            texts: Texts without prefixes; the model's prompt for `kind` is put before each.
+            kind: `query` or `passage`.
+            max_length: Truncate to so many tokens, prefix and sentence marks included; by default and at
+                most the model's own limit.
+            batch_tokens: Tokens of a batch, padding included.
+            bfloat16: Compute matrix products in bfloat16: faster where the CPU has instructions for it,
+                slower elsewhere, and embeddings differ in the third digit.
+            progress: Called with (texts done, texts in all) after every batch.
+
+        Returns:
+            Shape (texts, dimension), rows of length 1, in the order of `texts`.
+        """
+        import torch
+        from torch.nn import functional
+
+        embeddings: NDArray[np.float32] | None = None
+        done = 0
+        batches = self._forward(texts, kind, max_length, batch_tokens, bfloat16=bfloat16)
+        with torch.inference_mode():
+            for rows, output in batches:
+                vectors = functional.normalize(output["sentence_embedding"].float(), dim=1).cpu().numpy()
+                if embeddings is None:
+                    embeddings = np.empty((len(texts), vectors.shape[1]), dtype=np.float32)
+                embeddings[rows] = vectors
+                done += len(rows)
+                if progress is not None:
+                    progress(done, len(texts))
+        return np.empty((0, self.dimension), dtype=np.float32) if embeddings is None else embeddings
+
+    def token_states(
+        self,
+        texts: Sequence[str],
+        kind: TextKind,
+        *,
+        max_length: int | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+        progress: Progress | None = None,
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield the last layer's states batch by batch: token ids (tokens,) and states (tokens, dimension).
+
+        Prefixes and sentence marks are among the tokens, padding is not. Arguments as for `encode`.
+        """
+        done = 0
+        for rows, output in self._forward(texts, kind, max_length, batch_tokens, bfloat16=False):
+            mask = output["attention_mask"].bool()
+            ids, states = output["input_ids"][mask], output["token_embeddings"][mask]
+            done += len(rows)
+            yield ids.cpu().numpy(), states.float().cpu().numpy()
+            if progress is not None:
+                progress(done, len(texts))
+
+    def _forward(
+        self,
+        texts: Sequence[str],
+        kind: TextKind,
+        max_length: int | None,
+        batch_tokens: int,
+        *,
+        bfloat16: bool,
+    ) -> Iterator[tuple[list[int], dict[str, Any]]]:
+        """Yield rows of `texts` and the model's output for them, long texts first."""
+        import torch
+
+        ids = self._token_ids(texts, kind, min(max_length or self.max_length, self.max_length))
+        lengths = [len(row) for row in ids]
+        order = sorted(range(len(ids)), key=lambda row: -lengths[row])
+        device = self._model.device
+        for rows in _batches(order, lengths, batch_tokens):
+            features = {
+                name: tensor.to(device) for name, tensor in self._features([ids[row] for row in rows]).items()
+            }
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                output = self._model(dict(features))
+            yield rows, features | output
+
+    def encode_queries(
+        self, texts: Sequence[str], *, max_length: int | None = None, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Return the embeddings of queries, as `encode` does."""
+        return self.encode(texts, "query", max_length=max_length, progress=progress)
+
+    def encode_passages(
+        self, texts: Sequence[str], *, max_length: int | None = None, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Return the embeddings of passages, as `encode` does."""
+        return self.encode(texts, "passage", max_length=max_length, progress=progress)
+
+    def _token_ids(self, texts: Sequence[str], kind: TextKind, max_length: int) -> list[list[int]]:
+        if not texts:
+            return []
+        prompt = (self._model.prompts or {}).get(kind) or ""
+        encoded = self._model.tokenizer(
+            [prompt + text for text in texts],
+            truncation=True,
+            max_length=max_length,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        rows: list[list[int]] = encoded["input_ids"]
+        return rows
+
+    def _features(self, rows: Sequence[Sequence[int]]) -> dict[str, Any]:
+        import torch
+
+        longest = max(map(len, rows))
+        ids = np.full((len(rows), longest), self._model.tokenizer.pad_token_id or 0, dtype=np.int64)
+        mask = np.zeros((len(rows), longest), dtype=np.int64)
+        for row, tokens in enumerate(rows):
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
+        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+
+
+def _batches(order: Sequence[int], lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Cut rows, ordered from long to short, into batches of at most `batch_tokens` after padding."""
+    batches: list[list[int]] = []
+    start = 0
+    while start < len(order):
+        size = max(1, batch_tokens // max(lengths[order[start]], 1))
+        batches.append(list(order[start : start + size]))
+        start += size
+    return batches

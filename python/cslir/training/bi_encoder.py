@@ -1,0 +1,278 @@
+"""Training of a bi-encoder through sentence-transformers' trainer, with fresh switches every epoch."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import torch
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+from torch import Tensor, nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
+
+import cslir
+from cslir.errors import InputError
+from cslir.files import replace_file
+from cslir.models.bi_encoder import load_sentence_transformer
+from cslir.models.folders import replace_folder
+from cslir.records import Example
+from cslir.training.batches import (
+    Augment,
+    Step,
+    check_inputs,
+    draw_pairs,
+    group_keys,
+    plain_texts,
+    text_keys,
+)
+from cslir.training.configuration import TrainingConfiguration
+from cslir.training.losses import alignment_loss, info_nce, repeated
+
+__all__ = ["checkpoint_folder", "train_bi_encoder"]
+
+_SETTINGS = "training.json"
+# Columns of a batch, in the order the loss takes them.
+_QUERY, _PASSAGE, _SOURCE, _TARGET = "query", "passage", "source_word", "target_word"
+
+
+def train_bi_encoder(
+    model: Path,
+    examples: Sequence[Example],
+    configuration: TrainingConfiguration,
+    *,
+    output: Path,
+    augment: Augment | None = None,
+    word_pairs: Sequence[tuple[str, str]] = (),
+    resume: bool = False,
+    progress: Callable[[Step], None] | None = None,
+) -> Path:
+    """Train a bi-encoder and save it as a folder that `SentenceTransformer(path)` loads.
+
+    Each step ranks every query's passage above the others of the batch (see `losses.info_nce`) and, with an
+    alignment weight, draws the sources and targets of lexicon pairs to each other. The word-embedding
+    matrix, most of a multilingual encoder's parameters, stays frozen. With `checkpoint_steps` set, a run
+    that was stopped goes on from its last checkpoint when called again with `resume`, and ends with the
+    same weights as one that was never stopped.
+
+    Args:
+        model: Folder of the encoder to start from; its prompts `query` and `passage` are used.
+        examples: At least two; their hard negatives, if any, are not used.
+        configuration: Settings.
+        output: Folder to write; it appears when training is complete.
+        augment: Called with each batch and the epoch; without it the texts are taken as they are.
+        word_pairs: (source, target) pairs of lexicons, for the alignment loss.
+        resume: Go on from the last checkpoint, if there is one of the same settings.
+        progress: Called after every step.
+
+    Returns:
+        `output`.
+
+    Raises:
+        InputError: Fewer than two examples, an alignment loss without word pairs, no model in the folder,
+            or a checkpoint of other settings.
+    """
+    check_inputs(examples, configuration, word_pairs)
+    checkpoint = _prepare_checkpoints(checkpoint_folder(output), configuration, len(examples), resume)
+    set_seed(configuration.seed)
+    encoder = load_sentence_transformer(model)
+    encoder.max_seq_length = min(configuration.max_length, encoder.max_seq_length or configuration.max_length)
+    _freeze_word_embeddings(encoder)
+    collator = _Collator(encoder, examples, configuration, augment, word_pairs)
+    loss = _RankingAndAlignment(encoder, configuration)
+    trainer = SentenceTransformerTrainer(
+        model=encoder,
+        args=_arguments(configuration, len(examples), checkpoint_folder(output)),
+        train_dataset=_rows(examples),
+        loss=loss,
+        data_collator=collator,  # type: ignore[arg-type, unused-ignore]
+        callbacks=[_Epochs(collator), _Reporter(loss, progress)],
+    )
+    for callback in list(trainer.callback_handler.callbacks):
+        # The model card's callback would read sample texts out of a dataset that holds row numbers alone.
+        if type(callback).__name__ in {"PrinterCallback", "SentenceTransformerModelCardCallback"}:
+            trainer.remove_callback(callback)
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    with replace_folder(output) as work:
+        encoder.save_pretrained(str(work), create_model_card=False)
+        settings = {"cslir_version": cslir.__version__, "base": model.name, "examples": len(examples)}
+        settings["training"] = configuration.to_json()
+        (work / _SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(checkpoint_folder(output), ignore_errors=True)
+    return output
+
+
+def checkpoint_folder(output: Path) -> Path:
+    """Return where a run that writes `output` keeps its checkpoints until it is complete."""
+    return output.with_name(f".{output.name}.checkpoints")
+
+
+def _prepare_checkpoints(
+    folder: Path, configuration: TrainingConfiguration, examples: int, resume: bool
+) -> Path | None:
+    """Return the checkpoint to go on from; without one, clear the folder and note the settings in it."""
+    settings = configuration.to_json() | {"examples": examples}
+    noted = folder / _SETTINGS
+    if resume and noted.is_file():
+        if json.loads(noted.read_text(encoding="utf-8")) != settings:
+            raise InputError(
+                "holds checkpoints of a run with other settings",
+                path=folder,
+                remedy="repeat that run's settings, or leave --resume out to start again",
+            )
+        # The trainer writes its state last, so a checkpoint without it was cut short.
+        whole = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+        if whole:
+            return max(whole, key=lambda path: int(path.name.rpartition("-")[2]))
+    shutil.rmtree(folder, ignore_errors=True)
+    with replace_file(noted) as file:
+        file.write(json.dumps(settings).encode())
+    return None
+
+
+def _rows(examples: Sequence[Example]) -> datasets.Dataset:
+    """Return the trainer's dataset: row numbers alone, from which the collator makes texts each epoch."""
+    return datasets.Dataset.from_dict({"row": list(range(len(examples)))})
+
+
+def _freeze_word_embeddings(encoder: SentenceTransformer) -> None:
+    network: Any = encoder[0].auto_model
+    for parameter in network.get_input_embeddings().parameters():
+        parameter.requires_grad_(False)
+
+
+def _arguments(
+    configuration: TrainingConfiguration, examples: int, folder: Path
+) -> SentenceTransformerTrainingArguments:
+    saving = configuration.checkpoint_steps > 0
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=configuration.epochs,
+        per_device_train_batch_size=configuration.batch_size,
+        learning_rate=configuration.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=configuration.warmup,
+        seed=configuration.seed % 2**32,
+        data_seed=configuration.seed % 2**32,
+        save_strategy="steps" if saving else "no",
+        save_steps=configuration.checkpoint_steps or 500,
+        save_total_limit=2,
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_num_workers=0,
+        # A last batch of one example would have no negatives.
+        dataloader_drop_last=examples % configuration.batch_size == 1,
+        remove_unused_columns=False,
+    )
+
+
+class _Collator:
+    """Makes a batch of row numbers into tokenized texts, switched anew in every epoch.
+
+    What it draws depends on the seed, the epoch and the batch's rows alone, so a resumed run draws the same.
+    """
+
+    valid_label_columns = ("label",)
+
+    def __init__(
+        self,
+        encoder: SentenceTransformer,
+        examples: Sequence[Example],
+        configuration: TrainingConfiguration,
+        augment: Augment | None,
+        word_pairs: Sequence[tuple[str, str]],
+    ) -> None:
+        self.epoch = 0
+        self._tokenizer = encoder.tokenizer
+        self._prompts: Mapping[str, str | None] = encoder.prompts or {}
+        self._max_length = encoder.max_seq_length
+        self._examples = examples
+        self._configuration = configuration
+        self._augment = augment
+        self._word_pairs = word_pairs
+        self._query_keys, self._passage_keys = group_keys(examples)
+
+    def __call__(self, features: Sequence[Mapping[str, int]]) -> dict[str, Tensor]:
+        rows = [feature["row"] for feature in features]
+        examples = [self._examples[row] for row in rows]
+        queries, passages = self._augment(examples, self.epoch) if self._augment else plain_texts(examples)
+        batch = self._tokenize(_QUERY, queries, "query") | self._tokenize(_PASSAGE, passages, "passage")
+        batch["label"] = repeated(self._query_keys[rows], self._passage_keys[rows])
+        if self._configuration.alignment_weight:
+            generator = np.random.default_rng([self._configuration.seed, self.epoch, *rows])
+            pairs = draw_pairs(self._word_pairs, self._configuration.alignment_pairs, generator)
+            sources, targets = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+            # Both words go in as queries, so that the prefix does not tell them apart.
+            batch |= self._tokenize(_SOURCE, sources, "query") | self._tokenize(_TARGET, targets, "query")
+            batch[f"{_SOURCE}_excluded"] = repeated(text_keys(sources), text_keys(targets))
+        return batch
+
+    def _tokenize(self, column: str, texts: Sequence[str], prompt: str) -> dict[str, Tensor]:
+        prefix = self._prompts.get(prompt) or ""
+        encoded = self._tokenizer(
+            [prefix + text for text in texts],
+            padding=True,
+            truncation=True,
+            max_length=self._max_length,
+            return_tensors="pt",
+        )
+        return {f"{column}_{name}": tensor for name, tensor in encoded.items()}
+
+
+class _RankingAndAlignment(nn.Module):
+    """Ranking loss + weight * alignment loss, in the form sentence-transformers' trainer calls."""
+
+    def __init__(self, model: SentenceTransformer, configuration: TrainingConfiguration) -> None:
+        super().__init__()
+        self.model = model
+        self._temperature = configuration.temperature
+        self._weight = configuration.alignment_weight
+        self.last = (0.0, 0.0)
+        """Ranking and alignment loss of the last step."""
+
+    def forward(self, features: Sequence[dict[str, Tensor]], labels: Tensor) -> Tensor:
+        excluded = features[2].pop("excluded") if len(features) > 2 else None
+        embeddings = [self.model(feature)["sentence_embedding"] for feature in features]
+        ranking = info_nce(embeddings[0], embeddings[1], self._temperature, excluded=labels)
+        alignment = torch.zeros((), device=ranking.device)
+        if excluded is not None:
+            alignment = alignment_loss(embeddings[2], embeddings[3], self._temperature, excluded=excluded)
+        self.last = (ranking.item(), alignment.item())
+        return ranking + self._weight * alignment
+
+
+class _Epochs(TrainerCallback):  # type: ignore[misc, unused-ignore]
+    """Tells the collator which epoch begins."""
+
+    def __init__(self, collator: _Collator) -> None:
+        self._collator = collator
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:  # noqa: ARG002
+        # A run resumed within an epoch begins it with the fraction already done.
+        self._collator.epoch = int((state.epoch or 0.0) + 1e-6)
+
+
+class _Reporter(TrainerCallback):  # type: ignore[misc, unused-ignore]
+    """Calls the progress callback after every step."""
+
+    def __init__(self, loss: _RankingAndAlignment, progress: Callable[[Step], None] | None) -> None:
+        self._loss = loss
+        self._progress = progress
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:  # noqa: ARG002
+        if self._progress is not None:
+            ranking, alignment = self._loss.last
+            total = ranking + self._loss._weight * alignment
+            epoch = max(0, int((state.epoch or 0.0) - 1e-6))
+            self._progress(Step(state.global_step, state.max_steps, epoch, total, ranking, alignment))

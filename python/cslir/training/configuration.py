@@ -1,0 +1,121 @@
+"""The settings of a training run, checked when they are made."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+from cslir.errors import InputError
+
+__all__ = ["ARMS", "ENCODERS", "Arm", "EncoderName", "TrainingConfiguration"]
+
+EncoderName = Literal["static", "bi-encoder"]
+Arm = Literal["zero-shot", "bl-cs", "ml-cs"]
+ENCODERS: tuple[EncoderName, ...] = ("static", "bi-encoder")
+ARMS: tuple[Arm, ...] = ("zero-shot", "bl-cs", "ml-cs")
+
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "static": {"epochs": 2, "batch_size": 256, "temperature": 0.05, "learning_rate": 2e-2, "max_length": 512},
+    "bi-encoder": {
+        "epochs": 1,
+        "batch_size": 32,
+        "temperature": 0.05,
+        "learning_rate": 5e-5,
+        "max_length": 128,
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfiguration:
+    """How a model is trained.
+
+    `TrainingConfiguration.of(encoder, **settings)` fills what is left out with the encoder's own defaults;
+    the plain constructor has those of the static encoder.
+
+    Raises:
+        InputError: A setting is out of range.
+    """
+
+    encoder: EncoderName = "static"
+    arm: Arm = "ml-cs"
+    """`zero-shot` trains on English pairs alone; `bl-cs` and `ml-cs` switch words into one language or
+    several, freshly each epoch. The switching itself is passed to the trainer as `augment`."""
+    epochs: int = 2
+    batch_size: int = 256
+    temperature: float = 0.05
+    learning_rate: float = 2e-2
+    seed: int = 1
+    translation_prob: float = 0.5
+    """Chance that a token is chosen for switching."""
+    align: str | None = None
+    """Alignment loss as LEVEL:WEIGHT, for example `word:0.5`; None for none."""
+    alignment_pairs: int = 256
+    """Lexicon pairs drawn per step for the alignment loss."""
+    max_length: int = 512
+    """Longest input of a bi-encoder in tokens; a static encoder reads all of a text."""
+    warmup: float = 0.1
+    """Share of a bi-encoder's steps over which the learning rate rises from 0, to fall linearly after."""
+    checkpoint_steps: int = 0
+    """Steps between a bi-encoder's checkpoints, from which a stopped run resumes; 0 for none."""
+
+    @classmethod
+    def of(cls, encoder: EncoderName, **settings: object) -> Self:
+        """Return a configuration with the encoder's defaults, save for `settings` that are not None."""
+        if encoder not in ENCODERS:
+            raise InputError(f"no encoder named {encoder}", remedy=f"choose among {', '.join(ENCODERS)}")
+        chosen: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+        return cls(encoder=encoder, **(_DEFAULTS[encoder] | chosen))
+
+    def __post_init__(self) -> None:
+        _require(
+            self.encoder in ENCODERS,
+            f"no encoder named {self.encoder}",
+            f"choose among {', '.join(ENCODERS)}",
+        )
+        _require(self.arm in ARMS, f"no training arm named {self.arm}", f"choose among {', '.join(ARMS)}")
+        for name in ("epochs", "batch_size", "alignment_pairs", "max_length"):
+            least = 2 if name in {"batch_size", "alignment_pairs"} else 1
+            value = getattr(self, name)
+            _require(value >= least, f"{_words(name)} must be at least {least}, not {value}")
+        for name in ("temperature", "learning_rate"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value > 0, f"{_words(name)} must be above 0, not {value}")
+        for name in ("translation_prob", "warmup"):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, f"{_words(name)} must be between 0 and 1, not {value}")
+        _require(0 <= self.seed < 2**63, f"seed must be between 0 and 2^63 - 1, not {self.seed}")
+        _require(
+            self.checkpoint_steps >= 0, f"checkpoint steps must be 0 or more, not {self.checkpoint_steps}"
+        )
+        _alignment_weight(self.align)
+
+    @property
+    def alignment_weight(self) -> float:
+        """Weight of the alignment loss in the total; 0 without one."""
+        return _alignment_weight(self.align)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as a JSON object."""
+        return asdict(self)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _require(condition: bool, message: str, remedy: str = "") -> None:
+    if not condition:
+        raise InputError(message, remedy=remedy)
+
+
+def _alignment_weight(align: str | None) -> float:
+    if align is None:
+        return 0.0
+    level, _, weight = align.partition(":")
+    try:
+        value = float(weight)
+    except ValueError:
+        value = math.nan
+    if level != "word" or not math.isfinite(value) or value < 0:
+        raise InputError(f"no alignment loss {align!r}", remedy="write word:WEIGHT, for example word:0.5")
+    return value
