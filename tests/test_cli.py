@@ -42,7 +42,11 @@ def beir(tmp_path):
     """A BEIR folder of three passages and two queries."""
     folder = tmp_path / "beir"
     (folder / "qrels").mkdir(parents=True)
-    passages = {"d1": "a library for reading files", "d2": "ein Spiel mit Karten", "d3": "свободная программа"}
+    passages = {
+        "d1": "a library for reading files",
+        "d2": "ein Spiel mit Karten",
+        "d3": "свободная программа",
+    }
     (folder / "corpus.jsonl").write_text(
         "".join(json.dumps({"_id": key, "title": "", "text": text}) + "\n" for key, text in passages.items())
     )
@@ -64,10 +68,20 @@ def test_switch_changes_words_and_nothing_else(run, tmp_path, lexicon):
     source, destination = tmp_path / "queries.tsv", tmp_path / "switched.tsv"
     source.write_text("1\tA  FREE library;  (file)\n2\t\n3\tпривет, 世界\n", encoding="utf-8")
     outcome = run(
-        "switch", source, destination, "--lexicon", f"en-de={lexicon}", "--arm", "bl-cs", "--translation-prob", 1
+        "switch",
+        source,
+        destination,
+        "--lexicon",
+        f"en-de={lexicon}",
+        "--arm",
+        "bl-cs",
+        "--translation-prob",
+        1,
     )
     assert outcome.status == 0, outcome.err
-    assert destination.read_text(encoding="utf-8") == "1\tA  FREI Bibliothek;  (Datei)\n2\t\n3\tпривет, 世界\n"
+    assert (
+        destination.read_text(encoding="utf-8") == "1\tA  FREI Bibliothek;  (Datei)\n2\t\n3\tпривет, 世界\n"
+    )
     assert "3 records" in outcome.err
     assert "3 switched" in outcome.err
 
@@ -122,7 +136,10 @@ BAD_CALLS = {
     "no tab": (["switch", "{tmp}/notab.tsv", "{tmp}/out.tsv"], "notab.tsv:2: no tab"),
     "probability": (["switch", "{tmp}/good.tsv", "{tmp}/out.tsv", "--translation-prob", "2"], "2"),
     "bad pair": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "deutsch"], "not a language pair"),
-    "pair without lexicon": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-tlh"], "not a language"),
+    "pair without lexicon": (
+        ["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-tlh"],
+        "not a language",
+    ),
     "no embedded lexicon": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-ja"], "en-ja"),
     "pair twice": (
         ["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-de", "--lexicon", "en-de"],
@@ -132,14 +149,23 @@ BAD_CALLS = {
         ["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-de={tmp}/bad.tsv"],
         "bad.tsv:2:",
     ),
-    "bl-cs with many": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--arm", "bl-cs"], "bl-cs takes one lexicon"),
+    "bl-cs with many": (
+        ["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--arm", "bl-cs"],
+        "bl-cs takes one lexicon",
+    ),
     "no dataset": (["eval", "{tmp}/absent", "--run", "r"], "no such folder"),
     "not a dataset": (["eval", "{tmp}", "--run", "r"], "not a dataset"),
     "neither model nor run": (["eval", "{tmp}/beir"], "either --model or --run"),
     "run missing": (["eval", "{tmp}/beir", "--run", "{tmp}/absent.run"], "absent.run: no such file"),
     "split missing": (["eval", "{tmp}/beir", "--split", "dev", "--run", "{tmp}/absent.run"], "qrels/dev.tsv"),
-    "unknown measure": (["eval", "{tmp}/beir", "--run", "{tmp}/good.run", "--measure", "accuracy"], "unknown measure"),
-    "index of nothing": (["index", "{tmp}/absent", "--model", "{tmp}", "--output", "{tmp}/i"], "not a model folder"),
+    "unknown measure": (
+        ["eval", "{tmp}/beir", "--run", "{tmp}/good.run", "--measure", "accuracy"],
+        "unknown measure",
+    ),
+    "index of nothing": (
+        ["index", "{tmp}/absent", "--model", "{tmp}", "--output", "{tmp}/i"],
+        "not a model folder",
+    ),
     "train of nothing": (["train", "{tmp}/absent", "--output", "{tmp}/m"], "no such folder"),
     "train without train": (["train", "{tmp}/beir", "--output", "{tmp}/m"], "qrels/train.tsv"),
     "align": (["train", "{tmp}/beir", "--output", "{tmp}/m", "--align", "word"], "no alignment loss"),
@@ -175,7 +201,9 @@ def test_qrels_that_name_unknown_ids(run, tmp_path, beir):
 def test_interrupt_leaves_no_half_file(tmp_path):
     source = tmp_path / "collection.tsv"
     with source.open("w") as file:
-        file.writelines(f"{row}\tthe free library reads every file of passage {row}\n" for row in range(400_000))
+        file.writelines(
+            f"{row}\tthe free library reads every file of passage {row}\n" for row in range(400_000)
+        )
     command = [sys.executable, "-c", "from cslir.cli import main; main()"]
     process = subprocess.Popen(
         [*command, "switch", source, tmp_path / "out.tsv"], stderr=subprocess.PIPE, text=True

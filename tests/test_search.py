@@ -56,7 +56,12 @@ def test_reopened_index_is_the_same(index):
 
 def test_run_of_many_queries(index):
     run = list(index.run(["q1", "q2"], LetterEncoder().encode_queries(["b", "h"]), 2))
-    assert [(line.query_id, line.doc_id) for line in run] == [("q1", "2"), ("q1", "1"), ("q2", "3"), ("q2", "2")]
+    assert [(line.query_id, line.doc_id) for line in run] == [
+        ("q1", "2"),
+        ("q1", "1"),
+        ("q2", "3"),
+        ("q2", "2"),
+    ]
 
 
 def test_retrieve_agrees_with_a_sort_of_all_scores():

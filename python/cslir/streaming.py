@@ -10,11 +10,26 @@ from typing import NamedTuple
 from cslir.errors import InputError
 from cslir.files import read_lines
 from cslir.formats import write_text_lines
-from cslir.switching import SwitchCounts, Switcher
+from cslir.switching import Switcher
 
-__all__ = ["switch_file"]
+__all__ = ["FileCounts", "switch_file"]
 
 _BATCH = 8192
+
+
+class FileCounts(NamedTuple):
+    """Records of a file and what became of their tokens."""
+
+    records: int
+    tokens: int
+    switched: int
+    missed: int
+    switched_by_language: dict[str, int]
+
+    @property
+    def switch_rate(self) -> float:
+        """Share of the tokens that were switched."""
+        return self.switched / self.tokens if self.tokens else 0.0
 
 
 class _Line(NamedTuple):
@@ -33,7 +48,7 @@ def switch_file(
     fields: Sequence[str] = ("title", "text"),
     epoch: int = 0,
     progress: Callable[[int], None] | None = None,
-) -> tuple[int, SwitchCounts]:
+) -> FileCounts:
     """Code-switch a tsv or jsonl file.
 
     Args:
@@ -46,7 +61,7 @@ def switch_file(
         progress: Called with the number of records done.
 
     Returns:
-        The number of records and the switching counts over all of them.
+        Counts over all records.
 
     Raises:
         InputError: The layout is unknown, input and output are the same file, or a record is bad.
@@ -88,7 +103,7 @@ def switch_file(
             raise InputError("holds no record", path=source)
 
     write_text_lines(destination, switched())
-    return records, SwitchCounts(total["tokens"], total["switched"], total["missed"], dict(by_language))
+    return FileCounts(records, total["tokens"], total["switched"], total["missed"], dict(by_language))
 
 
 def _tsv_lines(path: Path) -> Iterator[_Line]:

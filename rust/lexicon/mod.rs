@@ -243,7 +243,7 @@ fn in_file(error: Error, path: &Path) -> Error {
             message,
             remedy,
         },
-        other @ Error::Io { .. } => other,
+        other @ (Error::Io { .. } | Error::Interrupted) => other,
     }
 }
 

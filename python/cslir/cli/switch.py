@@ -50,7 +50,7 @@ def switch(
         miss_policy=miss_policy,
     )
     with counting("switching", "records") as update:
-        records, counts = switch_file(
+        counts = switch_file(
             source,
             destination,
             switcher,
@@ -62,6 +62,6 @@ def switch(
         f"{language} {number:,}" for language, number in sorted(counts.switched_by_language.items())
     )
     announce(
-        f"{records:,} records, {counts.tokens:,} tokens, {counts.switched:,} switched"
+        f"{counts.records:,} records, {counts.tokens:,} tokens, {counts.switched:,} switched"
         f" (switch_rate {counts.switch_rate:.3f}: {by_language or 'none'})"
     )

@@ -78,8 +78,7 @@ def compare(rows: Sequence[Row], seen: Sequence[str]) -> dict[tuple[str, str], C
             tests[row.name, group] = paired_t_test(own, base)
     adjusted = holm([test.p_value for test in tests.values()])
     return {
-        key: Comparison(test, p_value)
-        for (key, test), p_value in zip(tests.items(), adjusted, strict=True)
+        key: Comparison(test, p_value) for (key, test), p_value in zip(tests.items(), adjusted, strict=True)
     }
 
 
@@ -109,5 +108,9 @@ def row_json(row: Row, comparisons: dict[tuple[str, str], Comparison], seen: Seq
         "groups": groups,
         "response_time_ms": None
         if row.response_time is None
-        else {"p50": row.response_time.p50, "p95": row.response_time.p95, "queries": row.response_time.queries},
+        else {
+            "p50": row.response_time.p50,
+            "p95": row.response_time.p95,
+            "queries": row.response_time.queries,
+        },
     } | evaluation_json(row.evaluation)

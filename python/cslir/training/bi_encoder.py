@@ -256,7 +256,7 @@ class _Epochs(TrainerCallback):  # type: ignore[misc, unused-ignore]
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
-    ) -> None:  # noqa: ARG002
+    ) -> None:
         # A run resumed within an epoch begins it with the fraction already done.
         self._collator.epoch = int((state.epoch or 0.0) + 1e-6)
 
@@ -270,7 +270,7 @@ class _Reporter(TrainerCallback):  # type: ignore[misc, unused-ignore]
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
-    ) -> None:  # noqa: ARG002
+    ) -> None:
         if self._progress is not None:
             ranking, alignment = self._loss.last
             total = ranking + self._loss._weight * alignment

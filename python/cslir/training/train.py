@@ -7,9 +7,10 @@ from cslir.errors import InputError
 from cslir.models.build_static import StaticTable, build_static
 from cslir.models.resolve import resolve_model
 from cslir.records import Example
-from cslir.switching import Lexicon, Switcher, load_lexicon
+from cslir.switching import Augmenter, Lexicon, load_lexicon
+from cslir.training.batches import Augment, Step, plain_texts
 from cslir.training.configuration import TrainingConfiguration
-from cslir.training.static import Augment, TrainedStatic, train_static
+from cslir.training.static import TrainedStatic, train_static
 
 __all__ = ["static_base", "switching_augment", "train_model", "train_static_arm", "word_pairs"]
 
@@ -36,24 +37,15 @@ def switching_augment(lexicons: Sequence[Lexicon], configuration: TrainingConfig
     if not lexicons or (configuration.arm == "bl-cs" and len(lexicons) != 1):
         count = "one lexicon" if configuration.arm == "bl-cs" else "at least one lexicon"
         raise InputError(f"{configuration.arm} needs {count}, not {len(lexicons)}", remedy="see --lexicon")
-    switcher = Switcher(
-        lexicons, translation_prob=configuration.translation_prob, seed=configuration.seed
+    augmenter = Augmenter(
+        lexicons,
+        query_translation_prob=configuration.translation_prob,
+        passage_translation_prob=configuration.translation_prob,
+        seed=configuration.seed,
     )
 
     def augment(examples: Sequence[Example], epoch: int) -> tuple[list[str], list[str]]:
-        queries, _ = switcher.switch_batch(
-            [example.query.text for example in examples],
-            [example.query.query_id for example in examples],
-            field="query",
-            epoch=epoch,
-        )
-        passages, _ = switcher.switch_batch(
-            [example.positive.full_text for example in examples],
-            [example.positive.doc_id for example in examples],
-            field="passage",
-            epoch=epoch,
-        )
-        return queries, passages
+        return plain_texts(augmenter.examples(examples, epoch=epoch))
 
     return augment
 
@@ -102,7 +94,7 @@ def train_static_arm(
         configuration,
         augment=switching_augment(lexicons, configuration),
         word_pairs=word_pairs(lexicons) if configuration.alignment_weight else (),
-        progress=None if progress is None else lambda step: progress(step.step, step.steps),
+        progress=_per_step(progress),
     )
 
 
@@ -149,5 +141,9 @@ def train_model(
         word_pairs=word_pairs(loaded) if configuration.alignment_weight else (),
         output=output,
         resume=resume,
-        progress=progress,
+        progress=_per_step(progress),
     )
+
+
+def _per_step(progress: Progress | None) -> Callable[[Step], None] | None:
+    return None if progress is None else lambda step: progress(step.step, step.steps)
