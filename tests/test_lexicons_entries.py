@@ -1,0 +1,122 @@
+import math
+from pathlib import Path
+
+import pytest
+from cslir.errors import InputError
+from cslir.lexicons import (
+    EMBEDDED_PAIRS,
+    coverage,
+    embedded_lexicon_path,
+    embedded_lexicons,
+    read_entries,
+    write_entries,
+)
+from cslir.lexicons.cleaning import TARGET_TOKENS_LIMIT, clean
+from cslir.lexicons.entries import tokens_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+WORDS = st.text(st.characters(exclude_categories=("Cc", "Cs", "Z")), min_size=1, max_size=8)
+
+
+@given(entries=st.lists(st.tuples(WORDS, WORDS, st.floats(1e-4, 1)), max_size=20, unique_by=lambda e: e[:2]))
+def test_what_is_written_is_read(entries: list[tuple[str, str, float]], tmp_path_factory) -> None:
+    path = tmp_path_factory.mktemp("lexicon") / "x.tsv"
+    assert write_entries(path, entries) == len(entries)
+    read = list(read_entries(path))
+    assert sorted(entry[:2] for entry in read) == sorted(entry[:2] for entry in entries)
+    weights = {entry[:2]: entry[2] for entry in entries}
+    assert all(math.isclose(entry.weight, weights[entry[:2]], abs_tol=1e-4) for entry in read)
+    first = path.read_bytes()
+    write_entries(path, reversed(entries))
+    assert path.read_bytes() == first
+
+
+def test_weights_are_optional(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_text("file\tDatei\n\nfree\tfrei\t0.5\n")
+    assert list(read_entries(tmp_path / "x.tsv")) == [("file", "Datei", 1.0), ("free", "frei", 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("file", "has no target"),
+        ("file\t", "has no target"),
+        ("\tDatei", "has no target"),
+        ("file\tDatei\tmany", "weight 'many' is not a positive number"),
+        ("file\tDatei\t0", "weight '0' is not a positive number"),
+        ("file\tDatei\tnan", "is not a positive number"),
+        ("file\tDatei\t1\t2", "has 4 fields"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "x.tsv").write_text(f"free\tfrei\t1\n{line}\n")
+    with pytest.raises(InputError, match=rf"x\.tsv:2: {message}.*; each line is"):
+        list(read_entries(tmp_path / "x.tsv"))
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsv"
+    write_entries(path, [("file", "Datei", 1)])
+    with pytest.raises(InputError, match="cannot be written"):
+        write_entries(path, [("a", "b", 1), ("tab", "in\tside", 1)])
+    assert path.read_text() == "file\tDatei\t1.0000\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_tokens() -> None:
+    assert tokens_of("Don’t use C++ or x86-64: the file-system's 3 FILES") == [
+        "don't", "use", "c", "or", "x", "the", "file-system's", "files",
+    ]  # fmt: skip
+
+
+def test_coverage_prefers_phrases() -> None:
+    entries = [("file", "Datei", 1.0), ("source code", "Quelltext", 1.0), ("code", "Code", 1.0)]
+    found = coverage(entries, ["Source code file", "a source of code", ""])
+    assert (found.tokens, found.tokens_covered) == (7, 4)
+    assert (found.types, found.types_covered) == (5, 3)
+    assert found.token_share == 4 / 7
+    assert coverage([], []).token_share == coverage([], []).type_share == 0
+
+
+@pytest.mark.parametrize("pair", EMBEDDED_PAIRS, ids="-".join)
+def test_embedded_lexicons_are_whole_and_clean(pair: tuple[str, str]) -> None:
+    entries = list(read_entries(embedded_lexicon_path(*pair)))
+    targets: dict[str, list[float]] = {}
+    for source, target, weight in entries:
+        assert source == source.casefold()
+        assert clean(target, pair[1]) == target
+        assert len(target.split()) <= TARGET_TOKENS_LIMIT
+        targets.setdefault(source, []).append(weight)
+    assert len(targets) == 6000
+    assert max(map(len, targets.values())) == 2
+    assert all(math.isclose(sum(weights), 1, abs_tol=2e-4) for weights in targets.values())
+
+
+def test_embedded_lexicons_have_the_senses_of_computing() -> None:
+    best = {
+        pair[1]: {
+            entry.source: entry.target
+            for entry in read_entries(embedded_lexicon_path(*pair))
+            if entry.weight >= 0.5
+        }
+        for pair in EMBEDDED_PAIRS
+    }
+    assert best["de"]["library"] == "Bibliothek"
+    assert best["de"]["free"] == "frei"
+    assert best["fr"]["library"] == "bibliothèque"
+    assert best["it"]["library"] == "biblioteca"
+    assert best["ru"]["library"] == "библиотека"
+
+
+def test_changed_and_unknown_lexicons_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="no lexicon en-xx is embedded; use one of en-de, en-fr"):
+        embedded_lexicon_path("en", "xx")
+    embedded = embedded_lexicon_path("en", "de").parent
+    (tmp_path / "SHA256SUMS").write_bytes((embedded / "SHA256SUMS").read_bytes())
+    (tmp_path / "en-de.tsv").write_bytes((embedded / "en-de.tsv").read_bytes()[:-1])
+    monkeypatch.setattr(embedded_lexicons, "_FOLDER", tmp_path)
+    embedded_lexicon_path.cache_clear()
+    with pytest.raises(InputError, match="was changed; install cslir again"):
+        embedded_lexicon_path("en", "de")
+    embedded_lexicon_path.cache_clear()
