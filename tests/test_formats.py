@@ -146,7 +146,7 @@ def test_gzip_with_damaged_middle(tmp_path):
     whole[1000:1100] = bytes(100)
     path = tmp_path / "collection.tsv.gz"
     path.write_bytes(whole)
-    with pytest.raises(InputError, match="truncated or corrupt after line|not UTF-8|columns|duplicate"):
+    with pytest.raises(InputError, match=r"truncated or corrupt after line|not UTF-8|columns|duplicate"):
         list(read_msmarco_collection(path))
 
 

@@ -212,7 +212,7 @@ class Index:
 
 
 def _portable(encoder_name: str, folder: Path) -> str:
-    """Return a folder beside the index relative to the index, another folder as absolute, a hub id as it is."""
+    """Return a folder beside the index relative to it, another folder as absolute, a hub id as it is."""
     path = Path(encoder_name)
     if not path.is_dir():
         return encoder_name

@@ -60,7 +60,7 @@ def run_demo(
     static_seconds = time.perf_counter() - start
     _print_tables(console, rows, dataset)
     announce(f"static encoder's rows after {static_seconds:.0f} s")
-    index = _save(dataset, output, *chosen)
+    index = _save(dataset, output, chosen[1])
     if not quick:
         rows += _encoder_rows(dataset, model, seed)
         _print_tables(console, rows, dataset)
@@ -183,7 +183,7 @@ def _dev_texts(dataset: ParallelDataset) -> list[str]:
     ]
 
 
-def _save(dataset: ParallelDataset, output: Path, name: str, encoder: StaticEncoder) -> Index:
+def _save(dataset: ParallelDataset, output: Path, encoder: StaticEncoder) -> Index:
     """Write the chosen model, and an index of the test passages in all languages."""
     encoder.save(output / "model")
     passages = (

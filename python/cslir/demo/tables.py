@@ -45,8 +45,9 @@ def result_table(
     legend = Text(
         "MoIR: query and passages in one language. en-x, x-en, x-y: in two (x, y not English).\n"
         f"X: language drawn per text among {', '.join(seen)}. bias: share of X-X's top 10 in the\n"
-        f"query's own language, chance {100 / len(seen):.0f}. + -: differs from its baseline (static zero-shot,\n"
-        f"or the encoder as it is), paired t-test over queries, p < {SIGNIFICANCE_LEVEL} after Holm.",
+        f"query's own language, chance {100 / len(seen):.0f}. + -: differs from its baseline (static\n"
+        "zero-shot, or the encoder as it is), paired t-test over queries,\n"
+        f"p < {SIGNIFICANCE_LEVEL} after Holm.",
         style="dim",
     )
     return Group(table, legend)

@@ -81,8 +81,15 @@ def evaluate_dataset(
     if run_out is not None:
         write_run(run_out, lines, tag="cslir")
     if json_file is not None:
-        configuration = {"dataset": source, "split": split, "model": model, "run": run and str(run)}
-        configuration |= {"pair": pair, "depth": depth, "seed": seed}
+        configuration = {
+            "dataset": source,
+            "split": split,
+            "model": model,
+            "run": None if run is None else str(run),
+            "pair": pair,
+            "depth": depth,
+            "seed": seed,
+        }
         write_json(json_file, {"cslir": __version__, "configuration": configuration} | content)
 
 

@@ -140,7 +140,8 @@ class Evaluation:
         ]
         if not values:
             raise InputError(f"no setting of {group} among {', '.join(languages)}")
-        return np.mean(values, axis=0)
+        means: NDArray[np.float64] = np.mean(np.stack(values), axis=0)
+        return means
 
     @property
     def language_bias(self) -> float | None:
@@ -236,7 +237,7 @@ def _gather(
     gathered = np.empty((len(identifiers), dimension), dtype=np.float32)
     language_of = np.asarray(languages)
     for language in set(languages):
-        places = np.flatnonzero(language_of == language)
+        places = np.flatnonzero(language_of == language).tolist()
         gathered[places] = vectors[language][[rows[language][identifiers[place]] for place in places]]
     return gathered
 

@@ -1,4 +1,4 @@
-"""From examples and lexicons to a trained model folder: switching, alignment pairs and trainer put together."""
+"""From examples and lexicons to a trained model: switching, alignment pairs and trainer put together."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,0 +1,131 @@
+"""The main job as a whole, on the embedded collection with the real encoder; its static part only, for time."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from cslir.datasets import load_embedded
+from cslir.demo import run_demo
+from cslir.evaluation.settings import GROUPS
+from cslir.models import load_encoder
+from cslir.models.static import StaticEncoder
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    run_demo(output=folder, quick=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcome(output):
+    return json.loads((output / "demo.json").read_text(encoding="utf-8"))
+
+
+def row(outcome, name):
+    return next(one for one in outcome["rows"] if one["name"] == name)
+
+
+def test_code_switching_beats_zero_shot_across_languages(outcome):
+    for group in ("CLIR en-x", "CLIR x-en", "CLIR x-y", "MLIR X-en", "MLIR en-X", "MLIR X-X"):
+        test = row(outcome, "static ML-CS")["groups"][group]["test"]
+        assert test["difference"] > 0, group
+        assert test["adjusted_p"] < 0.05, group
+        assert test["queries"] == 1000
+
+
+def test_every_row_has_every_setting(outcome):
+    assert [one["name"] for one in outcome["rows"]][::2] == [
+        "static zero-shot",
+        "static ML-CS",
+        "static ML-CS + word align",
+    ]
+    for one in outcome["rows"]:
+        assert set(one["groups"]) == set(GROUPS)
+        # 25 ordered pairs of five languages, three mixtures, and three settings for each unseen language.
+        assert len(one["settings"]) == 25 + 3 + 9
+        for setting in one["settings"].values():
+            for measure, mean in setting["measures"].items():
+                values = list(setting["per_query"][measure].values())
+                assert np.mean(values) == pytest.approx(mean)
+        assert 0 <= one["language_bias"] <= 1
+
+
+def test_removing_language_means_lowers_the_language_bias(outcome):
+    biased = row(outcome, "static zero-shot")["language_bias"]
+    assert row(outcome, "static zero-shot, language means removed")["language_bias"] < biased
+
+
+def test_saved_model_is_the_best_on_dev(outcome):
+    on_dev = {one["name"]: one["dev_mrr"] for one in outcome["rows"] if one["response_time_ms"]}
+    assert outcome["saved_model"] == max(on_dev, key=on_dev.get)
+
+
+def test_same_seed_same_model(output, tmp_path):
+    again = tmp_path / "again"
+    run_demo(output=again, quick=True)
+    files = [path.relative_to(output) for path in sorted(output.rglob("*")) if path.is_file()]
+    assert files == [path.relative_to(again) for path in sorted(again.rglob("*")) if path.is_file()]
+    for name in files:
+        if name.name not in {"demo.json"}:
+            assert (output / name).read_bytes() == (again / name).read_bytes(), name
+    first, second = (json.loads((folder / "demo.json").read_text()) for folder in (output, again))
+    for one, other in zip(first["rows"], second["rows"], strict=True):
+        assert one["settings"] == other["settings"]
+
+
+def test_search_finds_passages_in_every_language(output, run):
+    outcome = run("search", "программа для чтения почты", "--index", output / "index", "-k", "30", "--json")
+    assert outcome.status == 0, outcome.err
+    hits = [json.loads(line) for line in outcome.out.splitlines()]
+    assert len(hits) == 30
+    assert len({hit["language"] for hit in hits}) >= 4
+    scores = [hit["score"] for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_search_of_a_file_of_queries_agrees_with_eval(output, run, tmp_path):
+    dataset = load_embedded()
+    queries = tmp_path / "queries.tsv"
+    chosen = dataset.queries("test", "de")[:20]
+    queries.write_text("".join(f"{query.query_id}\t{query.text}\n" for query in chosen), encoding="utf-8")
+    run_file = tmp_path / "demo.run"
+    arguments = ["search", "--queries", queries, "--run-out", run_file, "--index", output / "index", "-k", "5"]
+    assert run(*arguments).status == 0
+    lines = [line.split() for line in run_file.read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == 100
+    encoder = load_encoder(str(output / "model"))
+    assert isinstance(encoder, StaticEncoder)
+    everything = [
+        (f"{language}/{passage.doc_id}", passage.full_text)
+        for language in dataset.languages
+        for passage in dataset.passages("test", language)
+    ]
+    scores = encoder.encode_queries([chosen[0].text]) @ encoder.encode_passages([text for _, text in everything]).T
+    best = [everything[place][0] for place in np.argsort(-scores[0], kind="stable")[:5]]
+    assert [line[2] for line in lines[:5]] == best
+
+
+def test_search_of_the_demo_does_not_import_torch(output):
+    code = (
+        "import sys\nfrom cslir.cli import main\n"
+        f"sys.argv = ['cslir', 'search', 'free software', '--index', {str(output / 'index')!r}]\n"
+        "main.__globals__['app'](standalone_mode=False)\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert len(found.stdout.splitlines()) == 20
+
+
+def test_static_model_loads_in_sentence_transformers(output):
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["free software", "свободная программа", "無料"]
+    theirs = SentenceTransformer(str(output / "model"), device="cpu").encode(texts)
+    ours = load_encoder(str(output / "model")).encode_queries(texts)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
