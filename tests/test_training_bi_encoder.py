@@ -1,0 +1,148 @@
+"""A randomly initialised BERT of two layers, trained for a few steps."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+sentence_transformers = pytest.importorskip("sentence_transformers")
+
+from static_models import WORDS, tiny_tokenizer  # noqa: E402
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast  # noqa: E402
+
+from cslir import InputError  # noqa: E402
+from cslir.models.bi_encoder import BiEncoder, _batches  # noqa: E402
+from cslir.records import Example, Passage, Query  # noqa: E402
+from cslir.training.bi_encoder import checkpoint_folder, train_bi_encoder  # noqa: E402
+from cslir.training.configuration import TrainingConfiguration  # noqa: E402
+
+ENGLISH = WORDS[:9]
+EXAMPLES = [
+    Example(Query(f"q{i}", word, "en"), Passage(f"d{i}", f"{word} {ENGLISH[(i + 4) % 9]}", "", "en"))
+    for i, word in enumerate(ENGLISH)
+]
+PAIRS = [("sort", "sortieren"), ("file", "Datei"), ("image", "Bild"), ("music", "Musik")]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("base")
+    torch.manual_seed(0)
+    tokenizer = tiny_tokenizer()
+    BertModel(
+        BertConfig(
+            vocab_size=tokenizer.get_vocab_size(), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+            intermediate_size=32, max_position_embeddings=32,
+        )
+    ).save_pretrained(folder)  # fmt: skip
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", cls_token="<s>", sep_token="</s>",
+        model_max_length=32,
+    ).save_pretrained(folder)  # fmt: skip
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu")
+    model.prompts = {"query": "a ", "passage": "b "}
+    model.save_pretrained(str(folder), create_model_card=False)
+    return folder
+
+
+def settings(**changes):
+    return TrainingConfiguration.of(
+        "bi-encoder", **{"arm": "zero-shot", "batch_size": 4, "epochs": 2, "learning_rate": 5e-3} | changes
+    )
+
+
+def test_batches_hold_every_row_within_the_limit():
+    lengths = [9, 7, 7, 3, 1, 1, 1]
+    batches = _batches(range(7), lengths, 10)
+    assert [row for batch in batches for row in batch] == list(range(7))
+    assert all(len(batch) == 1 or len(batch) * lengths[batch[0]] <= 10 for batch in batches)
+
+
+def test_encoding_agrees_with_sentence_transformers(base):
+    texts = ["sort file", "", "image", "print list mail music play", "Datei"]
+    encoder = BiEncoder.open(base)
+    reference = sentence_transformers.SentenceTransformer(str(base), device="cpu")
+    for kind, encode in (("query", encoder.encode_queries), ("passage", encoder.encode_passages)):
+        expected = reference.encode(texts, prompt_name=kind, normalize_embeddings=True)
+        assert np.allclose(encode(texts), expected, atol=1e-5)
+        assert np.allclose(encoder.encode(texts, kind, batch_tokens=8), expected, atol=1e-5)
+    assert encoder.encode([], "query").shape == (0, encoder.dimension) == (0, 16)
+    long = encoder.encode_passages([" ".join(WORDS)], max_length=4)
+    assert not np.allclose(long, encoder.encode_passages([" ".join(WORDS)]), atol=1e-3)
+
+
+def test_token_states_come_with_their_tokens(base):
+    encoder = BiEncoder.open(base)
+    (ids, states), *rest = encoder.token_states(["sort", "file list"], "passage")
+    assert not rest
+    assert ids.tolist().count(0) == 2  # a sentence mark per text, and no padding
+    assert states.shape == (len(ids), 16)
+
+
+def test_training_lowers_the_loss_and_saves_a_model(base, tmp_path):
+    steps = []
+    calls = []
+
+    def augment(examples, epoch):
+        calls.append(epoch)
+        return [example.query.text for example in examples], [e.positive.full_text for e in examples]
+
+    output = train_bi_encoder(
+        base, EXAMPLES, settings(epochs=6, align="word:0.5"), output=tmp_path / "model", augment=augment,
+        word_pairs=PAIRS, progress=steps.append,
+    )  # fmt: skip
+    assert np.mean([step.ranking for step in steps[-4:]]) < np.mean([step.ranking for step in steps[:4]])
+    assert sorted(set(calls)) == list(range(6))
+    assert [step.step for step in steps] == list(range(1, steps[0].steps + 1))
+    trained = sentence_transformers.SentenceTransformer(str(output), device="cpu")
+    before = sentence_transformers.SentenceTransformer(str(base), device="cpu")
+    assert trained.prompts["query"] == "a "
+    words = [model[0].auto_model.get_input_embeddings().weight for model in (before, trained)]
+    assert torch.equal(*words)
+    assert not np.allclose(trained.encode(["sort"]), before.encode(["sort"]), atol=1e-3)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_stopped_run_resumes_to_the_same_weights(base, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(step):
+        if step.step == 4:
+            raise Stop
+
+    configuration = settings(checkpoint_steps=1, align="word:0.5")
+    whole = train_bi_encoder(base, EXAMPLES, configuration, output=tmp_path / "whole", word_pairs=PAIRS)
+    output = tmp_path / "stopped"
+    with pytest.raises(Stop):
+        train_bi_encoder(base, EXAMPLES, configuration, output=output, word_pairs=PAIRS, progress=stop)
+    assert not output.exists()
+    with pytest.raises(InputError, match="other settings"):
+        train_bi_encoder(base, EXAMPLES, settings(seed=9), output=output, resume=True)
+    steps = []
+    train_bi_encoder(
+        base, EXAMPLES, configuration, output=output, word_pairs=PAIRS, resume=True, progress=steps.append
+    )
+    assert steps[0].step == 4
+    assert (whole / "model.safetensors").read_bytes() == (output / "model.safetensors").read_bytes()
+    assert not checkpoint_folder(output).exists()
+
+
+def test_an_interrupted_checkpoint_is_not_used(base, tmp_path):
+    output = tmp_path / "model"
+    steps = []
+    train_bi_encoder(base, EXAMPLES, settings(epochs=1), output=output, resume=True, progress=steps.append)
+    assert steps[0].step == 1
+    shutil.rmtree(output)
+    (checkpoint_folder(output) / "checkpoint-7").mkdir(parents=True)
+    train_bi_encoder(base, EXAMPLES, settings(epochs=1), output=output, resume=True)
+    assert output.is_dir()
+
+
+def test_a_static_encoder_is_no_bi_encoder(tmp_path):
+    (tmp_path / "static_encoder.json").write_text("{}")
+    with pytest.raises(InputError, match="a bi-encoder is needed"):
+        train_bi_encoder(tmp_path, EXAMPLES, settings(), output=tmp_path / "out")
