@@ -86,11 +86,13 @@ def normal_gap(gap):
 
 def around(pattern, text, at, low, high):
     start = max((m.end() for m in pattern.finditer(text, low, at)), default=low)
-    end = next((m.start() for m in pattern.finditer(text, at + 1, high)), high)
+    end = next((m.start() for m in pattern.finditer(text, at, high)), high)
     return start, end
 
 
 def is_protected(text, token):
+    if HARD.match(text, token.start):
+        return False
     low, high = around(HARD, text, token.start, 0, len(text))
     if low > 0 and text[low - 1] == "<":
         return True

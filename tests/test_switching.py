@@ -47,7 +47,7 @@ def everything(lexicons, text, **options):
     return Switcher(lexicons, translation_prob=1.0, seed=1, **options).switch(text, "r")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     text=texts,
     first=entries,

@@ -1,8 +1,9 @@
 //! Tokens that are part of a URL, an e-mail address, a file name, an option or an identifier.
 //!
-//! Text is cut into *hard chunks* at white space, quotation marks, `<`, `>`, `` ` ``, typographic punctuation and
-//! characters of unspaced scripts. In a hard chunk everything from the start of a URL (`scheme://`,
-//! `www.`, `mailto:`) on is protected, and a hard chunk right after `<`, a tag's name, is so from its start. The rest is cut at `( ) [ ] { } | , ;` into *soft chunks*, and a soft
+//! Text is cut into *hard chunks* at white space, quotation marks, `<`, `>`, `` ` ``, typographic
+//! punctuation and characters of unspaced scripts, which are never protected. In a hard chunk everything
+//! from the start of a URL (`scheme://`, `www.`, `mailto:`) on is protected; a hard chunk right after `<`, a
+//! tag's name, is so from its start. The rest is cut at `( ) [ ] { } | , ;` into *soft chunks*, and a soft
 //! chunk is protected as a whole when it
 //! - holds `@`, `\`, `=` or `::`;
 //! - holds `_` between two word bytes (`foo_bar`, yet not `_emphasis_`);
@@ -55,6 +56,10 @@ impl<'t> Protection<'t> {
     }
 
     fn is_in_protected_chunk(&mut self, start: usize) -> bool {
+        let rest = self.text.get(start..).unwrap_or_default();
+        if rest.starts_with(is_hard_delimiter) {
+            return false;
+        }
         if !self.hard.contains(&start) {
             self.hard = self.chunk_around(start, self.hard.end, self.text.len(), is_hard_delimiter);
             let chunk = self.text.get(self.hard.clone()).unwrap_or_default();
@@ -88,14 +93,11 @@ impl<'t> Protection<'t> {
             .rev()
             .find(|&(_, character)| ends(character))
             .map_or(low, |(index, character)| low + index + character.len_utf8());
-        // The token's own first character may be of an unspaced script: the chunk is at least that long.
-        let first = after.chars().next().map_or(0, char::len_utf8);
         let end = after
             .char_indices()
-            .skip(1)
             .find(|&(_, character)| ends(character))
             .map_or(high, |(index, _)| at + index);
-        start..end.max(at + first)
+        start..end
     }
 }
 
