@@ -10,7 +10,6 @@ import string
 from itertools import accumulate
 
 import pytest
-
 from cslir.switching import Lexicon, Switcher
 
 LANGUAGES = ("de", "it", "ru", "fi", "ar", "tr")
@@ -64,7 +63,7 @@ def lexicons(dictionaries):
 
 
 def plain_loop(texts, dictionary, translation_prob, draw):
-    """The usual loop: split at spaces, look each word up, join; punctuation and spacing are not kept apart."""
+    """The usual loop: split at spaces, look each word up, join; punctuation stays on the words."""
     switched = []
     for text in texts:
         words = text.split()
