@@ -1,4 +1,4 @@
-//! The kernel for x86-64 with AVX-512: sixteen lanes are one register.
+//! The kernel for x86-64 with AVX-512 (F and VL): sixteen lanes are one register.
 
 use std::arch::x86_64::*;
 
@@ -12,8 +12,10 @@ pub(super) const WIDEST_PANEL: usize = 8;
 ///
 /// # Safety
 ///
-/// The CPU has AVX-512F.
-#[target_feature(enable = "avx512f")]
+/// The CPU has AVX-512F and VL.
+// VL for the compiler: without it, sums whose lower halves it names can't live in registers 16 to 31,
+// and a tile doesn't fit.
+#[target_feature(enable = "avx512f,avx512vl")]
 pub(super) unsafe fn score(block: &mut Block<'_>) {
     // SAFETY: the caller's CPU has the instructions, and each arm names the panel's width. A tile
     // has at most 24 sums, which leaves registers for its rows and one query.
