@@ -135,7 +135,7 @@ def vectors():
 
 @pytest.fixture(scope="module")
 def board():
-    board = Board(Limits(_core.measure_read_bandwidth(), _core.measure_multiply_add_peak()))
+    board = Board(Limits(_core.read_bandwidth(), _core.multiply_add_peak()))
     yield board
     print("\n" + "\n".join(board.lines()))
 

@@ -173,3 +173,9 @@ class Switcher:
         epoch: int = 0,
         threads: int | None = None,
     ) -> tuple[list[str], SwitchCounts]: ...
+
+def read_bandwidth(*, threads: int | None = None) -> float:
+    """Measures the bytes per second that the threads read from memory together (takes a second)."""
+
+def multiply_add_peak(*, threads: int | None = None) -> float:
+    """Measures the float operations per second of the active kernel's instructions, memory left aside."""

@@ -83,6 +83,20 @@ fn kernels() -> Vec<&'static str> {
     Kernel::available().map(Kernel::name).collect()
 }
 
+/// Bytes per second that `threads` threads read from memory.
+#[pyfunction]
+#[pyo3(signature = (*, threads = None))]
+fn read_bandwidth(python: Python<'_>, threads: Option<usize>) -> PyResult<f64> {
+    interruptible(python, threads, topk::read_bandwidth)
+}
+
+/// Floating-point operations per second of `threads` threads at best.
+#[pyfunction]
+#[pyo3(signature = (*, threads = None))]
+fn multiply_add_peak(python: Python<'_>, threads: Option<usize>) -> PyResult<f64> {
+    interruptible(python, threads, topk::multiply_add_peak)
+}
+
 /// A view of a two-dimensional float32 array; anything that would need a copy is refused.
 fn readable_matrix<'py>(
     array: &Bound<'py, PyAny>,
@@ -170,5 +184,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check_finite, module)?)?;
     module.add_function(wrap_pyfunction!(kernel, module)?)?;
     module.add_function(wrap_pyfunction!(kernels, module)?)?;
+    module.add_function(wrap_pyfunction!(read_bandwidth, module)?)?;
+    module.add_function(wrap_pyfunction!(multiply_add_peak, module)?)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::block::Block;
-use super::lanes::{Lanes, score_block};
+use super::lanes::{self, Lanes, score_block};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 3;
@@ -24,6 +24,20 @@ pub(super) unsafe fn score(block: &mut Block<'_>) {
             width => debug_assert_eq!(width, 0),
         }
     }
+}
+
+/// Pairs of registers that [`multiply_adds`] works on.
+pub(super) const COUNTERS: usize = 6;
+
+/// Multiply-adds for the measurement of the peak.
+///
+/// # Safety
+///
+/// The CPU has AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn multiply_adds(rounds: u64) -> f32 {
+    // SAFETY: the caller's CPU has the instructions.
+    unsafe { lanes::multiply_adds::<Ymm, COUNTERS>(rounds) }
 }
 
 /// Lanes 0 to 7 and 8 to 15.

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::block::Block;
-use super::lanes::{Lanes, score_block};
+use super::lanes::{self, Lanes, score_block};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 8;
@@ -32,6 +32,20 @@ pub(super) unsafe fn score(block: &mut Block<'_>) {
             width => debug_assert_eq!(width, 0),
         }
     }
+}
+
+/// Registers that [`multiply_adds`] works on.
+pub(super) const COUNTERS: usize = 16;
+
+/// Multiply-adds for the measurement of the peak.
+///
+/// # Safety
+///
+/// The CPU has AVX-512F and VL.
+#[target_feature(enable = "avx512f,avx512vl")]
+pub(super) unsafe fn multiply_adds(rounds: u64) -> f32 {
+    // SAFETY: the caller's CPU has the instructions.
+    unsafe { lanes::multiply_adds::<Zmm, COUNTERS>(rounds) }
 }
 
 /// One register.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use super::block::Block;
+use super::block::{Block, LANES};
 use super::scalar;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
@@ -135,6 +135,21 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 => unsafe { avx512::score(block) },
         }
+    }
+
+    /// Runs `rounds` rounds of multiply-adds in registers; returns a value that depends on all of
+    /// them, and their number in one round.
+    pub(super) fn multiply_adds(self, rounds: u64) -> (f32, u64) {
+        let (value, counters) = match self {
+            Kernel::Scalar => (scalar::multiply_adds(rounds), scalar::COUNTERS),
+            // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => (unsafe { avx2::multiply_adds(rounds) }, avx2::COUNTERS),
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 => (unsafe { avx512::multiply_adds(rounds) }, avx512::COUNTERS),
+        };
+        (value, (counters * LANES) as u64)
     }
 }
 

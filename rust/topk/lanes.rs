@@ -160,3 +160,34 @@ unsafe fn score_tile<V: Lanes, const R: usize, const Q: usize>(
         }
     }
 }
+
+/// `rounds` times one multiply-add on each of `N` registers, as fast as they go; returns the sum of
+/// all lanes, each of which counts the rounds.
+///
+/// # Safety
+///
+/// The CPU has the instruction set of `V`, and `N <= 16`.
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "counted loops of constant length are unrolled"
+)]
+pub(super) unsafe fn multiply_adds<V: Lanes, const N: usize>(rounds: u64) -> f32 {
+    // Opaque, so that the compiler can't count for us.
+    let ones = std::hint::black_box([1.0f32; LANES]);
+    // SAFETY: `ones` has sixteen values.
+    unsafe {
+        let one = V::load(ones.as_ptr());
+        let mut sums = [V::zero(); N];
+        for _ in 0..rounds {
+            for n in 0..N {
+                sums[n] = sums[n].multiply_add(one, one);
+            }
+        }
+        let mut total = 0.0;
+        for n in 0..N {
+            total += V::fold([sums[n]; 8])[0];
+        }
+        total
+    }
+}

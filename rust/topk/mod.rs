@@ -12,6 +12,7 @@
 mod block;
 mod dispatch;
 mod lanes;
+mod limits;
 mod matrix;
 mod scalar;
 mod scan;
@@ -26,6 +27,7 @@ mod avx512;
 mod tests;
 
 pub use dispatch::{KERNEL_VARIABLE, Kernel};
+pub use limits::{multiply_add_peak, read_bandwidth};
 pub use matrix::Matrix;
 
 use crate::interrupt::Interrupt;

@@ -1,7 +1,7 @@
 //! The portable kernel: the specification in plain Rust, in a shape that compilers vectorise.
 
 use super::block::{Block, LANES};
-use super::lanes::{Lanes, score_block};
+use super::lanes::{self, Lanes, score_block};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 2;
@@ -16,6 +16,15 @@ pub(super) fn score(block: &mut Block<'_>) {
             width => debug_assert_eq!(width, 0),
         }
     }
+}
+
+/// Registers that [`multiply_adds`] works on.
+pub(super) const COUNTERS: usize = 2;
+
+/// Multiply-adds for the measurement of the peak.
+pub(super) fn multiply_adds(rounds: u64) -> f32 {
+    // SAFETY: plain Rust runs everywhere.
+    unsafe { lanes::multiply_adds::<Plain, COUNTERS>(rounds) }
 }
 
 /// Sixteen floats in an array.

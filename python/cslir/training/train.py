@@ -37,7 +37,12 @@ def switching_augment(lexicons: Sequence[Lexicon], configuration: TrainingConfig
     if not lexicons or (configuration.arm == "bl-cs" and len(lexicons) != 1):
         count = "one lexicon" if configuration.arm == "bl-cs" else "at least one lexicon"
         raise InputError(f"{configuration.arm} needs {count}, not {len(lexicons)}", remedy="see --lexicon")
-    switcher = Switcher(lexicons, translation_prob=configuration.translation_prob, seed=configuration.seed)
+    augmenter = Augmenter(
+        lexicons,
+        query_translation_prob=configuration.translation_prob,
+        passage_translation_prob=configuration.translation_prob,
+        seed=configuration.seed,
+    )
 
     def augment(examples: Sequence[Example], epoch: int) -> tuple[list[str], list[str]]:
         return plain_texts(augmenter.examples(examples, epoch=epoch))
