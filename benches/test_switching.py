@@ -10,6 +10,7 @@ import string
 from itertools import accumulate
 
 import pytest
+
 from cslir.switching import Lexicon, Switcher
 
 LANGUAGES = ("de", "it", "ru", "fi", "ar", "tr")

@@ -15,6 +15,7 @@ from typing import Any
 import faiss
 import numpy as np
 import pytest
+
 from cslir import _core
 
 ROWS = int(os.environ.get("CSLIR_BENCH_ROWS", "100000"))

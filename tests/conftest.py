@@ -1,8 +1,9 @@
 import sys
 
 import pytest
-from cslir.cli import main
 from hypothesis import settings
+
+from cslir.cli import main
 
 # A slow machine is no failure: properties are judged by their examples, not by the clock.
 settings.register_profile("cslir", deadline=None)

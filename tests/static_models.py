@@ -7,7 +7,22 @@ from tokenizers import Tokenizer
 
 from cslir.models.build_static import StaticTable
 
-WORDS = "sort file list print image view mail send music play Datei sortieren Bild Musik".split()
+WORDS = [
+    "sort",
+    "file",
+    "list",
+    "print",
+    "image",
+    "view",
+    "mail",
+    "send",
+    "music",
+    "play",
+    "Datei",
+    "sortieren",
+    "Bild",
+    "Musik",
+]
 
 
 def tiny_tokenizer():

@@ -4,13 +4,14 @@ import json
 import shutil
 
 import pytest
+from debian_release import LISTS, write_release
+
 from cslir import InputError
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, build_debian
 from cslir.datasets.debian import DEBIAN_LANGUAGES, default_output
 from cslir.datasets.descriptions import read_packages
 from cslir.datasets.splits import source_family
 from cslir.datasets.stanzas import MalformedStanzas
-from debian_release import LISTS, write_release
 
 SIZES = {"dev": 3, "test": 5}
 

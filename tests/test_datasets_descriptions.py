@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from cslir.datasets.descriptions import (
     Description,
     flow_lines,
@@ -12,8 +15,6 @@ from cslir.datasets.descriptions import (
     read_translations,
 )
 from cslir.datasets.stanzas import MalformedStanzas
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 LISTS = Path(__file__).parent / "fixtures" / "debian"
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from cslir import InputError
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, build_debian, load_embedded, load_parallel
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv

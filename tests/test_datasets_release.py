@@ -4,9 +4,10 @@ import gzip
 import shutil
 
 import pytest
+from debian_release import LISTS, write_release
+
 from cslir import InputError
 from cslir.datasets.release import find_lists, list_sha256, read_release, verify_list
-from debian_release import LISTS, write_release
 
 PREFIX = "deb.example.org_debian_dists_bookworm_"
 

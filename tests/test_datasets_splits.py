@@ -1,11 +1,12 @@
 """Duplicates, groups of sources, splits."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from cslir import InputError
 from cslir.datasets.descriptions import Description
 from cslir.datasets.splits import group_by_source, remove_duplicates, source_family, split_by_group
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

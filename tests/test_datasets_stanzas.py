@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from cslir import InputError
 from cslir.datasets.stanzas import MalformedStanzas, read_stanzas
 

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from cslir.datasets import load_embedded
 from cslir.demo import run_demo
 from cslir.evaluation.settings import GROUPS
@@ -93,7 +94,17 @@ def test_search_of_a_file_of_queries_agrees_with_eval(output, run, tmp_path):
     chosen = dataset.queries("test", "de")[:20]
     queries.write_text("".join(f"{query.query_id}\t{query.text}\n" for query in chosen), encoding="utf-8")
     run_file = tmp_path / "demo.run"
-    arguments = ["search", "--queries", queries, "--run-out", run_file, "--index", output / "index", "-k", "5"]
+    arguments = [
+        "search",
+        "--queries",
+        queries,
+        "--run-out",
+        run_file,
+        "--index",
+        output / "index",
+        "-k",
+        "5",
+    ]
     assert run(*arguments).status == 0
     lines = [line.split() for line in run_file.read_text(encoding="utf-8").splitlines()]
     assert len(lines) == 100
@@ -104,7 +115,9 @@ def test_search_of_a_file_of_queries_agrees_with_eval(output, run, tmp_path):
         for language in dataset.languages
         for passage in dataset.passages("test", language)
     ]
-    scores = encoder.encode_queries([chosen[0].text]) @ encoder.encode_passages([text for _, text in everything]).T
+    scores = (
+        encoder.encode_queries([chosen[0].text]) @ encoder.encode_passages([text for _, text in everything]).T
+    )
     best = [everything[place][0] for place in np.argsort(-scores[0], kind="stable")[:5]]
     assert [line[2] for line in lines[:5]] == best
 

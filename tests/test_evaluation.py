@@ -3,14 +3,15 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cslir.errors import InputError
 from cslir.evaluation.latency import measure_response_time
 from cslir.evaluation.metrics import evaluate, own_language_share
 from cslir.evaluation.settings import GROUPS, draw_languages, language_pairs, mixed_settings
 from cslir.evaluation.significance import holm, paired_t_test
 from cslir.records import Qrel, ScoredPassage
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def test_measures_of_a_run_worked_by_hand():

@@ -3,6 +3,9 @@ import lzma
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cslir.errors import InputError
 from cslir.files import read_lines
 from cslir.formats import (
@@ -19,8 +22,6 @@ from cslir.formats import (
     write_run,
 )
 from cslir.records import Passage, Qrel, Query, ScoredPassage
-from hypothesis import given
-from hypothesis import strategies as st
 
 # Identifiers as the field has them: no white space; texts hold anything, line separators too.
 identifiers = st.text(st.characters(exclude_categories=("Z", "C")), min_size=1, max_size=12)

@@ -2,11 +2,12 @@ import os
 from pathlib import Path
 
 import pytest
-from cslir import InputError
-from cslir.switching import Lexicon
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_switching import Dictionary
+
+from cslir import InputError
+from cslir.switching import Lexicon
 
 ENTRIES = [
     ("House", [("Haus", 0.5), ("Gebäude", 1.5)]),

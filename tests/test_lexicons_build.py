@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from cslir.errors import CslirError, InputError
 from cslir.lexicons import LexiconReport, build_lexicons, read_entries
 from cslir.lexicons.ranking import Route, TranslationTable, rank

@@ -1,10 +1,11 @@
 import unicodedata
 
 import pytest
-from cslir.lexicons.cleaning import TARGET_TOKENS_LIMIT, clean, normalise
-from cslir.lexicons.inflection import base_forms
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cslir.lexicons.cleaning import TARGET_TOKENS_LIMIT, clean, normalise
+from cslir.lexicons.inflection import base_forms
 
 
 @pytest.mark.parametrize(

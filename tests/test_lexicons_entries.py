@@ -2,6 +2,9 @@ import math
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cslir.errors import InputError
 from cslir.lexicons import (
     EMBEDDED_PAIRS,
@@ -13,8 +16,6 @@ from cslir.lexicons import (
 )
 from cslir.lexicons.cleaning import TARGET_TOKENS_LIMIT, clean
 from cslir.lexicons.entries import tokens_of
-from hypothesis import given
-from hypothesis import strategies as st
 
 WORDS = st.text(st.characters(exclude_categories=("Cc", "Cs", "Z")), min_size=1, max_size=8)
 

@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from cslir.errors import InputError
 from cslir.lexicons.dictd import read_dictd_entries, read_freedict
 from cslir.lexicons.ding import read_ding, read_ding_forms

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from cslir import _core
-from cslir.errors import InputError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from cslir import _core
+from cslir.errors import InputError
 
 TABLE = np.random.default_rng(1).standard_normal((50, 24)).astype(np.float32)
 

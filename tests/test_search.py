@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+
 from cslir.errors import InputError
 from cslir.records import Passage
 from cslir.search import Index, retrieve

@@ -2,12 +2,13 @@ import gzip
 import lzma
 
 import pytest
-from cslir import InputError
-from cslir.records import Example, Passage, Query
-from cslir.switching import Augmenter, Lexicon, Switcher, load_lexicon
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_switching import Dictionary, switch
+
+from cslir import InputError
+from cslir.records import Example, Passage, Query
+from cslir.switching import Augmenter, Lexicon, Switcher, load_lexicon
 
 # Pieces of many scripts, of code and of punctuation; few words, so that random lexicons and texts meet.
 PIECES = [

@@ -9,11 +9,12 @@ import time
 
 import numpy as np
 import pytest
-from cslir import _core
-from cslir.errors import InputError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+from cslir import _core
+from cslir.errors import InputError
 
 DIMENSIONS = [1, 3, 7, 383, 384, 385]
 

@@ -259,7 +259,7 @@ class _Epochs(TrainerCallback):  # type: ignore[misc, unused-ignore]
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **_: object,  # noqa: ARG002
+        **_: object,
     ) -> None:
         # A run resumed within an epoch begins it with the fraction already done.
         self._collator.epoch = int((state.epoch or 0.0) + 1e-6)
@@ -277,7 +277,7 @@ class _Reporter(TrainerCallback):  # type: ignore[misc, unused-ignore]
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **_: object,  # noqa: ARG002
+        **_: object,
     ) -> None:
         if self._progress is not None:
             ranking, alignment = self._loss.last
