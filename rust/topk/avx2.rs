@@ -107,7 +107,7 @@ impl Lanes for Ymm {
 
     #[inline(always)]
     unsafe fn prefetch(address: *const f32) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
     }
 }
 

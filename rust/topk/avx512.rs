@@ -108,7 +108,7 @@ impl Lanes for Zmm {
 
     #[inline(always)]
     unsafe fn prefetch(address: *const f32) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
     }
 }
 

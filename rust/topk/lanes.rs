@@ -41,7 +41,7 @@ pub(super) trait Lanes: Copy {
     /// Each of eight registers folded to its sum, as the specification says.
     unsafe fn fold(groups: [Self; 8]) -> [f32; 8];
 
-    /// Asks for a cache line in the nearest cache; any address is allowed.
+    /// Asks for a cache line in the second-level cache; any address is allowed.
     unsafe fn prefetch(address: *const f32);
 }
 

@@ -24,9 +24,6 @@ const QUERY_BYTES: usize = 384 << 10;
 /// Bytes of candidates that a worker may hold.
 const SELECTION_BYTES: usize = 64 << 20;
 
-/// Values between a row and the one to ask for, in a streamed block.
-const STREAM_AHEAD: usize = 512;
-
 /// The number of queries that one scan over the rows serves.
 pub(super) fn queries_per_scan(dimension: usize, k: usize) -> usize {
     let by_cache = QUERY_BYTES / (dimension * size_of::<f32>());
@@ -145,16 +142,12 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// A streamed block asks for values a little further on in each stream. A shared block is
-    /// read from memory while the one before it is computed: each panel's turn asks for its part.
+    /// A shared block is read from memory while the one before it is computed: each panel's turn
+    /// asks for its part. A streamed block leaves it to the hardware, which is better at it.
     fn prefetch(&self, turn: usize) -> Prefetch {
         let (turns, dimension) = (self.panels.len(), self.vectors.dimension());
         if turns == 1 {
-            return Prefetch {
-                ahead: STREAM_AHEAD,
-                from: 0,
-                until: dimension,
-            };
+            return Prefetch::default();
         }
         Prefetch {
             ahead: self.rows_per_block * dimension,
