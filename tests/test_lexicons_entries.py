@@ -20,14 +20,14 @@ from cslir.lexicons.entries import tokens_of
 WORDS = st.text(st.characters(exclude_categories=("Cc", "Cs", "Z")), min_size=1, max_size=8)
 
 
-@given(entries=st.lists(st.tuples(WORDS, WORDS, st.floats(1e-4, 1)), max_size=20, unique_by=lambda e: e[:2]))
+@given(entries=st.lists(st.tuples(WORDS, WORDS, st.floats(1e-3, 1)), max_size=20, unique_by=lambda e: e[:2]))
 def test_what_is_written_is_read(entries: list[tuple[str, str, float]], tmp_path_factory) -> None:
     path = tmp_path_factory.mktemp("lexicon") / "x.tsv"
     assert write_entries(path, entries) == len(entries)
     read = list(read_entries(path))
     assert sorted(entry[:2] for entry in read) == sorted(entry[:2] for entry in entries)
     weights = {entry[:2]: entry[2] for entry in entries}
-    assert all(math.isclose(entry.weight, weights[entry[:2]], abs_tol=1e-4) for entry in read)
+    assert all(math.isclose(entry.weight, weights[entry[:2]], abs_tol=1e-3) for entry in read)
     first = path.read_bytes()
     write_entries(path, reversed(entries))
     assert path.read_bytes() == first
@@ -46,7 +46,7 @@ def test_weights_are_optional(tmp_path: Path) -> None:
         ("\tDatei", "has no target"),
         ("file\tDatei\tmany", "weight 'many' is not a positive number"),
         ("file\tDatei\t0", "weight '0' is not a positive number"),
-        ("file\tDatei\tnan", "is not a positive number"),
+        ("file\tDatei\tnan", "weight .nan. is not a positive number"),
         ("file\tDatei\t1\t2", "has 4 fields"),
     ],
 )
@@ -61,7 +61,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     write_entries(path, [("file", "Datei", 1)])
     with pytest.raises(InputError, match="cannot be written"):
         write_entries(path, [("a", "b", 1), ("tab", "in\tside", 1)])
-    assert path.read_text() == "file\tDatei\t1.0000\n"
+    assert path.read_text() == "file\tDatei\t1.000\n"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -91,7 +91,7 @@ def test_embedded_lexicons_are_whole_and_clean(pair: tuple[str, str]) -> None:
         targets.setdefault(source, []).append(weight)
     assert len(targets) == 6000
     assert max(map(len, targets.values())) == 2
-    assert all(math.isclose(sum(weights), 1, abs_tol=2e-4) for weights in targets.values())
+    assert all(math.isclose(sum(weights), 1, abs_tol=2e-3) for weights in targets.values())
 
 
 def test_embedded_lexicons_have_the_senses_of_computing() -> None:

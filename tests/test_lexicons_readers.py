@@ -131,7 +131,7 @@ DING = PACKAGES / "trans-de-en/usr/share/trans/de-en"
 def test_ding_pairs_forms_and_alternatives() -> None:
     entries = list(read_ding(DING, skipped=SkippedLines(strict=True)))
     assert Translation("Datei {f} [comp.]", "file", 1, 2, ("comp.",)) in entries
-    assert Translation("Dateien {pl}", "files", 1, 2) in entries
+    assert Translation("Dateien {pl}", "files", 1, 2, ("comp.",)) in entries
     assert not any(entry.source.startswith("Dateien") and entry.target == "file" for entry in entries)
 
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +92,7 @@ def build_lexicons(
     source_texts: Iterable[str] | None = None,
     sources_limit: int | None = None,
     targets_limit: int | None = None,
+    preferred_labels: Collection[str] = (),
     strict: bool = False,
     progress: Callable[[str], None] = lambda _: None,
     frequencies: Callable[[str], ZipfFrequency] = general_frequencies,
@@ -105,6 +106,8 @@ def build_lexicons(
         source_texts: Texts in the source languages; with general frequency they decide which sources matter.
         sources_limit: Keep the sources that matter most, this many for each pair; all if `None`.
         targets_limit: Keep the best targets, this many for each source; all if `None`.
+        preferred_labels: Labels of domain that dictionaries print, without dots, whose translations are to be
+            preferred: `comp` and `electr` are Ding's for computing and electronics.
         strict: Refuse malformed lines of dictionaries instead of skipping and counting them.
         progress: Receives a line on every step.
         frequencies: Gives the Zipf frequencies of a language; wordfreq's lists unless replaced.
@@ -126,7 +129,9 @@ def build_lexicons(
             d for d in DICTIONARIES if frozenset((d.source_language, d.target_language)) in wanted
         ]
         folder = fetch_packages(dictionaries, progress) if packages is None else packages
-        library = _Library(locate(dictionaries, folder, Path(unpacked)), strict, progress)
+        library = _Library(
+            locate(dictionaries, folder, Path(unpacked)), frozenset(preferred_labels), strict, progress
+        )
         reports = []
         for pair in plans:
             routes = library.routes(pair, plans[pair])
@@ -153,6 +158,7 @@ def build_lexicons(
         {
             "sources_limit": sources_limit,
             "targets_limit": targets_limit,
+            "preferred_labels": ", ".join(sorted(preferred_labels)) or "none",
             "source texts": f"{counts.texts} texts, {counts.words} words" if counts.texts else "none",
         },
     )
@@ -180,13 +186,18 @@ class _Library:
     """The dictionaries found, each read once, when a route first needs its table."""
 
     def __init__(
-        self, found: Sequence[FoundDictionary], strict: bool, progress: Callable[[str], None]
+        self,
+        found: Sequence[FoundDictionary],
+        preferred_labels: frozenset[str],
+        strict: bool,
+        progress: Callable[[str], None],
     ) -> None:
         self._found: defaultdict[frozenset[str], list[FoundDictionary]] = defaultdict(list)
         for item in found:
             self._found[_languages(item)].append(item)
         self._tables: dict[Pair, TranslationTable] = {}
         self._skipped: defaultdict[frozenset[str], SkippedLines] = defaultdict(lambda: SkippedLines(strict))
+        self._preferred_labels = preferred_labels
         self._progress = progress
 
     def routes(self, pair: Pair, plan: Sequence[tuple[frozenset[str], ...]]) -> list[Route]:
@@ -210,7 +221,7 @@ class _Library:
         if table := self._tables.get((target, source)):
             table = table.reversed()
         else:
-            table = TranslationTable(source, target)
+            table = TranslationTable(source, target, self._preferred_labels)
             for item in self._found[leg]:
                 before = self._skipped[leg].count
                 kept = table.add(

@@ -20,6 +20,12 @@ _LABEL = re.compile(r"\[([^\[\]]*)\]")
 _SEPARATOR = re.compile(r";(?![^(\[{<]*[)\]}>])")
 
 
+# Labels of a single alternative, even where they stand at the end of a form.
+_REGISTERS = re.compile(
+    r"[A-ZÄÖÜ].*|ugs\.|coll\.|obs\.|poet\.|humor\.|vulg\.|pej\.|slang|alt|veralte.*|selten|rare"
+)
+
+
 class DingForms(NamedTuple):
     """One line: for each form, the alternatives on the German and on the English side."""
 
@@ -56,13 +62,18 @@ def read_ding_forms(path: Path, *, skipped: SkippedLines) -> Iterator[DingForms]
 def read_ding(path: Path, *, skipped: SkippedLines) -> Iterator[Translation]:
     """Yield the translations of a Ding dictionary, German to English: every pair of alternatives of a form.
 
+    A domain at the end of the German base form (`Computerdatei {f}; Datei {f} [comp.]`) labels the whole
+    line; other labels belong to the alternative that they follow.
+
     Raises:
         InputError: As `read_ding_forms`.
     """
     for forms in read_ding_forms(path, skipped=skipped):
+        last = forms.german[0][-1] if forms.german[0] else ""
+        domain = [label for label in _LABEL.findall(last) if not _REGISTERS.fullmatch(label)]
         for german, english in zip(forms.german, forms.english, strict=True):
             alternatives = max(len(german), len(english))
             for source in german:
                 for target in english:
-                    labels = tuple(_LABEL.findall(f"{source} {target}"))
+                    labels = tuple(dict.fromkeys([*domain, *_LABEL.findall(f"{source} {target}")]))
                     yield Translation(source, target, 1, alternatives, labels)

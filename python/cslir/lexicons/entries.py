@@ -62,7 +62,7 @@ def write_entries(path: str | PathLike[str], entries: Iterable[tuple[str, str, f
     """Write a lexicon file, whole or not at all; return the number of entries.
 
     The lines are sorted by source, then falling weight, then target, so that the same entries in any order
-    make the same bytes. Weights are written with four decimals, and never as zero.
+    make the same bytes. Weights are written with three decimals, and never as zero.
 
     Raises:
         InputError: A source or target is empty or holds a tab or a line break.
@@ -72,7 +72,7 @@ def write_entries(path: str | PathLike[str], entries: Iterable[tuple[str, str, f
         for source, target, weight in ordered:
             if not source or not target or any(letter in source + target for letter in "\t\n\r"):
                 raise InputError(f"cannot be written as a lexicon entry: {source!r} -> {target!r}")
-            file.write(f"{source}\t{target}\t{max(weight, 1e-4):.4f}\n".encode())
+            file.write(f"{source}\t{target}\t{max(weight, 1e-3):.3f}\n".encode())
     return len(ordered)
 
 

@@ -16,6 +16,8 @@ ZipfFrequency = Callable[[str], float]
 
 FREQUENCY_EXPONENT = 0.3
 """Exponent of a target's relative frequency: rare words give way, yet frequency alone decides nothing."""
+PREFERRED_FACTOR = 4.0
+"""Evidence of a translation that bears a preferred label of domain, relative to an unlabelled one."""
 REGISTER_FACTOR = 0.2
 """Evidence of a translation marked as out of use or out of place, relative to an unmarked one."""
 FREQUENCY_GAP_LIMIT = 2.0
@@ -24,6 +26,8 @@ EXTRA_TOKEN_FACTOR = 0.2
 """Factor for every token that a target has more than its source: such targets tend to explain."""
 SMOOTHING = 1.0
 """Evidence that is added to a word's own before shares are taken: a single mention is no certainty."""
+CAPITAL_RATIO = 3.0
+"""How much more evidence a capitalised target needs than the same letters in lower case."""
 PIVOT_SCORE_MINIMUM = 0.01
 """Agreement sqrt(F * B) that a target needs if no direct route gives it: below, senses were confused."""
 SECOND_TARGET_SHARE = 0.15
@@ -50,9 +54,13 @@ class TranslationTable:
     Args:
         source_language: ISO 639-1 code.
         target_language: ISO 639-1 code.
+        preferred_labels: Labels of domain, without dots (`comp`), whose translations count more.
     """
 
-    def __init__(self, source_language: str, target_language: str) -> None:
+    def __init__(
+        self, source_language: str, target_language: str, preferred_labels: Collection[str] = ()
+    ) -> None:
+        self._preferred_labels = frozenset(preferred_labels)
         self.source_language = source_language
         self.target_language = target_language
         self._pairs = 0
@@ -66,10 +74,11 @@ class TranslationTable:
     def add(self, translations: Iterable[Translation], source_language: str) -> int:
         """Add the translations of a dictionary, cleaned, whichever its direction; return how many were kept.
 
-        Each occurrence of a pair counts `register / (sqrt(sense) * alternatives)`: first senses and lone
-        translations say more, and `register` is `REGISTER_FACTOR` for what is marked archaic, slang or
-        regional, 1 otherwise. The counts of dictionaries are summed by their roots, (sqrt(a) + sqrt(b))^2, so
-        that a pair that both directions have outweighs one that a single dictionary repeats.
+        Each occurrence of a pair counts `label / (sqrt(sense) * alternatives)`: first senses and lone
+        translations say more, and `label` is `REGISTER_FACTOR` for what is marked archaic, slang or
+        regional, `PREFERRED_FACTOR` for what bears a preferred label, 1 otherwise. The counts of dictionaries
+        are summed by their roots, (sqrt(a) + sqrt(b))^2, so that a pair that both directions have outweighs
+        one that a single dictionary repeats.
         """
         forward = source_language == self.source_language
         other = self.target_language if forward else self.source_language
@@ -80,8 +89,7 @@ class TranslationTable:
             if not source or not target:
                 continue
             kept += 1
-            register = REGISTER_FACTOR if any(map(_is_rare, entry.labels)) else 1.0
-            weight = register / (math.sqrt(entry.sense) * entry.alternatives)
+            weight = self._label_factor(entry.labels) / (math.sqrt(entry.sense) * entry.alternatives)
             counts[(source, target) if forward else (target, source)] += weight
         for (near, far), count in counts.items():
             row = self._targets[near]
@@ -89,6 +97,12 @@ class TranslationTable:
             pooled = _agreement(row.get(far, 0.0), count)
             self._targets[near][far] = self._sources[far][near] = pooled
         return kept
+
+    def _label_factor(self, labels: Iterable[str]) -> float:
+        names = {label.strip().rstrip(".") for label in labels}
+        if names & _RARE_REGISTERS:
+            return REGISTER_FACTOR
+        return PREFERRED_FACTOR if names & self._preferred_labels else 1.0
 
     def reversed(self) -> "TranslationTable":
         """Return the same table seen from the other language; both share their contents."""
@@ -115,10 +129,6 @@ class TranslationTable:
 
 def _agreement(first: float, second: float) -> float:
     return first + second + 2 * math.sqrt(first * second)
-
-
-def _is_rare(label: str) -> bool:
-    return label.strip().rstrip(".") in _RARE_REGISTERS
 
 
 def _shares(row: Mapping[str, float] | None, smoothing: float = 0.0) -> dict[str, float]:
@@ -235,11 +245,15 @@ def rank(
 
 
 def _without_case_variants(evidence: Mapping[str, _Evidence]) -> dict[str, _Evidence]:
-    """Keep, of targets that differ in case alone (German `aber` and `Aber`), the one better attested."""
+    """Keep, of targets that differ in case alone (German `aber` and `Aber`), the one better attested.
+
+    The one in lower case wins unless the other has more than `CAPITAL_RATIO` times its evidence: nouns made
+    of other words are listed more often than they are used.
+    """
     best: dict[str, str] = {}
-    for target in sorted(evidence):
+    for target in sorted(evidence, reverse=True):
         folded = target.casefold()
-        if folded not in best or evidence[target].forward > evidence[best[folded]].forward:
+        if folded not in best or evidence[target].forward > CAPITAL_RATIO * evidence[best[folded]].forward:
             best[folded] = target
     return {target: evidence[target] for target in best.values()}
 
@@ -249,21 +263,24 @@ def _collect(spellings: Sequence[str], routes: Sequence[Route]) -> dict[str, _Ev
     known = 0.0
     for route in routes:
         rows = [row for spelling in spellings if (row := route.forward(spelling))]
-        known += route.weight if rows else 0.0
+        if not rows:
+            continue
+        known += route.weight
         pooled: defaultdict[str, float] = defaultdict(float)
         for row in rows:
             for target, share in row.items():
                 pooled[target] += share / len(rows)
         for target, share in pooled.items():
-            evidence[target].forward += route.weight * math.sqrt(share)
-            evidence[target].direct |= len(route.tables) == 1
+            found = evidence[target]
+            found.forward += route.weight * math.sqrt(share)
+            found.direct |= len(route.tables) == 1
     for target, found in evidence.items():
         found.forward = (found.forward / known) ** 2
-        rows_back = [(route.weight, row) for route in routes if (row := route.backward(target))]
-        total = sum(weight for weight, _ in rows_back)
-        roots = sum(
-            weight * math.sqrt(sum(row.get(spelling, 0.0) for spelling in spellings))
-            for weight, row in rows_back
-        )
+        total = roots = 0.0
+        for route in routes:
+            if row := route.backward(target):
+                share = sum(row.get(spelling, 0.0) for spelling in spellings)
+                total += route.weight
+                roots += route.weight * math.sqrt(share)
         found.backward = (roots / total) ** 2 if total else 0.0
     return evidence
