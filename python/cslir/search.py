@@ -37,6 +37,9 @@ class Encoder(Protocol):
     def dimension(self) -> int:
         """Width of the vectors."""
 
+    def query_stages(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+        """Return the stages from a query's text to its vector of shape (1, dimension), by name."""
+
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return unit vectors, float32 of shape (len(texts), dimension)."""
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ class ResponseTime(NamedTuple):
 
 
 def measure_response_time(
-    stages: Sequence[tuple[str, Callable[[object], object]]], queries: Sequence[str], *, warm_up: int = 5
+    stages: Sequence[tuple[str, Callable[[Any], Any]]], queries: Sequence[str], *, warm_up: int = 5
 ) -> ResponseTime:
     """Time single queries through stages, each of which takes what the one before returned.
 
@@ -34,7 +34,7 @@ def measure_response_time(
     names = [name for name, _ in stages]
     times: NDArray[np.float64] = np.zeros((len(queries), len(stages)))
     for number, query in enumerate([*queries[:warm_up], *queries], start=-min(warm_up, len(queries))):
-        value: object = query
+        value: Any = query
         for stage, (_, function) in enumerate(stages):
             start = time.perf_counter()
             value = function(value)

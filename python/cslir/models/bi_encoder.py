@@ -48,27 +48,30 @@ def load_sentence_transformer(folder: Path, device: str | None = None) -> "Sente
 class BiEncoder:
     """Encodes texts with a sentence-transformers model, in batches of texts of nearly equal length."""
 
-    def __init__(self, model: "SentenceTransformer") -> None:
+    def __init__(self, model: "SentenceTransformer", *, max_length: int | None = None) -> None:
         self._model = model.eval()
+        limit = int(model.max_seq_length or 512)
+        self.max_length = limit if max_length is None else min(max_length, limit)
+        """Longest input in tokens, prefix and sentence marks included."""
 
     @classmethod
-    def open(cls, folder: Path, *, device: str = "cpu") -> "BiEncoder":
+    def open(cls, folder: Path, *, device: str = "cpu", max_length: int | None = None) -> "BiEncoder":
         """Open a model folder.
+
+        Args:
+            folder: A sentence-transformers or Hugging Face model.
+            device: Of PyTorch.
+            max_length: Truncate to so many tokens; the model's own limit if None.
 
         Raises:
             InputError: The library is missing, or the folder holds no model it can load.
         """
-        return cls(load_sentence_transformer(folder, device))
+        return cls(load_sentence_transformer(folder, device), max_length=max_length)
 
     @property
     def dimension(self) -> int:
         """Length of an embedding."""
         return int(self.encode([""], "query").shape[1])
-
-    @property
-    def max_length(self) -> int:
-        """Longest input in tokens that the model takes."""
-        return int(self._model.max_seq_length or 512)
 
     def encode(
         self,
@@ -85,8 +88,7 @@ class BiEncoder:
         Args:
             texts: Texts without prefixes; the model's prompt for `kind` is put before each.
             kind: `query` or `passage`.
-            max_length: Truncate to so many tokens, prefix and sentence marks included; by default and at
-                most the model's own limit.
+            max_length: Truncate to so many tokens; by default and at most the encoder's `max_length`.
             batch_tokens: Tokens of a batch, padding included.
             bfloat16: Compute matrix products in bfloat16: faster where the CPU has instructions for it,
                 slower elsewhere, and embeddings differ in the third digit.
@@ -146,7 +148,7 @@ class BiEncoder:
         """Yield rows of `texts` and the model's output for them, long texts first."""
         import torch
 
-        ids = self._token_ids(texts, kind, min(max_length or self.max_length, self.max_length))
+        ids = self.tokenize(texts, kind, max_length=max_length)
         lengths = [len(row) for row in ids]
         order = sorted(range(len(ids)), key=lambda row: -lengths[row])
         device = self._model.device
@@ -170,14 +172,30 @@ class BiEncoder:
         """Return the embeddings of passages, as `encode` does."""
         return self.encode(texts, "passage", max_length=max_length, progress=progress)
 
-    def _token_ids(self, texts: Sequence[str], kind: TextKind, max_length: int) -> list[list[int]]:
+    def query_stages(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+        """Return the stages from a query's text to its vector of shape (1, dimension), by name."""
+        import torch
+        from torch.nn import functional
+
+        def encode(ids: list[list[int]]) -> NDArray[np.float32]:
+            with torch.inference_mode():
+                output = self._model(self._features(ids))["sentence_embedding"]
+                vectors: NDArray[np.float32] = functional.normalize(output.float(), dim=1).cpu().numpy()
+            return vectors
+
+        return ("tokenise", lambda text: self.tokenize([text], "query")), ("encode", encode)
+
+    def tokenize(
+        self, texts: Sequence[str], kind: TextKind, *, max_length: int | None = None
+    ) -> list[list[int]]:
+        """Return the token ids of each text, with prefix and sentence marks, truncated as by `encode`."""
         if not texts:
             return []
         prompt = (self._model.prompts or {}).get(kind) or ""
         encoded = self._model.tokenizer(
             [prompt + text for text in texts],
             truncation=True,
-            max_length=max_length,
+            max_length=min(max_length or self.max_length, self.max_length),
             return_attention_mask=False,
             return_token_type_ids=False,
         )

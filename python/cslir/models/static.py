@@ -6,7 +6,7 @@ The folder is a sentence-transformers one (`SentenceTransformer(path)` loads it 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +106,13 @@ class StaticEncoder:
         """Return the embeddings of texts, shape (texts, dimension), each of length 1 (0 without tokens)."""
         token_ids, offsets = self.tokenize(texts)
         return _core.pool_tokens(self.table, token_ids, offsets)
+
+    def query_stages(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+        """Return the stages from a query's text to its vector of shape (1, dimension), by name."""
+        return (
+            ("tokenise", lambda text: self.tokenize([text])),
+            ("encode", lambda tokens: _core.pool_tokens(self.table, *tokens)),
+        )
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the embeddings of queries; a static encoder has no prefixes."""
