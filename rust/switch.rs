@@ -254,7 +254,11 @@ impl Switcher {
         let mut output = String::with_capacity(text.len() + text.len() / 4);
         let mut copied = 0;
         let mut at = 0;
+        let mut touched = 0;
         while at < pass.tokens.len() {
+            if at >= touched {
+                touched = pass.touch_ahead(at);
+            }
             match pass.unit(at, having) {
                 Unit::Switched { lexicon, found } => {
                     let Some((start, end)) = pass.bytes_of(at, found.length) else {
@@ -391,6 +395,9 @@ fn stop_word_lexicon(stop_words: &[String]) -> Result<Option<Lexicon>> {
     compile("", "", "", "", entries).map(Some)
 }
 
+/// Tokens whose searches wait for memory together.
+const TOUCHED_AHEAD: usize = 32;
+
 /// What becomes of the text at a token.
 enum Unit<'l> {
     Switched { lexicon: usize, found: Match<'l> },
@@ -451,6 +458,33 @@ impl<'s, 'p> Pass<'s, 'p> {
         number || stop_words.is_some_and(|words| words.has_token(self.text, self.tokens, at))
     }
 
+    fn language(&self, at: usize) -> usize {
+        self.text_language.unwrap_or_else(|| {
+            pick_weighted(&self.switcher.weights, self.uniform(at, Purpose::Language))
+        })
+    }
+
+    /// Brings what the searches for the next tokens read into cache; returns the token after them.
+    fn touch_ahead(&self, at: usize) -> usize {
+        let mut slots = [(0usize, 0u64, 0u64); TOUCHED_AHEAD];
+        let lexicons = &self.switcher.lexicons;
+        for (ahead, slot) in slots.iter_mut().enumerate() {
+            let Some(token) = self.tokens.get(at + ahead) else {
+                break;
+            };
+            let language = self.language(at + ahead);
+            if let Some(lexicon) = lexicons.get(language) {
+                *slot = (language, token.hash, lexicon.touch_slot(token.hash));
+            }
+        }
+        for (language, hash, slot) in slots {
+            if let Some(lexicon) = lexicons.get(language) {
+                std::hint::black_box(lexicon.touch_record(slot, hash));
+            }
+        }
+        at + TOUCHED_AHEAD
+    }
+
     fn find(&self, lexicon: usize, at: usize, quiet: bool) -> Option<Match<'s>> {
         let joins = |index| !self.is_protected(index);
         let found = self.switcher.lexicons.get(lexicon)?.longest_match(
@@ -465,9 +499,7 @@ impl<'s, 'p> Pass<'s, 'p> {
     /// The entry at a token and its lexicon, after step 3 of the module's semantics.
     fn entry(&self, at: usize, quiet: bool, having: &mut Vec<f64>) -> Option<(usize, Match<'s>)> {
         let weights = &self.switcher.weights;
-        let lexicon = self
-            .text_language
-            .unwrap_or_else(|| pick_weighted(weights, self.uniform(at, Purpose::Language)));
+        let lexicon = self.language(at);
         if let Some(found) = self.find(lexicon, at, quiet) {
             return Some((lexicon, found));
         }

@@ -153,6 +153,23 @@ impl Layout {
         })
     }
 
+    /// Reads the slot in which the search for a hash starts, for [`Layout::touch_record`].
+    #[inline]
+    pub(super) fn touch_slot(&self, bytes: &[u8], hash: u64) -> u64 {
+        let at = home_slot(hash, self.slot_count) as usize * 8;
+        u64_at(bytes, self.slots.start + at).unwrap_or(0)
+    }
+
+    /// Reads the head of the record that a slot leads to where the slot is that of the hash.
+    #[inline]
+    pub(super) fn touch_record(&self, bytes: &[u8], slot: u64, hash: u64) -> u64 {
+        let place = u64::from(slot as u32 & !HAS_LONGER).saturating_sub(1);
+        if slot >> 32 != hash & 0xFFFF_FFFF {
+            return 0;
+        }
+        u64_at(bytes, self.records.start + place as usize * 4).unwrap_or(0)
+    }
+
     /// The node of a token sequence, or with a chance below one in 2^31 that of another one.
     #[inline]
     pub(super) fn find(&self, bytes: &[u8], hash: u64) -> Option<Node> {
@@ -200,7 +217,7 @@ impl Layout {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record<'l> {
     bytes: &'l [u8],
-    source: &'l str,
+    source: &'l [u8],
     weighted: bool,
     target_count: usize,
 }
@@ -215,14 +232,19 @@ impl<'l> Record<'l> {
         let source = bytes.get(start..start + source_length)?;
         Some(Record {
             bytes,
-            source: std::str::from_utf8(source).ok()?,
+            source,
             weighted,
             target_count,
         })
     }
 
-    pub(super) fn source(&self) -> &'l str {
+    /// The source's bytes; they are compared far more often than read as text.
+    pub(super) fn source_bytes(&self) -> &'l [u8] {
         self.source
+    }
+
+    pub(super) fn source(&self) -> &'l str {
+        std::str::from_utf8(self.source).unwrap_or_default()
     }
 
     fn lengths_start(&self) -> usize {

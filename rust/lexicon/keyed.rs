@@ -114,8 +114,8 @@ impl KeyedTokens {
 
     /// Whether tokens `at..at + length` in normal form, with their normal gaps, spell `source`.
     #[inline]
-    pub(super) fn spell(&self, text: &str, at: usize, length: usize, source: &str) -> bool {
-        let mut rest = source.as_bytes();
+    pub(super) fn spell(&self, text: &str, at: usize, length: usize, source: &[u8]) -> bool {
+        let mut rest = source;
         for index in at..at + length {
             if index > at {
                 let Some(gap) = self.gap_before(text, index) else {

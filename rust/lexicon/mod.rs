@@ -188,7 +188,7 @@ impl Lexicon {
         let mut best = None;
         while let Some(node) = self.layout.find(bytes, hash) {
             if let Some(record) = self.layout.record(bytes, node)
-                && tokens.spell(text, at, length, record.source())
+                && tokens.spell(text, at, length, record.source_bytes())
             {
                 best = Some(Match { length, record });
             }
@@ -202,6 +202,20 @@ impl Lexicon {
             length += 1;
         }
         best
+    }
+
+    /// Reads the slot in which a token's search starts, so that it is in cache when the search comes; the
+    /// result is for [`Lexicon::touch_record`]. Reads of many tokens one after the other wait for memory
+    /// together, where searches wait one by one.
+    #[inline]
+    pub fn touch_slot(&self, hash: u64) -> u64 {
+        self.layout.touch_slot(self.bytes(), hash)
+    }
+
+    /// Reads the record that a slot leads to, if it is likely to be the token's, to the same end.
+    #[inline]
+    pub fn touch_record(&self, slot: u64, hash: u64) -> u64 {
+        self.layout.touch_record(self.bytes(), slot, hash)
     }
 
     /// The entry whose source is all of `source`, however it is cased, spaced or hyphenated.
