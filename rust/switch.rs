@@ -458,10 +458,18 @@ impl<'s, 'p> Pass<'s, 'p> {
         number || stop_words.is_some_and(|words| words.has_token(self.text, self.tokens, at))
     }
 
+    #[inline]
     fn language(&self, at: usize) -> usize {
-        self.text_language.unwrap_or_else(|| {
-            pick_weighted(&self.switcher.weights, self.uniform(at, Purpose::Language))
-        })
+        if let Some(language) = self.text_language {
+            return language;
+        }
+        let weights = &self.switcher.weights;
+        let uniform = self.uniform(at, Purpose::Language);
+        if self.switcher.options.language_weights.is_none() {
+            // What `pick` gives for weights of 1, without its sums.
+            return ((uniform * weights.len() as f64) as usize).min(weights.len() - 1);
+        }
+        pick_weighted(weights, uniform)
     }
 
     /// Brings what the searches for the next tokens read into cache; returns the token after them.
