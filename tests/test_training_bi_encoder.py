@@ -8,14 +8,13 @@ import pytest
 torch = pytest.importorskip("torch")
 sentence_transformers = pytest.importorskip("sentence_transformers")
 
-from static_models import WORDS, tiny_tokenizer  # noqa: E402
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast  # noqa: E402
-
 from cslir import InputError  # noqa: E402
 from cslir.models.bi_encoder import BiEncoder, _batches  # noqa: E402
 from cslir.records import Example, Passage, Query  # noqa: E402
 from cslir.training.bi_encoder import checkpoint_folder, train_bi_encoder  # noqa: E402
 from cslir.training.configuration import TrainingConfiguration  # noqa: E402
+from static_models import WORDS, tiny_tokenizer  # noqa: E402
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast  # noqa: E402
 
 ENGLISH = WORDS[:9]
 EXAMPLES = [
@@ -107,17 +106,17 @@ def test_training_lowers_the_loss_and_saves_a_model(base, tmp_path):
 
 
 def test_a_stopped_run_resumes_to_the_same_weights(base, tmp_path):
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop(step):
         if step.step == 4:
-            raise Stop
+            raise StopError
 
     configuration = settings(checkpoint_steps=1, align="word:0.5")
     whole = train_bi_encoder(base, EXAMPLES, configuration, output=tmp_path / "whole", word_pairs=PAIRS)
     output = tmp_path / "stopped"
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         train_bi_encoder(base, EXAMPLES, configuration, output=output, word_pairs=PAIRS, progress=stop)
     assert not output.exists()
     with pytest.raises(InputError, match="other settings"):

@@ -1,7 +1,6 @@
 import json
 
 import pytest
-
 from cslir import InputError
 from cslir.training.configuration import TrainingConfiguration
 

@@ -3,12 +3,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from static_models import WORDS, tiny_table  # noqa: E402
-
 from cslir import InputError  # noqa: E402
 from cslir.records import Example, Passage, Query  # noqa: E402
 from cslir.training.configuration import TrainingConfiguration  # noqa: E402
 from cslir.training.static import train_static  # noqa: E402
+from static_models import WORDS, tiny_table  # noqa: E402
 
 ENGLISH = WORDS[:9]
 EXAMPLES = [
@@ -19,7 +18,9 @@ PAIRS = [("sort", "sortieren"), ("file", "Datei"), ("image", "Bild"), ("music", 
 
 
 def settings(**changes):
-    return TrainingConfiguration(**{"batch_size": 4, "epochs": 3, "arm": "zero-shot"} | changes)
+    return TrainingConfiguration(
+        **{"batch_size": 4, "epochs": 3, "arm": "zero-shot", "learning_rate": 0.1} | changes
+    )
 
 
 def test_training_lowers_the_loss_and_leaves_its_base_alone():

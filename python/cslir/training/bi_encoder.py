@@ -80,9 +80,10 @@ def train_bi_encoder(
     """
     check_inputs(examples, configuration, word_pairs)
     checkpoint = _prepare_checkpoints(checkpoint_folder(output), configuration, len(examples), resume)
-    set_seed(configuration.seed)
+    set_seed(configuration.seed % 2**32)
     encoder = load_sentence_transformer(model)
     encoder.max_seq_length = min(configuration.max_length, encoder.max_seq_length or configuration.max_length)
+    encoder.model_card_data.generate_widget_examples = False  # the dataset holds no texts to show
     _freeze_word_embeddings(encoder)
     collator = _Collator(encoder, examples, configuration, augment, word_pairs)
     loss = _RankingAndAlignment(encoder, configuration)
@@ -167,6 +168,7 @@ def _arguments(
         report_to="none",
         disable_tqdm=True,
         dataloader_num_workers=0,
+        dataloader_pin_memory=torch.cuda.is_available(),
         # A last batch of one example would have no negatives.
         dataloader_drop_last=examples % configuration.batch_size == 1,
         remove_unused_columns=False,
@@ -256,9 +258,9 @@ class _Epochs(TrainerCallback):  # type: ignore[misc, unused-ignore]
 
     def on_epoch_begin(
         self,
-        args: TrainingArguments,
+        args: TrainingArguments,  # noqa: ARG002
         state: TrainerState,
-        control: TrainerControl,
+        control: TrainerControl,  # noqa: ARG002
         **_: object,
     ) -> None:
         # A run resumed within an epoch begins it with the fraction already done.
@@ -274,9 +276,9 @@ class _Reporter(TrainerCallback):  # type: ignore[misc, unused-ignore]
 
     def on_step_end(
         self,
-        args: TrainingArguments,
+        args: TrainingArguments,  # noqa: ARG002
         state: TrainerState,
-        control: TrainerControl,
+        control: TrainerControl,  # noqa: ARG002
         **_: object,
     ) -> None:
         if self._progress is not None:
