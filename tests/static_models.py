@@ -3,8 +3,9 @@
 import json
 
 import numpy as np
-from cslir.models.build_static import StaticTable
 from tokenizers import Tokenizer
+
+from cslir.models.build_static import StaticTable
 
 ENGLISH = ["sort", "file", "list", "print", "image", "view", "mail", "send", "music", "play"]
 WORDS = [*ENGLISH, "Datei", "sortieren", "Bild", "Musik"]

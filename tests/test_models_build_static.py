@@ -2,13 +2,14 @@ import json
 
 import numpy as np
 import pytest
-from cslir import InputError
-from cslir.models.build_static import ROW_LENGTH, build_static, prune_vocabulary, token_counts
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from static_models import WORDS, tiny_tokenizer
 from tokenizers import Tokenizer, models
+
+from cslir import InputError
+from cslir.models.build_static import ROW_LENGTH, build_static, prune_vocabulary, token_counts
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import pytest
+
 from cslir import InputError
 from cslir.models.folders import ModelKind, is_static, model_kind, replace_folder
 

@@ -1,7 +1,8 @@
 import numpy as np
-from cslir.models.language_means import language_means, remove_language_means
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cslir.models.language_means import language_means, remove_language_means
 
 
 def normalised(rows):

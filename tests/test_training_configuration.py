@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from cslir import InputError
 from cslir.training.configuration import TrainingConfiguration
 

@@ -3,11 +3,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from static_models import WORDS, tiny_table  # noqa: E402
+
 from cslir import InputError  # noqa: E402
 from cslir.records import Example, Passage, Query  # noqa: E402
 from cslir.training.configuration import TrainingConfiguration  # noqa: E402
 from cslir.training.static import train_static  # noqa: E402
-from static_models import WORDS, tiny_table  # noqa: E402
 
 ENGLISH = WORDS[:9]
 EXAMPLES = [

@@ -68,9 +68,9 @@ def replace_folder(folder: Path) -> Iterator[Path]:
     retired = work.with_suffix(".old")
     try:
         yield work
-        _flush(work)
         umask = os.umask(0)
         os.umask(umask)
+        _flush(work, 0o666 & ~umask)
         work.chmod(0o777 & ~umask)
         if folder.exists():
             folder.rename(retired)
@@ -85,9 +85,11 @@ def replace_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(retired, ignore_errors=True)
 
 
-def _flush(folder: Path) -> None:
+def _flush(folder: Path, mode: int) -> None:
+    """Flush files to disk, and give them the usual mode: some writers make theirs private."""
     for path in folder.rglob("*"):
         if path.is_file():
+            path.chmod(mode)
             descriptor = os.open(path, os.O_RDONLY)
             try:
                 os.fsync(descriptor)

@@ -258,9 +258,9 @@ class _Epochs(TrainerCallback):  # type: ignore[misc, unused-ignore]
 
     def on_epoch_begin(
         self,
-        args: TrainingArguments,  # noqa: ARG002
+        args: TrainingArguments,
         state: TrainerState,
-        control: TrainerControl,  # noqa: ARG002
+        control: TrainerControl,
         **_: object,
     ) -> None:
         # A run resumed within an epoch begins it with the fraction already done.
@@ -276,9 +276,9 @@ class _Reporter(TrainerCallback):  # type: ignore[misc, unused-ignore]
 
     def on_step_end(
         self,
-        args: TrainingArguments,  # noqa: ARG002
+        args: TrainingArguments,
         state: TrainerState,
-        control: TrainerControl,  # noqa: ARG002
+        control: TrainerControl,
         **_: object,
     ) -> None:
         if self._progress is not None:
