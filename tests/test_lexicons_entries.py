@@ -105,6 +105,9 @@ def test_embedded_lexicons_have_the_senses_of_computing() -> None:
     }
     assert best["de"]["library"] == "Bibliothek"
     assert best["de"]["free"] == "frei"
+    assert best["de"]["file"] == "Datei"
+    assert best["fr"]["file"] == "fichier"
+    assert best["ru"]["file"] == "файл"
     assert best["fr"]["library"] == "bibliothèque"
     assert best["it"]["library"] == "biblioteca"
     assert best["ru"]["library"] == "библиотека"

@@ -28,6 +28,8 @@ SMOOTHING = 1.0
 """Evidence that is added to a word's own before shares are taken: a single mention is no certainty."""
 CAPITAL_RATIO = 3.0
 """How much more evidence a capitalised target needs than the same letters in lower case."""
+CONTRADICTION_FACTOR = 0.25
+"""Factor for a target if a more trusted route knows it and its source, yet does not connect them."""
 PIVOT_SCORE_MINIMUM = 0.01
 """Agreement sqrt(F * B) that a target needs if no direct route gives it: below, senses were confused."""
 SECOND_TARGET_SHARE = 0.15
@@ -186,6 +188,8 @@ class _Evidence:
     forward: float = 0.0
     backward: float = 0.0
     direct: bool = False
+    trust: float = 0.0
+    contradicted: bool = False
 
 
 def rank(
@@ -200,7 +204,7 @@ def rank(
 
     The score of target t for source s is
 
-        score(t) = sqrt(F(t | s) * B(s | t)) * min(1, 10^(z(t) - z(s)))^f * h^(extra tokens)
+        score(t) = sqrt(F(t | s) * B(s | t)) * min(1, 10^(z(t) - z(s)))^f * h^(extra tokens) * c
 
     - F(t | s) = (sum_r w_r sqrt(P_r(t | s)) / sum_r w_r)^2 over the routes r (direct, and through each pivot
       language), where a route gives P(t | s) = sum_p P(p | s) P(t | p) over its pivot words p, and w is
@@ -212,7 +216,9 @@ def rank(
       translations the one that is rare although the source is common stands for a rare sense; a target more
       than `FREQUENCY_GAP_LIMIT` below its source is dropped, and so is one that no direct route gives and
       whose sqrt(F * B) is below `PIVOT_SCORE_MINIMUM`.
-    - h = `EXTRA_TOKEN_FACTOR` counts for every token that t has more than s.
+    - h = `EXTRA_TOKEN_FACTOR` counts for every token that t has more than s; c = `CONTRADICTION_FACTOR` if a
+      route of more weight than those that give t knows both s and t and yet does not connect them:
+      the thin English-French dictionaries have `display`, `pompe`, the large ones through German do not.
 
     Args:
         spellings: The spellings of the source expression that the tables hold (`Polish` and `polish`).
@@ -236,7 +242,8 @@ def rank(
             excess = EXTRA_TOKEN_FACTOR ** max(0, target.count(" ") - source_tokens)
             agreement = math.sqrt(found.forward * found.backward)
             if found.direct or agreement >= PIVOT_SCORE_MINIMUM:
-                scores[target] = agreement * rarity * excess
+                doubt = CONTRADICTION_FACTOR if found.contradicted else 1.0
+                scores[target] = agreement * rarity * excess * doubt
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     if targets_limit is not None:
         ranked = [item for item in ranked[:targets_limit] if item[1] >= SECOND_TARGET_SHARE * ranked[0][1]]
@@ -261,11 +268,13 @@ def _without_case_variants(evidence: Mapping[str, _Evidence]) -> dict[str, _Evid
 def _collect(spellings: Sequence[str], routes: Sequence[Route]) -> dict[str, _Evidence]:
     evidence: defaultdict[str, _Evidence] = defaultdict(_Evidence)
     known = 0.0
+    knowing = []
     for route in routes:
         rows = [row for spelling in spellings if (row := route.forward(spelling))]
         if not rows:
             continue
         known += route.weight
+        knowing.append(route)
         pooled: defaultdict[str, float] = defaultdict(float)
         for row in rows:
             for target, share in row.items():
@@ -274,6 +283,7 @@ def _collect(spellings: Sequence[str], routes: Sequence[Route]) -> dict[str, _Ev
             found = evidence[target]
             found.forward += route.weight * math.sqrt(share)
             found.direct |= len(route.tables) == 1
+            found.trust = max(found.trust, route.weight)
     for target, found in evidence.items():
         found.forward = (found.forward / known) ** 2
         total = roots = 0.0
@@ -281,6 +291,7 @@ def _collect(spellings: Sequence[str], routes: Sequence[Route]) -> dict[str, _Ev
             if row := route.backward(target):
                 share = sum(row.get(spelling, 0.0) for spelling in spellings)
                 total += route.weight
+                found.contradicted |= route.weight > found.trust and route in knowing
                 roots += route.weight * math.sqrt(share)
         found.backward = (roots / total) ** 2 if total else 0.0
     return evidence
