@@ -16,11 +16,12 @@ PACKAGES = Path(__file__).parent / "fixtures" / "lexicons"
 
 # Zipf frequencies of wordfreq 3.1.1, for the words of the fixtures whose ranks the tests look at.
 ZIPF = {
-    "file": 4.75, "display": 4.67, "free": 5.5, "library": 4.87, "show": 5.6,
-    "Datei": 4.1, "Feile": 2.9, "Akte": 3.9, "Schlange": 4.0, "frei": 5.2, "Bibliothek": 4.5,
-    "fichier": 4.1, "dossier": 4.8, "lime": 3.2, "pompe": 4.1, "afficher": 4.1, "affichage": 4.0,
-    "libre": 5.1,    "файл": 4.0, "напильник": 2.3, "отделывать": 1.9, "пилочка": 1.5, "ряд": 5.2, "дело": 5.7,
-    "шеренга": 2.3, "пилить": 3.0, "полировка": 2.5, "отделка": 3.5, "свободный": 4.1, "бесплатный": 4.0, "библиотека": 4.5,
+    "file": 4.75, "display": 4.67, "free": 5.5, "library": 4.87, "show": 5.6, "Datei": 4.1,
+    "Feile": 2.9, "Akte": 3.9, "Schlange": 4.0, "frei": 5.2, "Bibliothek": 4.5, "fichier": 4.1,
+    "dossier": 4.8, "lime": 3.2, "pompe": 4.1, "afficher": 4.1, "affichage": 4.0, "libre": 5.1,
+    "файл": 4.0, "напильник": 2.3, "отделывать": 1.9, "пилочка": 1.5, "ряд": 5.2, "дело": 5.7,
+    "шеренга": 2.3, "пилить": 3.0, "полировка": 2.5, "отделка": 3.5, "свободный": 4.1, "бесплатный": 4.0,
+    "библиотека": 4.5,
 }  # fmt: skip
 
 
@@ -56,7 +57,6 @@ def test_the_agreed_target_comes_first(tmp_path: Path) -> None:
     assert "fichier" in french["file"]
     assert french["library"] == ["bibliothèque"]
     assert french["free"][0] == "libre"
-    assert "файл" in russian["file"]
     assert russian["library"][0] == "библиотека"
 
 
@@ -242,13 +242,15 @@ def test_marked_registers_and_explanations_count_less() -> None:
 
 
 def test_a_more_trusted_route_contradicts() -> None:
-    thin = Route((table("en", "fr", ("s", "pompe"), ("s", "annonce")),))
+    direct = table("en", "fr", ("s", "pompe"), ("s", "annonce"))
+    direct.add([Translation("pompe", "s")], "fr")
+    thin = Route((direct,))
     words = [(f"w{n}", f"v{n}") for n in range(9)]
     german = table("en", "de", ("s", "anzeige"), ("w", "pumpe"), *words)
     french = table("de", "fr", ("anzeige", "annonce"), ("pumpe", "pompe"), *words)
-    assert ranked(thin, Route((german, french))) == ["annonce"]
-    unaware = table("de", "fr", ("anzeige", "annonce"), ("x", "y"), *words)
-    assert set(ranked(thin, Route((german, unaware)))) == {"annonce", "pompe"}
+    assert ranked(thin, Route((german, french)))[0] == "annonce"
+    unaware = table("de", "fr", ("anzeige", "panneau"), ("x", "y"), *words)
+    assert ranked(thin, Route((german, unaware)))[0] == "pompe"
 
 
 def test_preferred_labels_count_more() -> None:
@@ -262,6 +264,8 @@ def test_preferred_labels_count_more() -> None:
 
 def test_a_pivot_finds_what_the_direct_dictionary_lacks(tmp_path: Path) -> None:
     build(tmp_path, "en-fr", preferred_labels={"comp"})
+    build(tmp_path, "en-ru", preferred_labels={"comp"}, targets_limit=3)
+    assert "файл" in targets(tmp_path / "en-ru.tsv")["file"]
     french = targets(tmp_path / "en-fr.tsv")
     assert french["display"][:2] != ["parader", "pompe"]
     assert set(french["display"]) & {"affichage", "afficher"}
