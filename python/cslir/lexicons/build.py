@@ -285,8 +285,8 @@ class _SourceChoice:
     """The sources of a pair in order of importance.
 
     The importance of a source is the mean of its share of the texts and its share of general text: a word
-    matters if it is frequent in either. A phrase counts by the texts alone, because its general frequency is
-    only estimated; without texts, the estimate has to do.
+    matters if it is frequent in either. A phrase or hyphenated word counts by the texts alone, because its
+    general frequency is only estimated from its parts; without texts, the estimate has to do.
     """
 
     def __init__(
@@ -322,7 +322,8 @@ class _SourceChoice:
     def importance(self, source: str) -> float:
         """Return the mean share of the texts and of general text that a source makes up."""
         in_texts = self._counts.phrases[source] / max(self._counts.words, 1)
-        general = 0.0 if self._counts.words and " " in source else 10 ** (self.zipf(source) - 9)
+        compound = " " in source or "-" in source
+        general = 0.0 if self._counts.words and compound else 10 ** (self.zipf(source) - 9)
         return (in_texts + general) / 2
 
 
