@@ -5,6 +5,22 @@ from typing import Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Lexicon",
+    "Span",
+    "SwitchCounts",
+    "Switched",
+    "Switcher",
+    "__version__",
+    "check_finite",
+    "kernel",
+    "kernels",
+    "multiply_add_peak",
+    "pool_tokens",
+    "read_bandwidth",
+    "top_k",
+]
+
 __version__: str
 
 def top_k(
@@ -157,7 +173,7 @@ class Switcher:
         miss_policy: Literal["keep", "redraw"] = "keep",
         target_choice: Literal["weighted", "best"] = "weighted",
         language_weights: Sequence[float] | None = None,
-        stop_words: Sequence[str] = (),
+        stop_words: Sequence[str] | None = None,
         protect: bool = True,
     ) -> Switcher: ...
     def switch(self, text: str, record_id: str, *, field: str = "text", epoch: int = 0) -> str: ...

@@ -195,7 +195,7 @@ impl Switcher {
     #[new]
     #[pyo3(signature = (
         lexicons, *, translation_prob, seed, language_choice = "token", miss_policy = "keep",
-        target_choice = "weighted", language_weights = None, stop_words = Vec::new(), protect = true
+        target_choice = "weighted", language_weights = None, stop_words = None, protect = true
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -210,7 +210,7 @@ impl Switcher {
         miss_policy: &str,
         target_choice: &str,
         language_weights: Option<Vec<f64>>,
-        stop_words: Vec<String>,
+        stop_words: Option<Vec<String>>,
         protect: bool,
     ) -> PyResult<Self> {
         let lexicons = lexicons
@@ -234,7 +234,7 @@ impl Switcher {
                 miss_policy: named("miss_policy", miss_policy, policies)?,
                 target_choice: named("target_choice", target_choice, targets)?,
                 language_weights,
-                stop_words,
+                stop_words: stop_words.unwrap_or_default(),
                 protect,
             };
             switch::Switcher::new(lexicons, options)
