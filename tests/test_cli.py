@@ -128,13 +128,16 @@ BAD_CALLS = {
     "no query": (["search"], "one query or --queries"),
     "empty query": (["search", " "], "the query is empty"),
     "no index": (["search", "x", "--index", "{tmp}/absent"], "no index here"),
-    "k of zero": (["search", "x", "-k", "0"], "x>=1"),
+    "k of zero": (["search", "x", "-k", "0"], "greater than or equal to 1"),
     "missing input": (["switch", "{tmp}/absent.tsv", "{tmp}/out.tsv"], "absent.tsv: no such file"),
     "unknown layout": (["switch", "{tmp}/a.doc", "{tmp}/out.tsv"], "neither .tsv nor .jsonl"),
     "empty input": (["switch", "{tmp}/empty.tsv", "{tmp}/out.tsv"], "holds no record"),
     "same file": (["switch", "{tmp}/good.tsv", "{tmp}/good.tsv"], "the same file"),
     "no tab": (["switch", "{tmp}/notab.tsv", "{tmp}/out.tsv"], "notab.tsv:2: no tab"),
-    "probability": (["switch", "{tmp}/good.tsv", "{tmp}/out.tsv", "--translation-prob", "2"], "2"),
+    "probability": (
+        ["switch", "{tmp}/good.tsv", "{tmp}/out.tsv", "--translation-prob", "2"],
+        "Input should be less than",
+    ),
     "bad pair": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "deutsch"], "not a language pair"),
     "pair without lexicon": (
         ["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-tlh"],
@@ -157,7 +160,7 @@ BAD_CALLS = {
     "not a dataset": (["eval", "{tmp}", "--run", "r"], "not a dataset"),
     "neither model nor run": (["eval", "{tmp}/beir"], "either --model or --run"),
     "run missing": (["eval", "{tmp}/beir", "--run", "{tmp}/absent.run"], "absent.run: no such file"),
-    "split missing": (["eval", "{tmp}/beir", "--split", "dev", "--run", "{tmp}/absent.run"], "qrels/dev.tsv"),
+    "split missing": (["eval", "{tmp}/beir", "--split", "dev", "--run", "{tmp}/good.run"], "qrels/dev.tsv"),
     "unknown measure": (
         ["eval", "{tmp}/beir", "--run", "{tmp}/good.run", "--measure", "accuracy"],
         "unknown measure",

@@ -92,6 +92,7 @@ def test_without_a_source_of_debian(machine):
 def test_an_apt_that_fails(machine):
     body = "sys.stderr.write('E: Could not resolve the mirror\\n'); sys.exit(100)"
     program(machine / "programs", "apt-get", body)
+    (machine / "etc/sources.list").write_text("deb http://mirror.example.org/debian bookworm main\n")
     with pytest.raises(CslirError, match="Could not resolve the mirror") as caught:
         apt.fetch_lists(machine / "state", ["en"])
     assert not isinstance(caught.value, InputError)

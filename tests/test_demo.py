@@ -42,7 +42,7 @@ def test_every_row_has_every_setting(outcome):
     assert [one["name"] for one in outcome["rows"]][::2] == [
         "static zero-shot",
         "static ML-CS",
-        "static ML-CS + word align",
+        "static ML-CS + align",
     ]
     for one in outcome["rows"]:
         assert set(one["groups"]) == set(GROUPS)

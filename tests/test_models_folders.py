@@ -1,7 +1,7 @@
 import pytest
 
 from cslir import InputError
-from cslir.models.folders import ModelKind, is_static, model_kind, replace_folder
+from cslir.models.folders import ModelKind, is_static, model_kind
 
 
 @pytest.mark.parametrize(
@@ -23,31 +23,3 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
         model_kind(tmp_path)
     with pytest.raises(InputError, match="no such model folder"):
         model_kind(tmp_path / "absent")
-
-
-def test_a_folder_is_replaced_whole(tmp_path):
-    folder = tmp_path / "model"
-    with replace_folder(folder) as work:
-        (work / "old").write_text("1")
-        assert not folder.exists()
-    with replace_folder(folder) as work:
-        (work / "new").write_text("2")
-        assert (folder / "old").exists()
-    assert [path.name for path in folder.iterdir()] == ["new"]
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_a_failure_leaves_the_folder_as_it_was(tmp_path):
-    folder = tmp_path / "model"
-    with replace_folder(folder) as work:
-        (work / "old").write_text("1")
-
-    def interrupted():
-        with replace_folder(folder) as work:
-            (work / "new").write_text("2")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert [path.name for path in folder.iterdir()] == ["old"]
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]

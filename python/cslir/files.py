@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import lzma
 import os
+import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import IO, BinaryIO, cast
 
 from cslir.errors import InputError
 
-__all__ = ["cache_folder", "open_bytes", "read_lines", "replace_file", "sha256_of"]
+__all__ = ["cache_folder", "open_bytes", "read_lines", "replace_file", "replace_folder", "sha256_of"]
 
 
 def cache_folder() -> Path:
@@ -106,6 +107,47 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def replace_folder(folder: Path) -> Iterator[Path]:
+    """Fill a folder so that it appears whole or not at all.
+
+    Yields a temporary folder beside `folder`. On success its files are flushed to disk and it takes the
+    place of `folder`; on any exception, Ctrl-C included, it is removed and `folder` stays as it was.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    retired = work.with_suffix(".old")
+    try:
+        yield work
+        umask = os.umask(0)
+        os.umask(umask)
+        _flush(work, 0o666 & ~umask)
+        work.chmod(0o777 & ~umask)
+        if folder.exists():
+            folder.rename(retired)
+        try:
+            work.rename(folder)
+        except OSError:
+            if retired.exists() and not folder.exists():
+                retired.rename(folder)
+            raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(retired, ignore_errors=True)
+
+
+def _flush(folder: Path, mode: int) -> None:
+    """Flush files to disk, and give them the usual mode: some writers make theirs private."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def sha256_of(path: Path) -> str:

@@ -7,8 +7,6 @@ row per passage, memory-mapped), `passages.jsonl` (a BEIR corpus in the order of
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 from cslir import __version__
 from cslir._core import check_finite, top_k
 from cslir.errors import InputError
-from cslir.files import sha256_of
+from cslir.files import replace_folder, sha256_of
 from cslir.formats import passage_line, passage_of_line
 from cslir.records import Passage, ScoredPassage
 
@@ -109,9 +107,7 @@ class Index:
         """
         if folder.exists() and not (folder / "index.json").is_file() and any(folder.iterdir()):
             raise InputError("exists and is not an index", path=folder, remedy="choose another --output")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-        try:
+        with replace_folder(folder) as work:
             rows = _write_passages_and_vectors(work, iter(passages), encoder, progress)
             description = {
                 "format": "cslir index",
@@ -120,18 +116,9 @@ class Index:
                 "encoder": _portable(encoder_name, folder),
                 "dimension": encoder.dimension,
                 "passages": rows,
-                "sha256": {
-                    name: sha256_of(work / name) for name in ("passages.jsonl", "offsets.npy", "vectors.npy")
-                },
+                "sha256": {path.name: sha256_of(path) for path in sorted(work.iterdir())},
             }
             (work / "index.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-            work.chmod(0o755)
-            if folder.exists():
-                shutil.rmtree(folder)
-            work.replace(folder)
-        except BaseException:
-            shutil.rmtree(work, ignore_errors=True)
-            raise
         return cls.open(folder)
 
     @classmethod

@@ -35,6 +35,10 @@ def build(
         Path | None,
         typer.Option(help="English text, one per line, whose words matter most; the embedded collection's."),
     ] = None,
+    preferred_label: Annotated[
+        list[str] | None,
+        typer.Option(help="Prefer translations with this label (comp, of Ding, for example); repeat."),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Malformed entries are errors.")] = False,
 ) -> None:
     """Make lexicons from the dictionaries that Debian packages."""
@@ -48,11 +52,16 @@ def build(
         source_texts=_texts(texts),
         sources_limit=sources,
         targets_limit=targets,
+        preferred_labels=preferred_label or (),
         strict=strict,
         progress=announce,
     )
     for report in reports:
-        typer.echo(report)
+        for line in report.skipped.shown:
+            announce(f"skipped {line}")
+        if report.skipped.count:
+            announce(f"{report.skipped.count:,} malformed entries skipped in all")
+        typer.echo(f"{report.path}\t{report.sources:,} sources, {report.entries:,} entries")
 
 
 @app.command("coverage")
@@ -69,7 +78,10 @@ def coverage(
 
     ((source, target, path),) = parse_lexicons([lexicon])
     covered = measure(read_entries(path), _texts(texts))
-    typer.echo(f"{source}-{target} {covered}")
+    typer.echo(
+        f"{source}-{target}: {100 * covered.token_share:.1f}% of {covered.tokens:,} tokens,"
+        f" {100 * covered.type_share:.1f}% of {covered.types:,} types"
+    )
 
 
 def _texts(path: Path | None) -> list[str]:

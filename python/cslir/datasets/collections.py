@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cslir.datasets.embedded import load_embedded
-from cslir.datasets.parallel import ParallelDataset, load_parallel
+from cslir.datasets.parallel import ParallelDataset, has_languages, load_parallel
 from cslir.errors import InputError
 from cslir.formats import (
     find_compressed,
@@ -160,13 +160,13 @@ def open_dataset(source: str, language: str = "") -> ParallelDataset | PlainData
     plain = _plain(folder, language)
     if plain is not None:
         return plain
-    if any(find_compressed(child / "corpus.jsonl") for child in folder.iterdir() if child.is_dir()):
+    if has_languages(folder):
         return load_parallel(folder)
     raise InputError(
         "not a dataset",
         path=folder,
         remedy="a BEIR folder holds corpus.jsonl, an MS MARCO folder collection.tsv, a parallel one a BEIR"
-        " folder per language",
+        " folder per language, named by its code",
     )
 
 

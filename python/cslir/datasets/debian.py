@@ -1,10 +1,7 @@
 """Building the Debian descriptions: short description as query, long description as relevant passage."""
 
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ from cslir.datasets.release import Lists, Release, find_lists, list_sha256, read
 from cslir.datasets.splits import Splits, group_by_source, remove_duplicates, split_by_group
 from cslir.datasets.stanzas import MalformedStanzas
 from cslir.errors import InputError
-from cslir.files import cache_folder, replace_file, sha256_of
+from cslir.files import cache_folder, replace_file, replace_folder, sha256_of
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.records import Passage, Qrel, Query
 
@@ -179,7 +176,7 @@ def build_debian(
         "licence": _LICENCE,
     }
     progress(f"writing {output}")
-    with _replace_folder(output) as folder:
+    with replace_folder(output) as folder:
         summary["splits"] = _write_splits(folder, descriptions, splits, _COMPRESSIONS[compression])
         with replace_file(folder / "LICENSE") as file:
             file.write(_LICENCE_TEXT.encode())
@@ -334,24 +331,3 @@ def _require_replaceable(output: Path) -> None:
         raise InputError(
             "is not empty and holds no dataset of ours", path=output, remedy="name a new or an empty folder"
         )
-
-
-@contextmanager
-def _replace_folder(output: Path) -> Iterator[Path]:
-    """Yield a new folder beside `output` that takes its place at the end, or goes away on any exception."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".part", dir=output.parent))
-    try:
-        fresh, old = work / "new", work / "old"
-        fresh.mkdir()
-        yield fresh
-        if output.exists():
-            output.replace(old)
-        try:
-            fresh.replace(output)
-        except OSError:
-            if old.exists():
-                old.replace(output)
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

@@ -12,6 +12,7 @@ Each file may be compressed (`.gz`, `.bz2`, `.xz`, `.lz4`).
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = [
     "TRAINING_LANGUAGE",
     "UNSEEN_LANGUAGES",
     "ParallelDataset",
+    "has_languages",
     "load_parallel",
 ]
 
@@ -178,9 +180,15 @@ def load_parallel(folder: Path) -> ParallelDataset:
     return ParallelDataset(str(description.get("name", folder.name)), tuple(ordered), folder, description)
 
 
+def has_languages(folder: Path) -> bool:
+    """Return whether a folder holds a BEIR folder named by a language's code."""
+    return next(_language_folders(folder), None) is not None
+
+
 def _language_folders(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.is_dir() and find_compressed(path / "corpus.jsonl") is not None:
+        is_language = re.fullmatch("[a-z]{2,3}", path.name) is not None
+        if is_language and path.is_dir() and find_compressed(path / "corpus.jsonl") is not None:
             yield path
 
 

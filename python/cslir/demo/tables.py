@@ -12,7 +12,7 @@ from cslir.evaluation.settings import GROUPS
 
 __all__ = ["recall_table", "response_time_table", "result_table", "unseen_table"]
 
-_NAME_WIDTH = 27
+_NAME_WIDTH = 21
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:
@@ -43,11 +43,11 @@ def result_table(
         bias = row.evaluation.language_bias
         table.add_row(row.label or row.name, *cells, "" if bias is None else f"{100 * bias:.0f}")
     legend = Text(
-        "MoIR: query and passages in one language. en-x, x-en, x-y: in two (x, y not English).\n"
-        f"X: language drawn per text among {', '.join(seen)}. bias: share of X-X's top 10 in the\n"
-        f"query's own language, chance {100 / len(seen):.0f}. + -: differs from its baseline (static\n"
-        "zero-shot, or the encoder as it is), paired t-test over queries,\n"
-        f"p < {SIGNIFICANCE_LEVEL} after Holm.",
+        "MoIR: query and passages in one language. en-x, x-en, x-y: in two, x and y\n"
+        f"not English. X: language drawn per text among {', '.join(seen)}.\n"
+        f"bias: share of X-X's top 10 in the query's own language, chance {100 / len(seen):.0f}.\n"
+        "+ -: differs from its baseline (static zero-shot, or the encoder as it is),\n"
+        f"paired t-test over queries, p < {SIGNIFICANCE_LEVEL} after Holm's correction.",
         style="dim",
     )
     return Group(table, legend)
@@ -78,7 +78,7 @@ def response_time_table(rows: Sequence[Row], passages: int) -> RenderableType:
     """Return the median and 95th percentile of the response time per query, by stage, in milliseconds."""
     stages = ("tokenise", "encode", "search", "total")
     table = _table(
-        f"Response time per query, ms, over {passages:,} passages", [*(f"{one} p50" for one in stages), "p95"]
+        f"Response time per query over {passages:,} passages, median ms (p95 of total)", [*stages, "p95"]
     )
     for row in rows:
         times = row.response_time

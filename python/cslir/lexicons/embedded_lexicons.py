@@ -1,14 +1,12 @@
 """The lexicons that the package carries, with checksums that are verified before use."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 from cslir.errors import InputError
 from cslir.files import read_lines, sha256_of
-from cslir.lexicons.build import LexiconReport, build_lexicons
 
-__all__ = ["EMBEDDED_PAIRS", "build_embedded_lexicons", "embedded_lexicon_path"]
+__all__ = ["EMBEDDED_PAIRS", "embedded_lexicon_path"]
 
 EMBEDDED_PAIRS: tuple[tuple[str, str], ...] = (("en", "de"), ("en", "fr"), ("en", "it"), ("en", "ru"))
 """Source and target languages of the embedded lexicons."""
@@ -34,35 +32,3 @@ def embedded_lexicon_path(source: str, target: str) -> Path:
     if not path.is_file() or sha256_of(path) != sums.get(path.name):
         raise InputError("is missing or was changed", path=path, remedy="install cslir again")
     return path
-
-
-def build_embedded_lexicons(
-    output: Path, *, packages: Path | None = None, progress: Callable[[str], None] = print
-) -> list[LexiconReport]:
-    """Build the embedded lexicons anew, with the settings that made them.
-
-    The sources are those that matter in general text and in the English training split of the embedded
-    collection, which holds no text of its dev and test splits; Ding's labels of computing and electronics
-    are preferred, because that collection is about them.
-
-    Args:
-        output: Folder for the lexicons.
-        packages: Folder of Debian packages; fetched through apt if `None`.
-        progress: Receives a line on every step.
-
-    Raises:
-        InputError: As `build_lexicons`.
-    """
-    from cslir.datasets.embedded import load_embedded
-
-    examples = load_embedded().train()
-    return build_lexicons(
-        EMBEDDED_PAIRS,
-        packages=packages,
-        output=output,
-        source_texts=[text for e in examples for text in (e.query.text, e.positive.full_text)],
-        sources_limit=6000,
-        targets_limit=2,
-        preferred_labels=("comp", "electr"),
-        progress=progress,
-    )

@@ -1,16 +1,11 @@
-"""Model folders: written whole or not at all, and told apart by the files inside."""
+"""Model folders, told apart by the files inside."""
 
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
 from cslir.errors import InputError
 
-__all__ = ["STATIC_CONFIGURATION", "ModelKind", "is_static", "model_kind", "replace_folder"]
+__all__ = ["STATIC_CONFIGURATION", "ModelKind", "is_static", "model_kind"]
 
 STATIC_CONFIGURATION = "static_encoder.json"
 
@@ -54,44 +49,3 @@ def is_static(folder: Path) -> bool:
         InputError: The folder is missing or holds no model.
     """
     return model_kind(folder) is ModelKind.STATIC
-
-
-@contextmanager
-def replace_folder(folder: Path) -> Iterator[Path]:
-    """Fill a folder so that it appears whole or not at all.
-
-    Yields a temporary folder beside `folder`. On success its files are flushed to disk and it takes the
-    place of `folder`; on any exception, Ctrl-C included, it is removed and `folder` stays as it was.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-    retired = work.with_suffix(".old")
-    try:
-        yield work
-        umask = os.umask(0)
-        os.umask(umask)
-        _flush(work, 0o666 & ~umask)
-        work.chmod(0o777 & ~umask)
-        if folder.exists():
-            folder.rename(retired)
-        try:
-            work.rename(folder)
-        except OSError:
-            if retired.exists() and not folder.exists():
-                retired.rename(folder)
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-        shutil.rmtree(retired, ignore_errors=True)
-
-
-def _flush(folder: Path, mode: int) -> None:
-    """Flush files to disk, and give them the usual mode: some writers make theirs private."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            path.chmod(mode)
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)

@@ -24,8 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.errors import InputError
-from cslir.files import cache_folder, sha256_of
-from cslir.models.folders import replace_folder
+from cslir.files import cache_folder, replace_folder, sha256_of
 
 __all__ = ["CONVERSION_VERSION", "PackedWeights", "convert", "converted_folder", "locate_weights"]
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 import cslir
 from cslir import _core
 from cslir.errors import InputError
-from cslir.models.folders import STATIC_CONFIGURATION, model_kind, replace_folder
+from cslir.files import replace_folder
+from cslir.models.folders import STATIC_CONFIGURATION, model_kind
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -19,9 +19,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 import cslir
 from cslir.errors import InputError
-from cslir.files import replace_file
+from cslir.files import replace_file, replace_folder
 from cslir.models.bi_encoder import load_sentence_transformer
-from cslir.models.folders import replace_folder
 from cslir.records import Example
 from cslir.training.batches import (
     Augment,

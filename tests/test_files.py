@@ -1,0 +1,74 @@
+import pytest
+
+from cslir.errors import InputError
+from cslir.files import cache_folder, open_bytes, replace_file, replace_folder, sha256_of
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    folder = tmp_path / "model"
+    with replace_folder(folder) as work:
+        (work / "old").write_text("1")
+        assert not folder.exists()
+    with replace_folder(folder) as work:
+        (work / "new").write_text("2")
+        assert (folder / "old").exists()
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_failure_leaves_the_folder_as_it_was(tmp_path):
+    folder = tmp_path / "model"
+    with replace_folder(folder) as work:
+        (work / "old").write_text("1")
+
+    def interrupted():
+        with replace_folder(folder) as work:
+            (work / "new").write_text("2")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "new" / "file"
+    for content in (b"1", b"2"):
+        with replace_file(path) as file:
+            file.write(content)
+        assert path.read_bytes() == content
+    assert [one.name for one in path.parent.iterdir()] == ["file"]
+    assert path.stat().st_mode & 0o400
+
+
+def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):
+    monkeypatch.delenv("CSLIR_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "cslir"
+    monkeypatch.setenv("CSLIR_CACHE", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"
+
+
+def test_compression_is_told_by_content(tmp_path):
+    import bz2
+    import gzip
+    import lzma
+
+    import lz4.frame
+
+    for compress in (bytes, gzip.compress, bz2.compress, lzma.compress, lz4.frame.compress):
+        path = tmp_path / "name-says-nothing"
+        path.write_bytes(compress("für".encode()))
+        with open_bytes(path) as file:
+            assert file.read() == "für".encode()
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "empty").write_bytes(b"")
+    assert sha256_of(tmp_path / "empty") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(InputError, match="is a folder"):
+        open_bytes(tmp_path)
