@@ -18,12 +18,12 @@ if ! command -v cc >/dev/null 2>&1; then
     lack "a C compiler" "sudo apt install build-essential"
 fi
 if ! command -v cargo >/dev/null 2>&1; then
-    lack "cargo, the Rust package manager" "install Rust 1.87 or newer with rustup, see rustup.rs"
+    lack "cargo, the Rust package manager" "install Rust 1.89 or newer with rustup, see rustup.rs"
 else
     version=$(rustc --version 2>/dev/null | awk '{print $2}')
-    oldest=$(printf '%s\n1.87.0\n' "${version:-0}" | sort -V | head -n 1)
-    if [ "$oldest" != 1.87.0 ]; then
-        lack "Rust 1.87 or newer (${version:-no rustc} found)" "rustup update, or install rustup, see rustup.rs"
+    oldest=$(printf '%s\n1.89.0\n' "${version:-0}" | sort -V | head -n 1)
+    if [ "$oldest" != 1.89.0 ]; then
+        lack "Rust 1.89 or newer (${version:-no rustc} found)" "rustup update, or install rustup, see rustup.rs"
     fi
 fi
 exit "$missing"

@@ -144,3 +144,24 @@ def test_description_names_version_and_checksums(index):
     description = json.loads((index.folder / "index.json").read_text())
     assert set(description["sha256"]) == {"passages.jsonl", "offsets.npy", "vectors.npy"}
     assert (description["passages"], description["dimension"]) == (4, 8)
+
+
+def test_language_means_leave_passages_and_queries(tmp_path):
+    encoder = LetterEncoder()
+    means = {
+        "de": np.array([0, 0.9, 0, 0, 0, 0, 0, 0], dtype=np.float32),
+        "en": np.array([0.9, 0, 0, 0, 0, 0, 0, 0], dtype=np.float32),
+    }
+    passages = [Passage("1", "aac", "", "en"), Passage("2", "bbc", "", "de"), Passage("3", "aad", "", "en")]
+    plain = Index.build(tmp_path / "plain", passages, encoder, "letters")
+    index = Index.build(tmp_path / "index", passages, encoder, "letters", language_means=means)
+    query = encoder.encode_queries(["aaac"])
+    assert [hit.passage.doc_id for hit in plain.hits(query[0], 2)] == ["1", "3"]
+    centred, languages = index.without_language_means(query)
+    assert languages == ["en"]
+    assert [hit.passage.doc_id for hit in index.hits(centred[0], 2)] == ["1", "2"]
+    np.testing.assert_allclose(np.linalg.norm(index.vectors, axis=1), 1, rtol=1e-6)
+    assert index.without_language_means(query, "de")[1] == ["de"]
+    with pytest.raises(InputError, match="no language 'ru'; it has de, en"):
+        index.without_language_means(query, "ru")
+    assert plain.without_language_means(query)[1] == [""]

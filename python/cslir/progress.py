@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["announce", "counting", "stderr_console"]
 
 
-def stderr_console() -> Console:
+def stderr_console() -> "Console":
     """Return the console for messages."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False)
 
 

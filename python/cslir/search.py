@@ -1,13 +1,14 @@
 """Indexing and exact retrieval: passages and their vectors in a folder, queries in, a run out.
 
 An index folder holds `index.json` (version, encoder, counts, checksums), `vectors.npy` (float32, one unit
-row per passage, memory-mapped), `passages.jsonl` (a BEIR corpus in the order of the rows) and `offsets.npy`
-(where each of its lines starts). It appears whole or not at all.
+row per passage, memory-mapped), `passages.jsonl` (a BEIR corpus in the order of the rows), `offsets.npy`
+(where each of its lines starts), and `language_means.npy` where these were removed. It appears whole or not
+at all.
 """
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
@@ -20,9 +21,10 @@ from cslir._core import check_finite, top_k
 from cslir.errors import InputError
 from cslir.files import replace_folder, sha256_of
 from cslir.formats import passage_line, passage_of_line
+from cslir.models.language_means import nearest_language, remove_language_means
 from cslir.records import Passage, ScoredPassage
 
-__all__ = ["Encoder", "Hit", "Index", "retrieve"]
+__all__ = ["Encoder", "Hit", "Index", "rank", "retrieve"]
 
 FORMAT_VERSION = 1
 _CHUNK = 4096
@@ -68,19 +70,38 @@ def retrieve(
         vectors: float32 of shape (passages, dimension), C order.
         depth: Passages per query; all of them if there are fewer.
     """
-    scores, rows = top_k(vectors, queries, min(depth, len(doc_ids)))
-    for query_id, its_scores, its_rows in zip(query_ids, scores.tolist(), rows.tolist(), strict=True):
-        for score, row in zip(its_scores, its_rows, strict=True):
-            yield ScoredPassage(query_id, doc_ids[row], score)
+    for query_id, scores in rank(query_ids, queries, doc_ids, vectors, depth):
+        for doc_id, score in scores.items():
+            yield ScoredPassage(query_id, doc_id, score)
+
+
+def rank(
+    query_ids: Sequence[str],
+    queries: NDArray[np.float32],
+    doc_ids: Sequence[str],
+    vectors: NDArray[np.float32],
+    depth: int,
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield each query's scores by passage id, best first; arguments as for `retrieve`."""
+    found, rows = top_k(vectors, queries, min(depth, len(doc_ids)))
+    for query_id, scores, its_rows in zip(query_ids, found.tolist(), rows.tolist(), strict=True):
+        yield query_id, dict(zip((doc_ids[row] for row in its_rows), scores, strict=True))
 
 
 class Index:
     """A searchable folder of passages; made by `build`, opened by `open` in milliseconds."""
 
-    def __init__(self, folder: Path, description: dict[str, Any], vectors: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        description: dict[str, Any],
+        vectors: NDArray[np.float32],
+        language_means: Mapping[str, NDArray[np.float32]],
+    ) -> None:
         self.folder = folder
         self.description = description
         self.vectors = vectors
+        self.language_means = language_means
 
     @classmethod
     def build(
@@ -90,6 +111,7 @@ class Index:
         encoder: Encoder,
         encoder_name: str,
         *,
+        language_means: Mapping[str, NDArray[np.float32]] | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> "Index":
         """Encode passages and write an index folder, at constant memory but for the vectors' pages.
@@ -100,6 +122,9 @@ class Index:
             encoder: Gives their vectors.
             encoder_name: What `open` should load to encode queries: a folder or a hub id. A folder beside
                 the index is noted relative to it, so that the two may move together.
+            language_means: Mean vector by language, float32 of shape (dimension,). Each passage loses the
+                mean of its language, and so will each query: a collection in several languages is then
+                ranked by meaning more than by language.
             progress: Called with the number of passages done so far.
 
         Raises:
@@ -108,7 +133,10 @@ class Index:
         if folder.exists() and not (folder / "index.json").is_file() and any(folder.iterdir()):
             raise InputError("exists and is not an index", path=folder, remedy="choose another --output")
         with replace_folder(folder) as work:
-            rows = _write_passages_and_vectors(work, iter(passages), encoder, progress)
+            means = dict(sorted((language_means or {}).items()))
+            rows = _write_passages_and_vectors(work, iter(passages), encoder, means, progress)
+            if means:
+                np.save(work / "language_means.npy", np.stack(list(means.values())).astype(np.float32))
             description = {
                 "format": "cslir index",
                 "format_version": FORMAT_VERSION,
@@ -116,6 +144,7 @@ class Index:
                 "encoder": _portable(encoder_name, folder),
                 "dimension": encoder.dimension,
                 "passages": rows,
+                "language_means": list(means),
                 "sha256": {path.name: sha256_of(path) for path in sorted(work.iterdir())},
             }
             (work / "index.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
@@ -147,6 +176,9 @@ class Index:
         try:
             vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
             lines = np.load(folder / "offsets.npy", mmap_mode="r", allow_pickle=False)
+            codes = description.get("language_means") or []
+            means = np.load(folder / "language_means.npy", allow_pickle=False) if codes else []
+            language_means = dict(zip(codes, means, strict=True))
         except (OSError, ValueError, EOFError) as error:
             raise InputError(
                 f"incomplete or corrupt ({error})", path=folder, remedy="build the index again"
@@ -155,7 +187,7 @@ class Index:
         expected = (description.get("passages"), description.get("dimension"))
         if vectors.shape != expected or lines.shape != (expected[0] + 1,) or lines[-1] != size:
             raise InputError("its files do not fit each other", path=folder, remedy="build the index again")
-        return cls(folder, description, vectors)
+        return cls(folder, description, vectors, language_means)
 
     def __len__(self) -> int:
         """Return the number of passages."""
@@ -185,6 +217,25 @@ class Index:
                 file.seek(int(offsets[row]))
                 yield passage_of_line(file.readline())
 
+    def without_language_means(
+        self, queries: NDArray[np.float32], language: str | None = None
+    ) -> tuple[NDArray[np.float32], list[str]]:
+        """Return query vectors less the mean of their language, as the passages are, and these languages.
+
+        Args:
+            queries: float32 of shape (queries, dimension), as the encoder gives them.
+            language: Of all queries; None guesses it for each (see `nearest_language`).
+
+        Raises:
+            InputError: The index has language means, but not of this language.
+        """
+        if not self.language_means:
+            return queries, [language or ""] * len(queries)
+        if language is not None and language not in self.language_means:
+            raise InputError(f"no language {language!r}", remedy=f"it has {', '.join(self.language_means)}")
+        guessed = [language] * len(queries) if language else nearest_language(queries, self.language_means)
+        return remove_language_means(queries, guessed, self.language_means), guessed
+
     def hits(self, query: NDArray[np.float32], k: int) -> list[Hit]:
         """Return the `k` best passages of one query vector, shape (dimension,)."""
         scores, rows = self.search(query.reshape(1, -1), k)
@@ -211,7 +262,11 @@ def _portable(encoder_name: str, folder: Path) -> str:
 
 
 def _write_passages_and_vectors(
-    work: Path, passages: Iterator[Passage], encoder: Encoder, progress: Callable[[int], None] | None
+    work: Path,
+    passages: Iterator[Passage],
+    encoder: Encoder,
+    language_means: Mapping[str, NDArray[np.float32]],
+    progress: Callable[[int], None] | None,
 ) -> int:
     """Write the three files of an index chunk by chunk and return the number of rows."""
     offsets = [0]
@@ -219,6 +274,7 @@ def _write_passages_and_vectors(
         _write_npy_header(file, 0, encoder.dimension)
         while chunk := list(islice(passages, _CHUNK)):
             vectors = encoder.encode_passages([passage.full_text for passage in chunk])
+            vectors = remove_language_means(vectors, [passage.language for passage in chunk], language_means)
             _refuse_not_finite(vectors, chunk)
             file.write(vectors.data)
             for passage in chunk:

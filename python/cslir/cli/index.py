@@ -24,6 +24,10 @@ def index(
     language: Annotated[
         list[str] | None, typer.Option(help="Languages of a parallel dataset; repeat. All if left out.")
     ] = None,
+    language_means: Annotated[
+        bool,
+        typer.Option(help="Remove the language means that the model's folder holds, if it holds any."),
+    ] = True,
 ) -> None:
     """Encode a collection and write an index for `cslir search`."""
     from cslir.datasets.collections import passages_of
@@ -37,6 +41,7 @@ def index(
             passages_of(dataset, split, language),
             encoder,
             model_name(model),
+            language_means=getattr(encoder, "language_means", None) if language_means else None,
             progress=lambda done: update(done, None),
         )
     announce(f"{len(made):,} passages of {made.vectors.shape[1]} dimensions")

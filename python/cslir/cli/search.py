@@ -25,6 +25,10 @@ def search(
     queries: Annotated[
         Path | None, typer.Option(metavar="FILE", help="queries.jsonl or queries.tsv instead of one query.")
     ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(help="Language of the query, for an index without language means; guessed if left out."),
+    ] = None,
     run_out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the TREC run of --queries; stdout if left out.")
     ] = None,
@@ -43,10 +47,10 @@ def search(
     opened = Index.open(index if index is not None else cache_folder() / "demo" / "index")
     encoder = load_encoder(opened.encoder_name)
     if queries is not None:
-        _write_run(opened, encoder, queries, k, run_out)
+        _write_run(opened, encoder, queries, k, language, run_out)
         return
     start = time.perf_counter()
-    vector = encoder.encode_queries([query or ""])
+    vector, languages = opened.without_language_means(encoder.encode_queries([query or ""]), language)
     encoded = time.perf_counter()
     hits = opened.hits(vector[0], k)
     searched = time.perf_counter()
@@ -57,7 +61,8 @@ def search(
         return
     _print_hits(hits)
     times = f"encoded in {(encoded - start) * 1000:.2f} ms, searched in {(searched - encoded) * 1000:.2f} ms"
-    print(f"{len(opened):,} passages, {times}", file=sys.stderr)
+    query_language = f"query in {languages[0]}, " if languages[0] else ""
+    print(f"{query_language}{len(opened):,} passages, {times}", file=sys.stderr)
 
 
 def _print_hits(hits: "list[Hit]") -> None:
@@ -70,12 +75,16 @@ def _print_hits(hits: "list[Hit]") -> None:
         print(f"    {text if len(text) <= width - 4 else text[: width - 5] + '…'}")
 
 
-def _write_run(index: "Index", encoder: "Encoder", queries: Path, k: int, run_out: Path | None) -> None:
+def _write_run(
+    index: "Index", encoder: "Encoder", queries: Path, k: int, language: str | None, run_out: Path | None
+) -> None:
     from cslir.formats import read_beir_queries, read_msmarco_queries, run_lines, write_run
 
     read = read_beir_queries if ".jsonl" in queries.suffixes else read_msmarco_queries
     asked = list(read(queries))
-    vectors = encoder.encode_queries([query.text for query in asked])
+    vectors, _ = index.without_language_means(
+        encoder.encode_queries([query.text for query in asked]), language
+    )
     run = index.run([query.query_id for query in asked], vectors, k)
     if run_out is not None:
         write_run(run_out, run)

@@ -16,9 +16,7 @@ _NAME_WIDTH = 21
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:
-    table = Table(
-        box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", padding=(0, 1, 0, 0)
-    )
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", padding=0)
     table.add_column("", width=_NAME_WIDTH, no_wrap=True)
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -75,14 +73,12 @@ def unseen_table(rows: Sequence[Row], unseen: Sequence[str]) -> RenderableType:
 
 
 def response_time_table(rows: Sequence[Row], passages: int) -> RenderableType:
-    """Return the median and 95th percentile of the response time per query, by stage, in milliseconds."""
+    """Return the median response time per query by stage and in total, and the total's 95th percentile."""
     stages = ("tokenise", "encode", "search", "total")
-    table = _table(
-        f"Response time per query over {passages:,} passages, median ms (p95 of total)", [*stages, "p95"]
-    )
+    table = _table(f"Response time per query over {passages:,} passages, ms", [*stages, "p95"])
     for row in rows:
         times = row.response_time
         if times is not None:
             medians = (f"{times.p50[stage]:.3f}" for stage in stages)
             table.add_row(row.label or row.name, *medians, f"{times.p95['total']:.3f}")
-    return table
+    return Group(table, Text("medians; p95: 95th percentile of the total", style="dim"))

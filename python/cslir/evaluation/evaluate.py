@@ -10,7 +10,7 @@ from cslir.datasets.collections import PlainDataset, open_dataset
 from cslir.datasets.parallel import ParallelDataset
 from cslir.errors import InputError
 from cslir.evaluation.metrics import MEASURES, Judged, evaluate
-from cslir.evaluation.parallel import Evaluation, embed_split, evaluate_pair, evaluate_vectors
+from cslir.evaluation.parallel import Evaluation, SettingResult, embed_split, evaluate_pair, evaluate_vectors
 from cslir.evaluation.settings import parse_pair
 from cslir.evaluation.tables import print_evaluation, print_means
 from cslir.files import replace_file
@@ -141,7 +141,7 @@ def _evaluate_parallel(
             measures=measures,
             depth=depth,
         )
-        return Evaluation({pair: result}), list(result.run)
+        return Evaluation({pair: result}), _lines(result)
     seen, unseen = seen_and_unseen(dataset, split, languages)
     vectors = embed_split(dataset, split, languages, encoder)
     qrels = dataset.qrels(split, seen[0])
@@ -159,7 +159,15 @@ def _evaluate_parallel(
         return outcome, []
     if pair not in outcome.results:
         raise InputError(f"no setting {pair}", remedy=f"choose among {', '.join(outcome.results)}")
-    return Evaluation({pair: outcome.results[pair]}), list(outcome.results[pair].run)
+    return Evaluation({pair: outcome.results[pair]}), _lines(outcome.results[pair])
+
+
+def _lines(result: SettingResult) -> list[ScoredPassage]:
+    return [
+        ScoredPassage(query_id, doc_id, score)
+        for query_id, scores in result.run.items()
+        for doc_id, score in scores.items()
+    ]
 
 
 def evaluation_json(outcome: Evaluation) -> dict[str, Any]:

