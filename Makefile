@@ -26,7 +26,7 @@ lint: .stamps/dev ## formatting, lints and types, Rust and Python
 	$(BIN)/python -m mypy
 
 bench: .stamps/dev ## benchmarks beside the peers; results on the screen and in .benchmarks/
-	$(BIN)/python -m pytest benches --benchmark-only --benchmark-columns=min,median,rounds --benchmark-autosave
+	$(BIN)/python -m pytest -s benches --benchmark-only --benchmark-columns=min,median,rounds --benchmark-autosave
 
 clean: ## remove the virtual environment and what was built
 	rm -rf $(VENV) target .stamps

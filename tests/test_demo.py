@@ -11,7 +11,9 @@ from cslir.datasets import load_embedded
 from cslir.demo import run_demo
 from cslir.evaluation.settings import GROUPS
 from cslir.models import load_encoder
+from cslir.models.language_means import remove_language_means
 from cslir.models.static import StaticEncoder
+from cslir.search import Index
 
 
 @pytest.fixture(scope="module")
