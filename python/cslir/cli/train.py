@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from cslir.cli.arguments import Lexicons, Seed, TranslationProb, parse_lexicons
+from cslir.cli.arguments import (
+    CollectionFile,
+    Lexicons,
+    QrelsFile,
+    QueriesFile,
+    Seed,
+    TranslationProb,
+    choose_dataset,
+    parse_lexicons,
+)
 from cslir.progress import counting
 
 __all__ = ["train"]
@@ -13,10 +22,13 @@ __all__ = ["train"]
 
 def train(
     dataset: Annotated[
-        str,
+        str | None,
         typer.Argument(metavar="DATA", help="debian-sample, or a parallel, BEIR or MS MARCO folder."),
-    ] = "debian-sample",
+    ] = None,
     *,
+    collection: CollectionFile = None,
+    queries: QueriesFile = None,
+    qrels: QrelsFile = None,
     output: Annotated[Path, typer.Option(help="Folder of the trained model.")],
     encoder: Annotated[Literal["static", "bi-encoder"], typer.Option(help="What to train.")] = "static",
     arm: Annotated[
@@ -65,7 +77,8 @@ def train(
         seed=seed,
     )
     lexicons = parse_lexicons(lexicon) if arm != "zero-shot" or align else []
-    examples = examples_of(open_dataset(dataset), split)[:max_examples]
+    source = choose_dataset(dataset, collection, queries, qrels)
+    examples = examples_of(open_dataset(source), split)[:max_examples]
     with counting(f"training {arm}", "steps") as update:
         folder = train_model(
             examples,

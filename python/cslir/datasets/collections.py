@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from cslir.datasets.debian import default_output
 from cslir.datasets.embedded import load_embedded
 from cslir.datasets.parallel import ParallelDataset, has_languages, load_parallel
 from cslir.errors import InputError
@@ -17,9 +19,18 @@ from cslir.formats import (
 )
 from cslir.records import Example, Passage, Qrel, Query
 
-__all__ = ["EMBEDDED_NAME", "PlainDataset", "examples_of", "open_dataset", "passages_of"]
+__all__ = ["EMBEDDED_NAME", "DatasetFiles", "PlainDataset", "examples_of", "open_dataset", "passages_of"]
 
 EMBEDDED_NAME = "debian-sample"
+FULL_NAME = "debian"
+
+
+class DatasetFiles(NamedTuple):
+    """A dataset named file by file: mMARCO keeps collections, queries and qrels apart."""
+
+    collection: Path
+    queries: Path
+    qrels: Path
 
 
 @dataclass(frozen=True)
@@ -138,20 +149,34 @@ def _plain(folder: Path, language: str) -> PlainDataset | None:
     return None
 
 
-def open_dataset(source: str, language: str = "") -> ParallelDataset | PlainDataset:
-    """Return the dataset of that name or folder.
+def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelDataset | PlainDataset:
+    """Return the dataset of that name, folder or files.
 
     Args:
-        source: `debian-sample` (embedded), a folder with one BEIR folder per language, a BEIR folder
-            (`corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`) or an MS MARCO one (`collection.tsv`,
-            `queries.<split>.tsv`, `qrels.<split>.tsv`), each file plain or compressed.
+        source: `debian-sample` (embedded), `debian` (built before, in the cache), a folder with one BEIR
+            folder per language, a BEIR folder (`corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`) or an
+            MS MARCO one (`collection.tsv`, `queries.<split>.tsv`, `qrels.<split>.tsv`), each file plain or
+            compressed; or single files.
         language: ISO 639-1 code for the records of a BEIR or MS MARCO folder that do not say theirs.
 
     Raises:
         InputError: It is none of these.
     """
+    if isinstance(source, DatasetFiles):
+        queries, qrels = source.queries, source.qrels
+        return PlainDataset(
+            source.collection.name, source.collection, lambda _: queries, lambda _: qrels, language
+        )
     if source == EMBEDDED_NAME:
         return load_embedded()
+    if source == FULL_NAME and not Path(source).is_dir():
+        if not default_output().is_dir():
+            raise InputError(
+                "the Debian collection is not built yet",
+                path=default_output(),
+                remedy="build it with 'cslir datasets build debian'",
+            )
+        return load_parallel(default_output())
     folder = Path(source)
     if not folder.is_dir():
         raise InputError(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console, Group
@@ -12,14 +12,17 @@ from rich.console import Console, Group
 from cslir import __version__
 from cslir._core import kernel, top_k
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, ParallelDataset, load_embedded
+from cslir.datasets.collections import EMBEDDED_NAME, passages_of
 from cslir.demo.outcome import Row, compare, row_json
 from cslir.demo.tables import recall_table, response_time_table, result_table, unseen_table
+from cslir.errors import InputError
 from cslir.evaluation.evaluate import write_json
 from cslir.evaluation.latency import ResponseTime, measure_response_time
 from cslir.evaluation.parallel import MEAN_TEXTS, Evaluation, ParallelVectors, embed_split, evaluate_vectors
 from cslir.evaluation.settings import GROUPS
 from cslir.files import cache_folder
 from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
+from cslir.models.language_means import nearest_language
 from cslir.models.static import StaticEncoder
 from cslir.progress import announce, counting
 from cslir.search import Encoder, Index
@@ -59,30 +62,32 @@ def run_demo(
     """
     start = time.perf_counter()
     output = output if output is not None else cache_folder() / "demo"
+    if output.exists() and not output.is_dir():
+        raise InputError("is a file, a folder is needed", path=output, remedy="choose another --output")
+    if json_file is not None and json_file.is_dir():
+        raise InputError("is a folder, a file is needed", path=json_file, remedy="name a file after --json")
     console = Console()
     dataset = load_embedded()
-    rows, chosen = _static_rows(dataset, model, seed)
+    rows, name, encoder = _static_rows(dataset, model, seed)
     static_seconds = time.perf_counter() - start
     if not quick:
         console.print(result_table(rows, compare(rows, SEEN_LANGUAGES), SEEN_LANGUAGES), highlight=False)
     announce(f"static encoder's rows after {static_seconds:.0f} s")
-    index = _save(dataset, output, chosen[1])
+    saved = _save(dataset, output, name, encoder)
     if not quick:
         rows += _encoder_rows(dataset, model, seed)
     _print_tables(console, rows, dataset)
     seconds = {"static": round(static_seconds, 1), "all": round(time.perf_counter() - start, 1)}
-    content = _json(rows, dataset, {"model": model, "seed": seed, "quick": quick}, seconds, chosen[0])
+    content = _json(rows, dataset, {"model": model, "seed": seed, "quick": quick}, seconds, saved)
     for path in dict.fromkeys([output / "demo.json", *([json_file] if json_file else [])]):
         write_json(path, content)
     announce(
-        f"{seconds['all']:.0f} s. {chosen[0]!r}, the best on dev, is saved with an index of {len(index):,}"
+        f"{seconds['all']:.0f} s. {name!r}, the best on dev, is saved with an index of {saved.passages:,}"
         f" passages in {output}\ntry: cslir search 'freie Software' (any of {', '.join(LANGUAGES)})"
     )
 
 
-def _static_rows(
-    dataset: ParallelDataset, model: str, seed: int
-) -> tuple[list[Row], tuple[str, StaticEncoder]]:
+def _static_rows(dataset: ParallelDataset, model: str, seed: int) -> tuple[list[Row], str, StaticEncoder]:
     """Train and evaluate the static arms; return their rows, and name and encoder of the best on dev."""
     from cslir.models.resolve import resolve_model
     from cslir.switching import load_lexicon
@@ -113,7 +118,7 @@ def _static_rows(
         encoders[name] = trained.encoder
         rows += _rows_of(name, BASELINE, dataset, trained.encoder, seed, trained.seconds)
     best = max((row for row in rows if row.name in encoders), key=lambda row: row.dev_mrr or 0.0)
-    return rows, (best.name, encoders[best.name])
+    return rows, best.name, encoders[best.name]
 
 
 def _encoder_rows(dataset: ParallelDataset, model: str, seed: int) -> list[Row]:
@@ -195,19 +200,32 @@ def _dev_texts(dataset: ParallelDataset, limit: int | None = None) -> list[str]:
     ]
 
 
-def _save(dataset: ParallelDataset, output: Path, encoder: StaticEncoder) -> Index:
+class _Saved(NamedTuple):
+    """The row whose model is saved, the passages of its index, and how well it tells a query's language."""
+
+    row: str
+    passages: int
+    guessed_language_accuracy: dict[str, float]
+
+
+def _save(dataset: ParallelDataset, output: Path, name: str, encoder: StaticEncoder) -> _Saved:
     """Write the chosen model with its language means, and an index of the test passages without them."""
-    means = embed_split(dataset, "dev", LANGUAGES, encoder, limit=MEAN_TEXTS).language_means()
-    encoder = replace(encoder, language_means=means)
+    dev = embed_split(dataset, "dev", LANGUAGES, encoder)
+    encoder = replace(encoder, language_means=dev.first(MEAN_TEXTS).language_means())
     encoder.save(output / "model")
-    passages = (
-        passage._replace(doc_id=f"{language}/{passage.doc_id}")
-        for language in LANGUAGES
-        for passage in dataset.passages("test", language)
+    index = Index.build(
+        output / "index",
+        passages_of(EMBEDDED_NAME, "test", LANGUAGES),
+        encoder,
+        str(output / "model"),
+        language_means=encoder.language_means,
     )
-    return Index.build(
-        output / "index", passages, encoder, str(output / "model"), language_means=encoder.language_means
-    )
+    accuracy = {
+        language: nearest_language(vectors[MEAN_TEXTS:], encoder.language_means).count(language)
+        / len(vectors[MEAN_TEXTS:])
+        for language, vectors in dev.query_vectors.items()
+    }
+    return _Saved(name, len(index), accuracy)
 
 
 def _print_tables(console: Console, rows: Sequence[Row], dataset: ParallelDataset) -> None:
@@ -228,7 +246,7 @@ def _json(
     dataset: ParallelDataset,
     configuration: dict[str, Any],
     seconds: dict[str, float],
-    chosen: str,
+    saved: _Saved,
 ) -> dict[str, Any]:
     """Return the demo's outcome as documented in docs/demo.md."""
     comparisons = compare(rows, SEEN_LANGUAGES)
@@ -238,6 +256,7 @@ def _json(
         "configuration": configuration | {"kernel": kernel()},
         "languages": {"seen": list(SEEN_LANGUAGES), "unseen": list(UNSEEN_LANGUAGES)},
         "seconds": seconds,
-        "saved_model": chosen,
+        "saved_model": saved.row,
+        "guessed_language_accuracy": saved.guessed_language_accuracy,
         "rows": [row_json(row, comparisons, SEEN_LANGUAGES) for row in rows],
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cslir import __version__
-from cslir.datasets.collections import PlainDataset, open_dataset
+from cslir.datasets.collections import DatasetFiles, PlainDataset, open_dataset
 from cslir.datasets.parallel import ParallelDataset
 from cslir.errors import InputError
 from cslir.evaluation.metrics import MEASURES, Judged, evaluate
@@ -25,7 +25,7 @@ PLAIN_MEASURES = ("nDCG@10", "RR@10", "AP", "R@100")
 
 
 def evaluate_dataset(
-    source: str,
+    source: str | DatasetFiles,
     *,
     model: str | None,
     run: Path | None,
@@ -82,7 +82,7 @@ def evaluate_dataset(
         write_run(run_out, lines, tag="cslir")
     if json_file is not None:
         configuration = {
-            "dataset": source,
+            "dataset": source if isinstance(source, str) else [str(path) for path in source],
             "split": split,
             "model": model,
             "run": None if run is None else str(run),

@@ -1,0 +1,71 @@
+import gzip
+
+import pytest
+
+from cslir.datasets.collections import DatasetFiles, PlainDataset, examples_of, open_dataset, passages_of
+from cslir.datasets.parallel import ParallelDataset
+from cslir.errors import InputError
+from cslir.records import Passage
+
+
+@pytest.fixture
+def msmarco(tmp_path):
+    """An MS MARCO folder in Arabic, its collection compressed."""
+    folder = tmp_path / "msmarco"
+    folder.mkdir()
+    collection = "0\tبرنامج حر لقراءة البريد\n1\tلعبة ورق\n2\tمكتبة\n"
+    (folder / "collection.tsv.gz").write_bytes(gzip.compress(collection.encode()))
+    (folder / "queries.dev.tsv").write_text("7\tقراءة البريد\n8\tلعبة\n9\tبلا حكم\n", encoding="utf-8")
+    (folder / "qrels.dev.tsv").write_text("7\t0\t0\t1\n8\t0\t1\t1\n", encoding="utf-8")
+    return folder
+
+
+def test_msmarco_folder(msmarco):
+    dataset = open_dataset(str(msmarco), "ar")
+    assert isinstance(dataset, PlainDataset)
+    assert [query.query_id for query in dataset.queries("dev")] == ["7", "8"]
+    assert dataset.passages()[1] == Passage("1", "لعبة ورق", "", "ar")
+    examples = examples_of(dataset, "dev")
+    assert [(one.query.query_id, one.positive.doc_id) for one in examples] == [("7", "0"), ("8", "1")]
+    assert [passage.doc_id for passage in passages_of(str(msmarco), "dev")] == ["0", "1", "2"]
+    assert len(list(passages_of(str(msmarco / "collection.tsv.gz"), "dev"))) == 3
+
+
+def test_files_named_one_by_one(msmarco):
+    files = DatasetFiles(
+        msmarco / "collection.tsv.gz", msmarco / "queries.dev.tsv", msmarco / "qrels.dev.tsv"
+    )
+    assert examples_of(open_dataset(files), "any") == examples_of(open_dataset(str(msmarco)), "dev")
+
+
+def test_qrels_that_name_unknown_passages(msmarco):
+    (msmarco / "qrels.dev.tsv").write_text("7\t0\t0\t1\n8\t0\t77\t1\n")
+    with pytest.raises(InputError, match="passage '77' is judged but not in") as caught:
+        examples_of(open_dataset(str(msmarco)), "dev")
+    assert caught.value.line == 2
+
+
+def test_split_without_relevant_pair(msmarco):
+    (msmarco / "qrels.dev.tsv").write_text("7\t0\t0\t0\n")
+    with pytest.raises(InputError, match="no relevant pair"):
+        examples_of(open_dataset(str(msmarco)), "dev")
+
+
+def test_empty_collection(msmarco):
+    (msmarco / "collection.tsv.gz").write_bytes(gzip.compress(b""))
+    with pytest.raises(InputError, match="the collection is empty"):
+        open_dataset(str(msmarco)).passages()
+
+
+def test_embedded_parallel_and_unknown(tmp_path, monkeypatch):
+    assert isinstance(open_dataset("debian-sample"), ParallelDataset)
+    passages = list(passages_of("debian-sample", "dev", ["ja", "pl"]))
+    assert {passage.language for passage in passages} == {"ja", "pl"}
+    assert passages[0].doc_id.startswith("ja/")
+    with pytest.raises(InputError, match="no such folder"):
+        open_dataset(str(tmp_path / "absent"))
+    with pytest.raises(InputError, match="not a dataset"):
+        open_dataset(str(tmp_path))
+    monkeypatch.setenv("CSLIR_CACHE", str(tmp_path))
+    with pytest.raises(InputError, match="cslir datasets build debian"):
+        open_dataset("debian")
