@@ -128,7 +128,7 @@ BAD_CALLS = {
     "no query": (["search"], "one query or --queries"),
     "empty query": (["search", " "], "the query is empty"),
     "no index": (["search", "x", "--index", "{tmp}/absent"], "no index here"),
-    "k of zero": (["search", "x", "-k", "0"], "greater than or equal to 1"),
+    "k of zero": (["search", "x", "-k", "0"], "Invalid value for '-k'"),
     "missing input": (["switch", "{tmp}/absent.tsv", "{tmp}/out.tsv"], "absent.tsv: no such file"),
     "unknown layout": (["switch", "{tmp}/a.doc", "{tmp}/out.tsv"], "neither .tsv nor .jsonl"),
     "empty input": (["switch", "{tmp}/empty.tsv", "{tmp}/out.tsv"], "holds no record"),
@@ -136,7 +136,7 @@ BAD_CALLS = {
     "no tab": (["switch", "{tmp}/notab.tsv", "{tmp}/out.tsv"], "notab.tsv:2: no tab"),
     "probability": (
         ["switch", "{tmp}/good.tsv", "{tmp}/out.tsv", "--translation-prob", "2"],
-        "Input should be less than",
+        "Invalid value for '--translation-prob'",
     ),
     "bad pair": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "deutsch"], "not a language pair"),
     "pair without lexicon": (
