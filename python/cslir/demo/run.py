@@ -36,7 +36,7 @@ ARMS = {
     "static ML-CS + align": ("ml-cs", "word:0.5"),
 }
 BASELINE = "static zero-shot"
-CONTEXT_IDS = 250
+CONTEXT_IDS = 150
 """Dev ids per language in whose texts the encoder reads the tokens of the static encoder's table."""
 ENCODER_MAX_LENGTH = 96
 """Tokens of a text that the 12-layer encoder sees, for time's sake; the static encoder sees all."""
@@ -146,7 +146,7 @@ def _rows_of(
     mrr = None
     if static:
         on_dev = evaluate_vectors(
-            dev, dataset.qrels("dev"), seen=SEEN_LANGUAGES, seed=seed, measures=("RR@10",)
+            dev, dataset.qrels("dev"), seen=SEEN_LANGUAGES, seed=seed, measures=("RR@10",), depth=10
         )
         values = [on_dev.group_values(group, "RR@10", SEEN_LANGUAGES).mean() for group in GROUPS]
         mrr = float(np.mean(values))

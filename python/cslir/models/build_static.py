@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,19 +76,13 @@ class StaticTable:
 
 def token_counts(tokenizer: "Tokenizer", texts: Iterable[str], *, batch: int = 4096) -> NDArray[np.int64]:
     """Count each token of a vocabulary in texts, special tokens not added; shape (vocabulary,)."""
-    counts = np.zeros(tokenizer.get_vocab_size(), dtype=np.int64)
-    pending: list[str] = []
-
-    def count() -> None:
-        for encoding in tokenizer.encode_batch_fast(pending, add_special_tokens=False):
-            np.add.at(counts, encoding.ids, 1)
-        pending.clear()
-
-    for text in texts:
-        pending.append(text)
-        if len(pending) == batch:
-            count()
-    count()
+    size = tokenizer.get_vocab_size()
+    counts = np.zeros(size, dtype=np.int64)
+    remaining = iter(texts)
+    while chunk := list(islice(remaining, batch)):
+        encodings = tokenizer.encode_batch_fast(chunk, add_special_tokens=False)
+        ids = np.fromiter((token for encoding in encodings for token in encoding.ids), dtype=np.int64)
+        counts += np.bincount(ids, minlength=size)
     return counts
 
 
