@@ -232,6 +232,15 @@ def test_commands_that_do_not_train_do_not_import_torch():
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
 
 
+def test_a_base_install_says_which_extra_trains(run, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in [name for name in sys.modules if name.startswith("cslir.training")]:
+        monkeypatch.delitem(sys.modules, name)
+    outcome = run("train", "debian-sample", "--output", tmp_path / "model")
+    assert outcome.status == 2
+    assert "pip install 'cslir[train]'" in outcome.err
+
+
 def test_package_holds_no_pickle():
     package = Path(__file__).parents[1] / "python" / "cslir"
     assert not [path for path in package.rglob("*.py") if "import pickle" in path.read_text(encoding="utf-8")]

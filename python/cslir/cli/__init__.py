@@ -12,6 +12,15 @@ from cslir.errors import CslirError, InputError
 
 __all__ = ["app", "main"]
 
+_EXTRAS = {
+    "accelerate": "train",
+    "datasets": "train",
+    "sentence_transformers": "train",
+    "torch": "train",
+    "transformers": "train",
+}
+"""The extra that brings a package, for those who have only the base install."""
+
 app = typer.Typer(
     name="cslir",
     help="Search in any language, trained in English.",
@@ -53,6 +62,10 @@ def main() -> None:
         app()
     except InputError as error:
         _fail(str(error), 2)
+    except ModuleNotFoundError as error:
+        if error.name is None or (extra := _EXTRAS.get(error.name.partition(".")[0])) is None:
+            raise
+        _fail(f"this needs {error.name}, which is not installed; pip install 'cslir[{extra}]'", 2)
     except CslirError as error:
         _fail(str(error), 1)
     except BrokenPipeError:
