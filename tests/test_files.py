@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from cslir.errors import InputError
@@ -30,6 +32,35 @@ def test_a_failure_leaves_the_folder_as_it_was(tmp_path):
         interrupted()
     assert [path.name for path in folder.iterdir()] == ["old"]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_interrupt_between_the_two_renames_brings_the_old_folder_back(tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "old").write_text("1")
+    rename = Path.rename
+
+    def interrupted(self, target):
+        if self.suffix == ".part":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    def replace():
+        with replace_folder(folder) as work:
+            (work / "new").write_text("2")
+            monkeypatch.setattr(Path, "rename", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        replace()
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_file_is_not_replaced_by_a_folder(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="is a file"), replace_folder(tmp_path / "file"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_file_is_replaced_whole(tmp_path):

@@ -115,7 +115,12 @@ def replace_folder(folder: Path) -> Iterator[Path]:
 
     Yields a temporary folder beside `folder`. On success its files are flushed to disk and it takes the
     place of `folder`; on any exception, Ctrl-C included, it is removed and `folder` stays as it was.
+
+    Raises:
+        InputError: `folder` is a file.
     """
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is a file, a folder is needed", path=folder, remedy="name another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     retired = work.with_suffix(".old")
@@ -127,15 +132,14 @@ def replace_folder(folder: Path) -> Iterator[Path]:
         work.chmod(0o777 & ~umask)
         if folder.exists():
             folder.rename(retired)
-        try:
-            work.rename(folder)
-        except OSError:
-            if retired.exists() and not folder.exists():
-                retired.rename(folder)
-            raise
+        work.rename(folder)
+    except BaseException:
+        if retired.exists() and not folder.exists():
+            retired.rename(folder)
+        raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
-        shutil.rmtree(retired, ignore_errors=True)
+    shutil.rmtree(retired, ignore_errors=True)
 
 
 def _flush(folder: Path, mode: int) -> None:
