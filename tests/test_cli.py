@@ -171,6 +171,14 @@ BAD_CALLS = {
     ),
     "train of nothing": (["train", "{tmp}/absent", "--output", "{tmp}/m"], "no such folder"),
     "train without train": (["train", "{tmp}/beir", "--output", "{tmp}/m"], "qrels/train.tsv"),
+    "output of something else": (
+        ["train", "{tmp}/beir", "--split", "test", "--output", "{tmp}/beir"],
+        "holds no model of ours",
+    ),
+    "output is a file": (
+        ["train", "{tmp}/beir", "--split", "test", "--output", "{tmp}/good.tsv"],
+        "is a file",
+    ),
     "align": (["train", "{tmp}/beir", "--output", "{tmp}/m", "--align", "word"], "no alignment loss"),
     "no lists": (["datasets", "build", "debian", "--lists", "{tmp}/absent", "--output", "{tmp}/d"], "absent"),
     "no packages": (["lexicons", "build", "--packages", "{tmp}/absent", "--output", "{tmp}/l"], "absent"),

@@ -107,3 +107,10 @@ def test_other_folders_and_formats_are_refused(folder, tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
     with pytest.raises(InputError, match="format 99"):
         StaticEncoder.open(folder)
+
+
+def test_saving_refuses_a_folder_that_holds_something_else(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds no model of ours"):
+        tiny_table().encoder().save(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"

@@ -15,7 +15,15 @@ from typing import IO, BinaryIO, cast
 
 from cslir.errors import InputError
 
-__all__ = ["cache_folder", "open_bytes", "read_lines", "replace_file", "replace_folder", "sha256_of"]
+__all__ = [
+    "cache_folder",
+    "open_bytes",
+    "read_lines",
+    "replace_file",
+    "replace_folder",
+    "require_replaceable",
+    "sha256_of",
+]
 
 
 def cache_folder() -> Path:
@@ -140,6 +148,27 @@ def replace_folder(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     shutil.rmtree(retired, ignore_errors=True)
+
+
+def require_replaceable(folder: Path, kind: str, *markers: str) -> None:
+    """Refuse to replace what a stage did not make: call it before the work, not after.
+
+    Args:
+        folder: Where the output goes.
+        kind: What it holds after, for the message: `model`, `index`.
+        markers: Files of which an earlier output has one at least.
+
+    Raises:
+        InputError: `folder` is a file, or a folder that is not empty and holds none of the markers.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError("is a file, a folder is needed", path=folder, remedy="name another folder")
+    if any(folder.iterdir()) and not any((folder / marker).is_file() for marker in markers):
+        raise InputError(
+            f"is not empty and holds no {kind} of ours", path=folder, remedy="name a new or an empty folder"
+        )
 
 
 def _flush(folder: Path, mode: int) -> None:

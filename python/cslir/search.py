@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cslir import __version__
 from cslir._core import check_finite, top_k
 from cslir.errors import InputError
-from cslir.files import replace_folder, sha256_of
+from cslir.files import replace_folder, require_replaceable, sha256_of
 from cslir.formats import passage_line, passage_of_line
 from cslir.models.language_means import nearest_language, remove_language_means
 from cslir.records import Passage, ScoredPassage
@@ -130,8 +130,7 @@ class Index:
         Raises:
             InputError: There is no passage, a vector is not finite, or `folder` holds something else.
         """
-        if folder.exists() and not (folder / "index.json").is_file() and any(folder.iterdir()):
-            raise InputError("exists and is not an index", path=folder, remedy="choose another --output")
+        require_replaceable(folder, "index", "index.json")
         with replace_folder(folder) as work:
             means = dict(sorted((language_means or {}).items()))
             rows = _write_passages_and_vectors(work, iter(passages), encoder, means, progress)

@@ -21,7 +21,7 @@ from cslir.datasets.release import Lists, Release, find_lists, list_sha256, read
 from cslir.datasets.splits import Splits, group_by_source, remove_duplicates, split_by_group
 from cslir.datasets.stanzas import MalformedStanzas
 from cslir.errors import InputError
-from cslir.files import cache_folder, replace_file, replace_folder, sha256_of
+from cslir.files import cache_folder, replace_file, replace_folder, require_replaceable, sha256_of
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.records import Passage, Qrel, Query
 
@@ -152,7 +152,7 @@ def build_debian(
         seed, dev, test, train_limit, train_max_characters, compression, parallel_languages
     )
     output = (default_output(name) if output is None else output).resolve()
-    _require_replaceable(output)
+    require_replaceable(output, "dataset", DESCRIPTION_FILE)
     if lists is None:
         lists = fetch_lists(cache_folder() / "apt" / "debian-12", languages, progress=progress)
     found = find_lists(lists, languages)
@@ -320,14 +320,3 @@ def _write_summary(folder: Path, summary: dict[str, Any]) -> None:
     summary["files"] = {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
     with replace_file(folder / DESCRIPTION_FILE) as file:
         file.write(json.dumps(summary, ensure_ascii=False, indent=2).encode() + b"\n")
-
-
-def _require_replaceable(output: Path) -> None:
-    if not output.exists():
-        return
-    if not output.is_dir():
-        raise InputError("is a file, a folder is needed", path=output, remedy="name another folder")
-    if any(output.iterdir()) and not (output / DESCRIPTION_FILE).is_file():
-        raise InputError(
-            "is not empty and holds no dataset of ours", path=output, remedy="name a new or an empty folder"
-        )

@@ -4,10 +4,20 @@ from enum import StrEnum
 from pathlib import Path
 
 from cslir.errors import InputError
+from cslir.files import require_replaceable
 
-__all__ = ["STATIC_CONFIGURATION", "ModelKind", "is_static", "model_kind"]
+__all__ = [
+    "STATIC_CONFIGURATION",
+    "TRAINING_SETTINGS",
+    "ModelKind",
+    "is_static",
+    "model_kind",
+    "require_model_output",
+]
 
 STATIC_CONFIGURATION = "static_encoder.json"
+TRAINING_SETTINGS = "training.json"
+"""How a bi-encoder was trained, in its folder."""
 
 
 class ModelKind(StrEnum):
@@ -49,3 +59,12 @@ def is_static(folder: Path) -> bool:
         InputError: The folder is missing or holds no model.
     """
     return model_kind(folder) is ModelKind.STATIC
+
+
+def require_model_output(folder: Path) -> None:
+    """Refuse a folder for a trained model that holds something else than one.
+
+    Raises:
+        InputError: The folder is a file, or not empty and without a model that cslir trained.
+    """
+    require_replaceable(folder, "model", STATIC_CONFIGURATION, TRAINING_SETTINGS)

@@ -18,7 +18,7 @@ import cslir
 from cslir import _core
 from cslir.errors import InputError
 from cslir.files import replace_folder
-from cslir.models.folders import STATIC_CONFIGURATION, model_kind
+from cslir.models.folders import STATIC_CONFIGURATION, model_kind, require_model_output
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -124,9 +124,14 @@ class StaticEncoder:
         return self.encode(texts)
 
     def save(self, folder: Path) -> None:
-        """Write the encoder's folder, whole or not at all."""
+        """Write the encoder's folder, whole or not at all.
+
+        Raises:
+            InputError: `folder` holds something else than a model that cslir trained.
+        """
         from safetensors.numpy import save_file
 
+        require_model_output(folder)
         settings = {
             "format_version": FORMAT_VERSION,
             "cslir_version": cslir.__version__,

@@ -21,6 +21,7 @@ import cslir
 from cslir.errors import InputError
 from cslir.files import replace_file, replace_folder
 from cslir.models.bi_encoder import load_sentence_transformer
+from cslir.models.folders import TRAINING_SETTINGS, require_model_output
 from cslir.records import Example
 from cslir.training.batches import (
     Augment,
@@ -36,7 +37,6 @@ from cslir.training.losses import alignment_loss, info_nce, repeated
 
 __all__ = ["checkpoint_folder", "train_bi_encoder"]
 
-_SETTINGS = "training.json"
 # Columns of a batch, in the order the loss takes them.
 _QUERY, _PASSAGE, _SOURCE, _TARGET = "query", "passage", "source_word", "target_word"
 
@@ -78,6 +78,7 @@ def train_bi_encoder(
             or a checkpoint of other settings.
     """
     check_inputs(examples, configuration, word_pairs)
+    require_model_output(output)
     checkpoint = _prepare_checkpoints(checkpoint_folder(output), configuration, len(examples), resume)
     set_seed(configuration.seed % 2**32)
     encoder = load_sentence_transformer(model)
@@ -103,7 +104,7 @@ def train_bi_encoder(
         encoder.save_pretrained(str(work), create_model_card=False)
         settings = {"cslir_version": cslir.__version__, "base": model.name, "examples": len(examples)}
         settings["training"] = configuration.to_json()
-        (work / _SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        (work / TRAINING_SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(checkpoint_folder(output), ignore_errors=True)
     return output
 
@@ -118,7 +119,7 @@ def _prepare_checkpoints(
 ) -> Path | None:
     """Return the checkpoint to go on from; without one, clear the folder and note the settings in it."""
     settings = configuration.to_json() | {"examples": examples}
-    noted = folder / _SETTINGS
+    noted = folder / TRAINING_SETTINGS
     if resume and noted.is_file():
         if json.loads(noted.read_text(encoding="utf-8")) != settings:
             raise InputError(

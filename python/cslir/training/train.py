@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cslir.errors import InputError
 from cslir.models.build_static import StaticTable, build_static
+from cslir.models.folders import require_model_output
 from cslir.models.resolve import resolve_model
 from cslir.records import Example
 from cslir.switching import Augmenter, Lexicon, load_lexicon
@@ -137,6 +138,7 @@ def train_model(
     Raises:
         InputError: An input is bad, or the settings do not go together.
     """
+    require_model_output(output)
     loaded = [load_lexicon(path, source, target) for source, target, path in lexicons]
     augment = switching_augment(loaded, configuration)
     model = resolve_model(base)
