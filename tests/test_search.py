@@ -159,7 +159,7 @@ def test_language_means_leave_passages_and_queries(tmp_path):
     assert [hit.passage.doc_id for hit in plain.hits(query[0], 2)] == ["1", "3"]
     centred, languages = index.without_language_means(query)
     assert languages == ["en"]
-    assert [hit.passage.doc_id for hit in index.hits(centred[0], 2)] == ["1", "2"]
+    assert {hit.passage.doc_id for hit in index.hits(centred[0], 2)} == {"1", "2"}
     np.testing.assert_allclose(np.linalg.norm(index.vectors, axis=1), 1, rtol=1e-6)
     assert index.without_language_means(query, "de")[1] == ["de"]
     with pytest.raises(InputError, match="no language 'ru'; it has de, en"):
