@@ -34,6 +34,7 @@ def test_any_folder_in_the_layout(folder):
     assert (dataset.name, dataset.languages) == ("mine", ("en", "de"))
     assert (dataset.splits(), dataset.splits("de")) == (("test", "train"), ("test",))
     assert dataset.train() == [Example(Query("q0", "query 0 en", "en"), Passage("p0", "text 0 en", "", "en"))]
+    assert [one.positive.doc_id for one in dataset.train("test")] == ["p2"]
     assert dataset.queries("test", "de") == [Query("q1", "query 1 de", "de")]
     assert [passage.doc_id for passage in dataset.passages("test", "de")] == ["p2", "p1"]
     assert dataset.qrels("test") == [Qrel("q1", "p2", 1), Qrel("q1", "p1", 0)]
@@ -49,11 +50,12 @@ def test_callers_can_not_spoil_what_is_kept(folder):
     assert len(dataset.qrels("test")) == 2
 
 
-@pytest.mark.parametrize(("query_id", "doc_id"), [("q9", "p1"), ("q1", "p9")])
+# A query's id may be a passage's too, as in the Debian descriptions, and is no excuse.
+@pytest.mark.parametrize(("query_id", "doc_id"), [("q9", "p1"), ("q1", "p9"), ("p1", "p1"), ("q1", "q1")])
 def test_qrels_that_name_unknown_ids(folder, query_id, doc_id):
     path = folder / "de/qrels/test.tsv"
     write_qrels_tsv(path, [Qrel(query_id, doc_id, 1)])
-    with pytest.raises(InputError, match=r"names the unknown id '(q|p)9'") as caught:
+    with pytest.raises(InputError, match=r"names the unknown (query|passage) id '[qp][19]'") as caught:
         load_parallel(folder).queries("test", "de")
     assert caught.value.path == str(path)
 

@@ -204,7 +204,7 @@ def examples_of(dataset: ParallelDataset | PlainDataset, split: str = "train") -
         InputError: The split has no relevant pair, or names ids that do not exist.
     """
     if isinstance(dataset, ParallelDataset):
-        return dataset.train()
+        return dataset.train(split)
     relevant = [qrel for qrel in dataset.qrels(split) if qrel.relevance > 0]
     queries = {query.query_id: query for query in dataset.queries(split)}
     wanted = {qrel.doc_id for qrel in relevant}

@@ -69,16 +69,16 @@ class ParallelDataset:
         qrels = self.folder / language / "qrels"
         return tuple(sorted({path.name.partition(".tsv")[0] for path in qrels.glob("*.tsv*")}))
 
-    def train(self) -> list[Example]:
-        """Return the English training pairs, one per relevant judgement.
+    def train(self, split: str = "train") -> list[Example]:
+        """Return the English training pairs, one per relevant judgement of a split.
 
         Raises:
-            InputError: There is no train split, or a file is bad.
+            InputError: There is no such split, or a file is bad.
         """
         queries, passages = self._queries(TRAINING_LANGUAGE), self._passages(TRAINING_LANGUAGE)
         return [
             Example(queries[one.query_id], passages[one.doc_id])
-            for one in self.qrels("train")
+            for one in self.qrels(split)
             if one.relevance > 0
         ]
 
@@ -107,13 +107,13 @@ class ParallelDataset:
             raise InputError("no judgements", path=path, remedy="a split needs one judgement at least")
         queries, passages = self._queries(language), self._passages(language)
         for qrel in qrels:
-            unknown = qrel.query_id if qrel.query_id not in queries else qrel.doc_id
-            if unknown not in queries and unknown not in passages:
-                raise InputError(
-                    f"names the unknown id {unknown!r}",
-                    path=path,
-                    remedy=f"every id must be in the queries and the corpus of {language!r}",
-                )
+            for kind, one, known in (("query", qrel.query_id, queries), ("passage", qrel.doc_id, passages)):
+                if one not in known:
+                    raise InputError(
+                        f"names the unknown {kind} id {one!r}",
+                        path=path,
+                        remedy=f"every id must be in the queries and the corpus of {language!r}",
+                    )
         return qrels
 
     def _queries(self, language: str) -> dict[str, Query]:
