@@ -50,6 +50,17 @@ def test_unknown_measure_and_empty_qrels():
         evaluate({}, [Qrel("q", "d", 0)])
 
 
+def test_two_names_of_one_measure_have_the_same_values():
+    judged = evaluate({"q": {"a": 2.0, "d": 1.0}}, [Qrel("q", "d", 1)], ["RR@10", "MRR@10"])
+    assert judged.means == {"RR@10": 0.5, "MRR@10": 0.5}
+
+
+@pytest.mark.parametrize("measure", ["BPM", "alpha_nDCG@10"])
+def test_measures_that_nothing_here_computes(measure):
+    with pytest.raises(InputError, match="can't be measured here"):
+        evaluate({"q": {"d": 1.0}}, [Qrel("q", "d", 1)], [measure])
+
+
 def test_language_pairs_cover_every_group_once():
     settings = language_pairs(["en", "de", "it"], 4, 5)
     assert len(settings) == 9

@@ -47,14 +47,14 @@ def evaluate(
         measures: Names that ir_measures parses, such as `nDCG@10`.
 
     Raises:
-        InputError: A measure is unknown, or no judged query is left.
+        InputError: A measure is unknown or needs what is not installed, or no judged query is left.
     """
     import ir_measures
 
+    known = "RR@10, R@100, nDCG@10, AP"
     try:
         parsed = {name: ir_measures.parse_measure(name) for name in dict.fromkeys(measures)}
     except (NameError, SyntaxError, ValueError, KeyError):
-        known = "RR@10, R@100, nDCG@10, AP"
         raise InputError(f"unknown measure among {', '.join(measures)}", remedy=f"such as {known}") from None
     if not isinstance(run, Mapping):
         scores: dict[str, dict[str, float]] = {}
@@ -68,13 +68,19 @@ def evaluate(
     if not judgements:
         raise InputError("no query has a relevant passage", remedy="check the qrels")
     position = {query_id: row for row, query_id in enumerate(judgements)}
-    values = {name: np.zeros(len(position)) for name in parsed}
-    names = {measure: name for name, measure in parsed.items()}
+    # Two names may mean one measure, as RR@10 and MRR@10 do.
+    by_measure = {measure: np.zeros(len(position)) for measure in parsed.values()}
     judged_run = {query_id: run[query_id] for query_id in judgements if run.get(query_id)}
     if judged_run:
-        evaluator = ir_measures.evaluator(list(parsed.values()), judgements)
+        try:
+            evaluator = ir_measures.evaluator(list(by_measure), judgements)
+        except (ValueError, AssertionError) as error:
+            raise InputError(
+                f"can't be measured here: {error}", remedy=f"use others, such as {known}"
+            ) from None
         for metric in evaluator.iter_calc(judged_run):
-            values[names[metric.measure]][position[metric.query_id]] = metric.value
+            by_measure[metric.measure][position[metric.query_id]] = metric.value
+    values = {name: by_measure[measure] for name, measure in parsed.items()}
     missing = tuple(query_id for query_id in judgements if query_id not in judged_run)
     return Judged(tuple(judgements), values, missing)
 
