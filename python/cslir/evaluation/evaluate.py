@@ -126,7 +126,10 @@ def _evaluate_parallel(
     seed: int,
     depth: int,
 ) -> tuple[Evaluation, list[ScoredPassage]]:
-    languages = list(languages or [one for one in dataset.languages if split in dataset.splits(one)])
+    having = [one for one in dataset.languages if split in dataset.splits(one)]
+    if not having:
+        raise InputError(f"no split {split!r}", path=dataset.folder, remedy="check the split's name")
+    languages = list(dict.fromkeys(languages or having))
     encoder = load_encoder(model)
     if pair is not None and "X" not in pair:
         query_language, passage_language = parse_pair(pair)

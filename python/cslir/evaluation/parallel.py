@@ -163,7 +163,8 @@ def evaluate_vectors(
     """Search and judge every setting.
 
     All ordered pairs of the seen languages and their mixtures are evaluated over the ids that all of them
-    have; each unseen language with itself and with English, both ways, over the ids that it has.
+    have; each unseen language with itself and, where English is there, with it, both ways, over the ids
+    that it has.
 
     Args:
         vectors: A split's vectors.
@@ -181,14 +182,14 @@ def evaluate_vectors(
     if "en" in seen:
         settings += mixed_settings(seen, query_ids, doc_ids, seed)
     for setting in settings:
-        results[setting.name] = _evaluate_setting(
-            vectors, qrels, setting, query_ids, doc_ids, measures, depth
-        )
+        result = _evaluate_setting(vectors, qrels, setting, query_ids, doc_ids, measures, depth)
+        results[setting.name] = result if keep_runs else replace(result, run={})
     for language in unseen:
-        query_ids, doc_ids = _shared_ids(vectors, ["en", language])
-        for setting in language_pairs(["en", language], len(query_ids), len(doc_ids)):
-            # English with itself has its place among the seen languages, over their ids.
-            if setting.name != "en-en":
+        pair = ["en", language] if "en" in vectors.queries and language != "en" else [language]
+        query_ids, doc_ids = _shared_ids(vectors, pair)
+        for setting in language_pairs(pair, len(query_ids), len(doc_ids)):
+            # English with itself is evaluated once, over the seen languages' ids where it is one of them.
+            if setting.name not in results:
                 result = _evaluate_setting(vectors, qrels, setting, query_ids, doc_ids, measures, depth)
                 results[setting.name] = result if keep_runs else replace(result, run={})
     return Evaluation(results)

@@ -1,0 +1,70 @@
+"""Evaluation over parallel collections, with an encoder that counts letters."""
+
+import numpy as np
+import pytest
+
+from cslir.datasets import load_parallel
+from cslir.evaluation.parallel import embed_split, evaluate_vectors
+from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
+from cslir.records import Passage, Qrel, Query
+
+TEXTS = {"a": "aaab", "b": "bbbc", "c": "cccd", "d": "ddde"}
+
+
+class LetterEncoder:
+    """Counts the letters a to e of a text."""
+
+    dimension = 5
+
+    def encode_queries(self, texts):
+        counts = np.array([[text.count(letter) for letter in "abcde"] for text in texts], dtype=np.float32)
+        return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+    encode_passages = encode_queries
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """English and German have four ids, Japanese three."""
+    for language, ids in (("en", "abcd"), ("de", "abcd"), ("ja", "abc")):
+        folder = tmp_path / "mine" / language
+        write_beir_corpus(folder / "corpus.jsonl", [Passage(one, TEXTS[one]) for one in ids])
+        write_beir_queries(folder / "queries.jsonl", [Query(one, one) for one in ids])
+        write_qrels_tsv(folder / "qrels" / "test.tsv", [Qrel(one, one, 1) for one in ids])
+    return load_parallel(tmp_path / "mine")
+
+
+def outcome(dataset, seen, unseen, **options):
+    vectors = embed_split(dataset, "test", [*seen, *unseen], LetterEncoder())
+    return evaluate_vectors(
+        vectors, dataset.qrels("test", seen[0]), seen=seen, unseen=unseen, seed=1, **options
+    )
+
+
+def test_every_setting_over_the_ids_that_its_languages_share(dataset):
+    results = outcome(dataset, ["en", "de"], ["ja"]).results
+    assert {name: len(one.judged.query_ids) for name, one in results.items()} == {
+        "en-en": 4, "en-de": 4, "de-en": 4, "de-de": 4, "X-en": 4, "en-X": 4, "X-X": 4,
+        "en-ja": 3, "ja-en": 3, "ja-ja": 3,
+    }  # fmt: skip
+    assert all(one.judged.means["RR@10"] == 1 for one in results.values())
+
+
+def test_without_english_there_is_no_pivot_and_no_mixture(dataset):
+    assert set(outcome(dataset, ["de"], ["ja"]).results) == {"de-de", "ja-ja"}
+
+
+@pytest.mark.parametrize("keep_runs", [False, True])
+def test_runs_are_kept_on_request_only(dataset, keep_runs):
+    results = outcome(dataset, ["en", "de"], ["ja"], keep_runs=keep_runs).results
+    assert all(bool(one.run) is keep_runs for one in results.values())
+
+
+def test_an_unknown_split_and_languages_without_english(run, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda _: LetterEncoder())
+    missing = run("eval", dataset.folder, "--model", "letters", "--split", "dev")
+    assert missing.status == 2
+    assert "no split 'dev'" in missing.err
+    chosen = run("eval", dataset.folder, "--model", "letters", "--language", "de", "--language", "ja")
+    assert chosen.status == 0, chosen.err
+    assert "ja-ja" in chosen.out
