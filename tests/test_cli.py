@@ -225,8 +225,17 @@ def test_interrupt_leaves_no_half_file(tmp_path):
     process.send_signal(signal.SIGINT)
     _, messages = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in messages
+    assert messages.splitlines()[-1] == "cslir: interrupted"
     assert [path.name for path in tmp_path.iterdir()] == ["collection.tsv"]
+
+
+def test_a_reader_that_has_enough_is_no_failure():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", "from cslir.cli import main; main()", "lexicons", "coverage", "en-de"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_commands_that_do_not_train_do_not_import_torch():

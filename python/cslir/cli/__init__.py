@@ -68,14 +68,19 @@ def main() -> None:
         _fail(f"this needs {error.name}, which is not installed; pip install 'cslir[{extra}]'", 2)
     except CslirError as error:
         _fail(str(error), 1)
-    except BrokenPipeError:
-        # The reader of our output, head for example, has what it wanted.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
+    except SystemExit as ended:
+        # Typer ends by itself on Ctrl-C, without a word, and on a closed pipe, as a failure.
+        if ended.code == 130:
+            _fail("interrupted", 130)
+        if isinstance(ended.__context__, BrokenPipeError):
+            # The reader of our output, head for example, has what it wanted.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        raise
 
 
 def _fail(message: str, status: int) -> None:
