@@ -127,12 +127,14 @@ BAD_CALLS = {
     "unknown option": (["search", "--fast"], "No such option"),
     "no query": (["search"], "one query or --queries"),
     "empty query": (["search", " "], "the query is empty"),
+    "not UTF-8": (["search", "stra\udcdfe"], "the query is not UTF-8"),
     "no index": (["search", "x", "--index", "{tmp}/absent"], "no index here"),
     "k of zero": (["search", "x", "-k", "0"], "Invalid value for '-k'"),
     "missing input": (["switch", "{tmp}/absent.tsv", "{tmp}/out.tsv"], "absent.tsv: no such file"),
     "unknown layout": (["switch", "{tmp}/a.doc", "{tmp}/out.tsv"], "neither .tsv nor .jsonl"),
     "empty input": (["switch", "{tmp}/empty.tsv", "{tmp}/out.tsv"], "holds no record"),
     "same file": (["switch", "{tmp}/good.tsv", "{tmp}/good.tsv"], "the same file"),
+    "record without id": (["switch", "{tmp}/noid.jsonl", "{tmp}/out.jsonl"], 'noid.jsonl:1: no "_id"'),
     "no tab": (["switch", "{tmp}/notab.tsv", "{tmp}/out.tsv"], "notab.tsv:2: no tab"),
     "probability": (
         ["switch", "{tmp}/good.tsv", "{tmp}/out.tsv", "--translation-prob", "2"],
@@ -190,6 +192,7 @@ def test_wrong_use_exits_with_2_and_says_why(run, tmp_path, beir, name):
     (tmp_path / "a.doc").write_text("1\tx\n")
     (tmp_path / "empty.tsv").write_text("")
     (tmp_path / "good.tsv").write_text("1\tfree library\n")
+    (tmp_path / "noid.jsonl").write_text('{"text": "x"}\n')
     (tmp_path / "notab.tsv").write_text("1\tx\n2 y\n")
     (tmp_path / "bad.tsv").write_text("library\tBibliothek\nfile\n")
     (tmp_path / "good.run").write_text("q1 Q0 d1 1 1 t\n")

@@ -91,6 +91,7 @@ BAD_FILES = {
     "no-text": (read_beir_corpus, '{"_id": "a"}\n', 1, 'no "text"'),
     "text-is-number": (read_beir_corpus, '{"_id": "a", "text": 3}\n', 1, "not a string"),
     "no-id": (read_beir_queries, '{"text": "a"}\n', 1, 'no "_id"'),
+    "half-a-pair": (read_beir_corpus, '{"_id": "a", "text": "x \\ud800 y"}\n', 1, "half a surrogate pair"),
     "empty-id": (read_beir_queries, '{"_id": "", "text": "a"}\n', 1, "empty query id"),
     "duplicate": (
         read_beir_queries,

@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
@@ -23,6 +24,7 @@ __all__ = [
     "passage_of_line",
     "read_beir_corpus",
     "read_beir_queries",
+    "read_jsonl",
     "read_msmarco_collection",
     "read_msmarco_queries",
     "read_msmarco_triples",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 _Record = TypeVar("_Record")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def find_compressed(path: Path) -> Path | None:
@@ -60,7 +63,12 @@ def _unique(path: Path, records: Iterable[tuple[int, str, _Record]], kind: str) 
         yield record
 
 
-def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    r"""Yield (line number, record) of a file with one JSON object per line; blank lines are skipped.
+
+    Raises:
+        InputError: A line is no JSON object, or an escape in it (`\ud800`) stands for no character.
+    """
     for number, line in read_lines(path):
         if not line.strip():
             continue
@@ -72,6 +80,13 @@ def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             ) from None
         if not isinstance(record, dict):
             raise InputError("not a JSON object", path=path, line=number, remedy="one JSON object per line")
+        if "\\u" in line and _SURROGATE.search(json.dumps(record, ensure_ascii=False)):
+            raise InputError(
+                "an escape stands for half a surrogate pair, which is no character",
+                path=path,
+                line=number,
+                remedy="write the text as UTF-8, or both halves of the pair",
+            )
         yield number, record
 
 
@@ -108,7 +123,7 @@ def read_beir_corpus(path: Path, language: str = "") -> Iterator[Passage]:
                     _field(record, "language", path, line, default=language),
                 ),
             )
-            for line, record in _jsonl(path)
+            for line, record in read_jsonl(path)
         ),
         "passage",
     )
@@ -132,7 +147,7 @@ def read_beir_queries(path: Path, language: str = "") -> Iterator[Query]:
                     _field(record, "language", path, line, default=language),
                 ),
             )
-            for line, record in _jsonl(path)
+            for line, record in read_jsonl(path)
         ),
         "query",
     )

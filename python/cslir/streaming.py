@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cslir.errors import InputError
 from cslir.files import read_lines
-from cslir.formats import write_text_lines
+from cslir.formats import read_jsonl, write_text_lines
 from cslir.switching import Switcher
 
 __all__ = ["FileCounts", "switch_file"]
@@ -119,14 +119,9 @@ def _tsv_lines(path: Path) -> Iterator[_Line]:
 
 
 def _jsonl_lines(path: Path, fields: Sequence[str]) -> Iterator[_Line]:
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            record_id = str(record["_id"])
-        except (json.JSONDecodeError, KeyError, TypeError):
-            raise InputError('not a JSON object with "_id"', path=path, line=number) from None
+    for number, record in read_jsonl(path):
+        if "_id" not in record:
+            raise InputError('no "_id"', path=path, line=number, remedy="give every record one")
         texts = {name: record[name] for name in fields if isinstance(record.get(name), str)}
         if not texts:
             wanted = ", ".join(fields)
@@ -137,7 +132,7 @@ def _jsonl_lines(path: Path, fields: Sequence[str]) -> Iterator[_Line]:
                 remedy="name the text's field with --field",
             )
         yield _Line(
-            record_id,
+            str(record["_id"]),
             texts,
             lambda new, old=record: json.dumps(old | new, ensure_ascii=False),  # type: ignore[misc]
         )

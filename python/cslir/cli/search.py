@@ -44,6 +44,8 @@ def search(
         raise InputError("one query or --queries FILE is needed", remedy="cslir search 'free software'")
     if query is not None and not query.strip():
         raise InputError("the query is empty", remedy="give at least one word")
+    if query is not None and not _is_unicode(query):
+        raise InputError("the query is not UTF-8", remedy="check the terminal's encoding")
     opened = Index.open(index if index is not None else cache_folder() / "demo" / "index")
     encoder = load_encoder(opened.encoder_name)
     if queries is not None:
@@ -63,6 +65,11 @@ def search(
     times = f"encoded in {(encoded - start) * 1000:.2f} ms, searched in {(searched - encoded) * 1000:.2f} ms"
     query_language = f"query in {languages[0]}, " if languages[0] else ""
     print(f"{query_language}{len(opened):,} passages, {times}", file=sys.stderr)
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether an argument was UTF-8: other bytes arrive as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _print_hits(hits: "list[Hit]") -> None:
