@@ -39,3 +39,12 @@ def test_unknown_languages_lose_the_mean_of_means_and_no_means_change_nothing():
     removed = remove_language_means(embeddings, ["xh"] * 3, means)
     assert np.allclose(removed, normalised(embeddings - 0.5), atol=1e-6)
     assert remove_language_means(embeddings, ["en"] * 3, {}) is embeddings
+
+
+def test_a_text_without_embedding_stays_without():
+    means = {"en": np.ones(4, dtype=np.float32)}
+    embeddings = np.zeros((2, 4), dtype=np.float32)
+    embeddings[1, 2] = 1
+    removed = remove_language_means(embeddings, ["en", "en"], means)
+    assert not removed[0].any()
+    assert removed[1].any()

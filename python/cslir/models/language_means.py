@@ -50,6 +50,8 @@ def remove_language_means(
     table = np.stack([means[code] for code in codes])
     table = np.concatenate([table, table.mean(axis=0, keepdims=True)])
     centred = embeddings - table[[rows.get(language, len(codes)) for language in languages]]
+    # A text without tokens has no embedding, and so no language to remove.
+    centred[~embeddings.any(axis=1)] = 0
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
     normalised: NDArray[np.float32] = centred / np.maximum(lengths, np.finfo(np.float32).tiny)
     return normalised.astype(np.float32, copy=False)
