@@ -131,6 +131,17 @@ def test_a_stopped_run_resumes_to_the_same_weights(base, tmp_path):
     assert not checkpoint_folder(output).exists()
 
 
+def test_a_run_without_checkpoints_leaves_nothing_when_stopped(base, tmp_path):
+    def stop(step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_bi_encoder(base, EXAMPLES, settings(), output=tmp_path / "model", progress=stop)
+    with pytest.raises(InputError, match="no such model folder"):
+        train_bi_encoder(tmp_path / "absent", EXAMPLES, settings(), output=tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_interrupted_checkpoint_is_not_used(base, tmp_path):
     output = tmp_path / "model"
     steps = []

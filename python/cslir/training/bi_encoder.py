@@ -79,9 +79,9 @@ def train_bi_encoder(
     """
     check_inputs(examples, configuration, word_pairs)
     require_model_output(output)
-    checkpoint = _prepare_checkpoints(checkpoint_folder(output), configuration, len(examples), resume)
     set_seed(configuration.seed % 2**32)
     encoder = load_sentence_transformer(model)
+    checkpoint = _prepare_checkpoints(checkpoint_folder(output), configuration, len(examples), resume)
     encoder.max_seq_length = min(configuration.max_length, encoder.max_seq_length or configuration.max_length)
     encoder.model_card_data.generate_widget_examples = False  # the dataset holds no texts to show
     _freeze_word_embeddings(encoder)
@@ -99,7 +99,12 @@ def train_bi_encoder(
         # The model card's callback would read sample texts out of a dataset that holds row numbers alone.
         if type(callback).__name__ in {"PrinterCallback", "SentenceTransformerModelCardCallback"}:
             trainer.remove_callback(callback)
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    try:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except BaseException:
+        if not configuration.checkpoint_steps:  # nothing to go on from
+            shutil.rmtree(checkpoint_folder(output), ignore_errors=True)
+        raise
     with replace_folder(output) as work:
         encoder.save_pretrained(str(work), create_model_card=False)
         settings = {"cslir_version": cslir.__version__, "base": model.name, "examples": len(examples)}
