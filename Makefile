@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean check
+.PHONY: help demo test lint bench clean check-train check-dev
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,10 +33,13 @@ clean: ## remove the virtual environment and what was built
 	find python -name '_core*.so' -delete
 
 # The extension is rebuilt when the Rust sources change, the environment when the requirements do.
-.stamps/train .stamps/dev: .stamps/%: $(SOURCES) | check
+.stamps/train .stamps/dev: .stamps/%: $(SOURCES) | check-%
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@mkdir -p .stamps && touch $@
 
-check:
+check-train:
 	@PYTHON="$(PYTHON)" sh ./check-prerequisites.sh
+
+check-dev:
+	@PYTHON="$(PYTHON)" sh ./check-prerequisites.sh lint

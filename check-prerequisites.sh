@@ -26,4 +26,9 @@ else
         lack "Rust 1.89 or newer (${version:-no rustc} found)" "rustup update, or install rustup, see rustup.rs"
     fi
 fi
+if [ "${1:-}" = lint ] && command -v cargo >/dev/null 2>&1; then
+    for tool in fmt clippy; do
+        cargo "$tool" --version >/dev/null 2>&1 || lack "cargo $tool" "rustup component add rustfmt clippy"
+    done
+fi
 exit "$missing"

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::interrupt::Interrupt;
 use crate::lexicon::{KeyedTokens, Lexicon, Match, compile};
 use crate::tokenize::protect::Protection;
 use crate::{Error, Result};
@@ -293,18 +294,18 @@ impl Switcher {
         Ok((output, counts))
     }
 
-    /// Switches texts in parallel; text `i` belongs to `record_ids[i]`. The result does not depend on the
-    /// number of threads, which is rayon's own where `threads` is absent.
+    /// Switches texts in parallel, in rayon's current pool; text `i` belongs to `record_ids[i]`. The result
+    /// does not depend on the number of threads.
     ///
     /// # Errors
-    /// `Error::Input` when the lengths differ, for 0 threads, or for a text that is too long.
+    /// `Error::Input` when the lengths differ or for a text that is too long, `Error::Interrupted` on request.
     pub fn switch_batch<T, I>(
         &self,
         texts: &[T],
         record_ids: &[I],
         field: &str,
         epoch: u64,
-        threads: Option<usize>,
+        interrupt: &Interrupt,
     ) -> Result<(Vec<String>, Counts)>
     where
         T: AsRef<str> + Sync,
@@ -317,6 +318,7 @@ impl Switcher {
             ));
         }
         let switch_one = |scratch: &mut Scratch, (text, record_id): (&T, &I)| {
+            interrupt.check()?;
             let record_id = record_id.as_ref();
             self.switch(
                 text.as_ref(),
@@ -329,30 +331,12 @@ impl Switcher {
                 None,
             )
         };
-        let in_parallel = || -> Result<Vec<(String, Counts)>> {
-            let pairs = texts.par_iter().zip(record_ids.par_iter());
-            pairs
-                .with_min_len(16)
-                .map_init(Scratch::default, switch_one)
-                .collect()
-        };
-        let switched = match threads {
-            Some(0) => Err(Error::input("0 threads", "give 1 or more")),
-            Some(1) => {
-                let mut scratch = Scratch::default();
-                texts
-                    .iter()
-                    .zip(record_ids)
-                    .map(|pair| switch_one(&mut scratch, pair))
-                    .collect()
-            }
-            Some(threads) => rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .map_err(|error| Error::input(error.to_string(), "ask for fewer threads"))?
-                .install(in_parallel),
-            None => in_parallel(),
-        }?;
+        let switched: Vec<(String, Counts)> = texts
+            .par_iter()
+            .zip(record_ids.par_iter())
+            .with_min_len(16)
+            .map_init(Scratch::default, switch_one)
+            .collect::<Result<_>>()?;
         let mut total = Counts {
             switched_by_lexicon: vec![0; self.lexicons.len()],
             ..Counts::default()

@@ -165,3 +165,22 @@ def test_language_means_leave_passages_and_queries(tmp_path):
     with pytest.raises(InputError, match="no language 'ru'; it has de, en"):
         index.without_language_means(query, "ru")
     assert plain.without_language_means(query)[1] == [""]
+
+
+def test_a_model_trained_since_is_refused(tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "weights").write_bytes(bytes(1000))
+    index = Index.build(tmp_path / "index", PASSAGES, LetterEncoder(), str(model))
+    index.check_encoder(LetterEncoder())
+    (model / "weights").write_bytes(b"1" * 1000)
+    with pytest.raises(InputError, match="made with another model"):
+        index.check_encoder(LetterEncoder())
+
+
+def test_passages_of_unknown_language_lose_the_mean_that_queries_lose(tmp_path):
+    means = {"de": np.eye(8, dtype=np.float32)[1] * 0.9, "en": np.eye(8, dtype=np.float32)[0] * 0.9}
+    unknown = [passage._replace(language="") for passage in (PASSAGES[0], PASSAGES[1])]
+    index = Index.build(tmp_path / "index", unknown, LetterEncoder(), "letters", language_means=means)
+    query, _ = index.without_language_means(LetterEncoder().encode_queries([unknown[0].text]))
+    np.testing.assert_allclose(index.vectors[0], query[0], atol=1e-6)

@@ -201,7 +201,7 @@ def test_bad_options_say_what_to_do():
     switcher = Switcher([german], translation_prob=0.5, seed=1)
     with pytest.raises(InputError, match="2 texts and 1 record ids"):
         switcher.switch_batch(["a", "b"], ["1"])
-    with pytest.raises(InputError, match="0 threads"):
+    with pytest.raises(InputError, match="threads is 0"):
         switcher.switch_batch(["a"], ["1"], threads=0)
 
 

@@ -100,9 +100,19 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
 
     Yields a binary file in the same folder; on success it is flushed to disk and renamed over `path`, on
     any exception, Ctrl-C included, it is removed and `path` stays as it was. Missing parent folders are made.
+
+    Raises:
+        InputError: `path` is a folder, or its parent is a file or may not be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    if path.is_dir():
+        raise InputError("is a folder, a file is needed", path=path, remedy="name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except (NotADirectoryError, FileExistsError, PermissionError) as error:
+        raise InputError(
+            f"can't be written ({error.strerror})", path=path, remedy="choose another folder"
+        ) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

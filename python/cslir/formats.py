@@ -27,7 +27,6 @@ __all__ = [
     "read_jsonl",
     "read_msmarco_collection",
     "read_msmarco_queries",
-    "read_msmarco_triples",
     "read_qrels",
     "read_run",
     "run_lines",
@@ -182,12 +181,6 @@ def read_msmarco_queries(path: Path, language: str = "") -> Iterator[Query]:
     return _unique(path, records, "query")
 
 
-def read_msmarco_triples(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield (query, relevant passage, other passage), all texts or all ids, of a `triples.*.tsv`."""
-    for _, (query, positive, negative) in _columns(path, 3, "query <tab> positive <tab> negative"):
-        yield query, positive, negative
-
-
 def _number(convert: Callable[[str], _Record], text: str, name: str, path: Path, line: int) -> _Record:
     try:
         return convert(text)
@@ -266,7 +259,13 @@ def read_run(path: Path) -> Iterator[ScoredPassage]:
 
 
 def write_text_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write lines as UTF-8 with LF ends, compressed by suffix, atomically, the same bytes every time."""
+    """Write lines as UTF-8 with LF ends, compressed by suffix, atomically, the same bytes every time.
+
+    Raises:
+        InputError: The suffix asks for a compression that is only read, or `path` can't be written.
+    """
+    if path.suffix in {".bz2", ".lz4", ".zst"}:
+        raise InputError(f"{path.suffix} is not written", path=path, remedy="use .gz, .xz or no suffix")
     with replace_file(path) as raw:
         stream: BinaryIO
         if path.suffix == ".gz":
@@ -330,6 +329,12 @@ def run_lines(run: Iterable[ScoredPassage], tag: str = "cslir") -> Iterator[str]
     """Yield the lines of a TREC run; those of a query must follow each other, best first."""
     query_id, rank = None, 0
     for scored in run:
+        for identifier in (scored.query_id, scored.doc_id):
+            if len(identifier.split()) != 1:
+                raise InputError(
+                    f"the id {identifier!r} holds white space, which separates the columns of a run",
+                    remedy="give ids without white space",
+                )
         rank = rank + 1 if scored.query_id == query_id else 1
         query_id = scored.query_id
         yield f"{query_id} Q0 {scored.doc_id} {rank} {scored.score:.9g} {tag}"

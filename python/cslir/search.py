@@ -6,6 +6,7 @@ row per passage, memory-mapped), `passages.jsonl` (a BEIR corpus in the order of
 at all.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -141,6 +142,7 @@ class Index:
                 "format_version": FORMAT_VERSION,
                 "cslir": __version__,
                 "encoder": _portable(encoder_name, folder),
+                "encoder_fingerprint": fingerprint(Path(encoder_name)),
                 "dimension": encoder.dimension,
                 "passages": rows,
                 "language_means": list(means),
@@ -159,7 +161,7 @@ class Index:
         path = folder / "index.json"
         try:
             description = json.loads(path.read_text(encoding="utf-8"))
-            version = description["format_version"]
+            version, codes = description["format_version"], list(description.get("language_means", ()))
         except FileNotFoundError:
             raise InputError(
                 "no index here", path=folder, remedy="make one with 'cslir index' or 'cslir demo'"
@@ -175,7 +177,6 @@ class Index:
         try:
             vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
             lines = np.load(folder / "offsets.npy", mmap_mode="r", allow_pickle=False)
-            codes = description.get("language_means") or []
             means = np.load(folder / "language_means.npy", allow_pickle=False) if codes else []
             language_means = dict(zip(codes, means, strict=True))
         except (OSError, ValueError, EOFError) as error:
@@ -183,8 +184,10 @@ class Index:
                 f"incomplete or corrupt ({error})", path=folder, remedy="build the index again"
             ) from None
         size = (folder / "passages.jsonl").stat().st_size if (folder / "passages.jsonl").is_file() else -1
-        expected = (description.get("passages"), description.get("dimension"))
-        if vectors.shape != expected or lines.shape != (expected[0] + 1,) or lines[-1] != size:
+        expected = (len(lines) - 1, description.get("dimension"))
+        whole = lines.ndim == 1 and len(lines) > 1 and lines[-1] == size
+        whole = whole and vectors.shape == expected and vectors.dtype == np.float32
+        if not whole or not isinstance(description.get("encoder"), str):
             raise InputError("its files do not fit each other", path=folder, remedy="build the index again")
         return cls(folder, description, vectors, language_means)
 
@@ -196,8 +199,22 @@ class Index:
     def encoder_name(self) -> str:
         """The folder or hub id of the encoder that made the vectors."""
         name = str(self.description["encoder"])
-        beside = (self.folder / name).resolve()
-        return str(beside) if name.startswith(".") and beside.is_dir() else name
+        return str((self.folder / name).resolve()) if name.startswith(".") else name
+
+    def check_encoder(self, encoder: Encoder) -> None:
+        """Refuse an encoder that is not the one that made the vectors.
+
+        Raises:
+            InputError: The model was trained anew since, or has another dimension.
+        """
+        made_with = self.description.get("encoder_fingerprint")
+        now = fingerprint(Path(self.encoder_name))
+        if encoder.dimension != self.description["dimension"] or (made_with and made_with != now):
+            raise InputError(
+                f"was made with another model than is now in {self.encoder_name}",
+                path=self.folder,
+                remedy="build the index again",
+            )
 
     def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return scores and rows of the `k` best passages of each query, best first, ties to the lower row.
@@ -251,8 +268,27 @@ class Index:
             yield from retrieve(query_ids[chunk], queries[chunk], doc_ids, self.vectors, depth)
 
 
+def fingerprint(folder: Path) -> str | None:
+    """Return a digest of a model folder that changes when the model is trained anew; None for no folder.
+
+    It covers names and sizes of all files and samples of their bytes, so that it takes a millisecond where
+    a checksum of the weights would take longer than a search.
+    """
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder)} {size}\n".encode())
+        with path.open("rb") as file:
+            for place in range(64):
+                file.seek(size * place // 64)
+                digest.update(file.read(256))
+    return digest.hexdigest()[:16]
+
+
 def _portable(encoder_name: str, folder: Path) -> str:
-    """Return a folder beside the index relative to it, another folder as absolute, a hub id as it is."""
+    """Return a folder beside the index relative to it, another one as absolute, a hub id as it is."""
     path = Path(encoder_name)
     if not path.is_dir():
         return encoder_name
@@ -273,7 +309,8 @@ def _write_passages_and_vectors(
         _write_npy_header(file, 0, encoder.dimension)
         while chunk := list(islice(passages, _CHUNK)):
             vectors = encoder.encode_passages([passage.full_text for passage in chunk])
-            vectors = remove_language_means(vectors, [passage.language for passage in chunk], language_means)
+            languages = _languages(chunk, vectors, language_means)
+            vectors = remove_language_means(vectors, languages, language_means)
             _refuse_not_finite(vectors, chunk)
             file.write(vectors.data)
             for passage in chunk:
@@ -287,6 +324,19 @@ def _write_passages_and_vectors(
         raise InputError("the collection is empty", remedy="an index needs at least one passage")
     np.save(work / "offsets.npy", np.asarray(offsets, dtype=np.int64))
     return rows
+
+
+def _languages(
+    chunk: Sequence[Passage], vectors: NDArray[np.float32], means: Mapping[str, NDArray[np.float32]]
+) -> list[str]:
+    """Return the passages' languages, guessed as for queries where no mean of a language is known."""
+    if not means:
+        return [passage.language for passage in chunk]
+    guessed = nearest_language(vectors, means)
+    return [
+        passage.language if passage.language in means else guess
+        for passage, guess in zip(chunk, guessed, strict=True)
+    ]
 
 
 def _write_npy_header(file: BinaryIO, rows: int, dimension: int) -> None:

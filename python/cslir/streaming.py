@@ -45,6 +45,7 @@ def switch_file(
     destination: Path,
     switcher: Switcher,
     *,
+    source_language: str,
     fields: Sequence[str] = ("title", "text"),
     epoch: int = 0,
     progress: Callable[[int], None] | None = None,
@@ -56,6 +57,7 @@ def switch_file(
             the id, `fields` are switched), plain or compressed.
         destination: Written in the same layout; compressed by suffix (`.gz`, `.xz`).
         switcher: Lexicons, probabilities and seed.
+        source_language: Of the lexicons; a jsonl record whose `language` is another one is refused.
         fields: Names of the jsonl fields to switch; a record may lack some.
         epoch: Part of the seed, as the record's id and the field's name (or column number) are.
         progress: Called with the number of records done.
@@ -67,7 +69,7 @@ def switch_file(
         InputError: The layout is unknown, input and output are the same file, or a record is bad.
     """
     if ".jsonl" in source.suffixes:
-        lines = _jsonl_lines(source, fields)
+        lines = _jsonl_lines(source, fields, source_language)
     elif ".tsv" in source.suffixes:
         lines = _tsv_lines(source)
     else:
@@ -118,10 +120,17 @@ def _tsv_lines(path: Path) -> Iterator[_Line]:
         yield _Line(record_id, texts, lambda new, first=record_id: "\t".join([first, *new.values()]))  # type: ignore[misc]
 
 
-def _jsonl_lines(path: Path, fields: Sequence[str]) -> Iterator[_Line]:
+def _jsonl_lines(path: Path, fields: Sequence[str], source_language: str) -> Iterator[_Line]:
     for number, record in read_jsonl(path):
         if "_id" not in record:
             raise InputError('no "_id"', path=path, line=number, remedy="give every record one")
+        if record.get("language", source_language) != source_language:
+            raise InputError(
+                f"is in {record['language']!r}, the lexicons start from {source_language!r}",
+                path=path,
+                line=number,
+                remedy="give lexicons of that language",
+            )
         texts = {name: record[name] for name in fields if isinstance(record.get(name), str)}
         if not texts:
             wanted = ", ".join(fields)

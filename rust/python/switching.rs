@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyDict;
 
+use super::interruptible::interruptible;
 use super::to_python_error;
 use crate::lexicon::{self, compile};
 use crate::switch::{
@@ -292,11 +293,10 @@ impl Switcher {
         epoch: u64,
         threads: Option<usize>,
     ) -> PyResult<(Vec<String>, SwitchCounts)> {
-        let switched = python.detach(|| {
+        let (texts, counts) = interruptible(python, threads, |interrupt| {
             self.0
-                .switch_batch(&texts, &record_ids, field, epoch, threads)
-        });
-        let (texts, counts) = switched.map_err(|error| to_python_error(python, error))?;
+                .switch_batch(&texts, &record_ids, field, epoch, interrupt)
+        })?;
         Ok((texts, self.counts(&counts)))
     }
 }

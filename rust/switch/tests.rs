@@ -1,3 +1,4 @@
+use crate::interrupt::Interrupt;
 use proptest::prelude::*;
 
 use super::*;
@@ -138,7 +139,7 @@ fn one_language_for_a_text_where_asked() {
     let switcher = Switcher::new(lexicons, options).unwrap();
     let ids: Vec<String> = (0..64).map(|id| id.to_string()).collect();
     let (texts, counts) = switcher
-        .switch_batch(&vec!["a a a a"; 64], &ids, "text", 0, None)
+        .switch_batch(&vec!["a a a a"; 64], &ids, "text", 0, &Interrupt::new())
         .unwrap();
     assert!(
         texts
@@ -175,14 +176,31 @@ fn bad_options_are_refused() {
     let switcher = Switcher::new(vec![german()], options(0.5)).unwrap();
     assert!(
         switcher
-            .switch_batch(&["a"], &["1", "2"], "text", 0, None)
+            .switch_batch(&["a"], &["1", "2"], "text", 0, &Interrupt::new())
             .is_err()
     );
-    assert!(
+    let stopped = Interrupt::new();
+    stopped.request();
+    let outcome = switcher.switch_batch(&["a"], &["1"], "text", 0, &stopped);
+    assert!(matches!(outcome, Err(crate::Error::Interrupted)));
+}
+
+/// Switches a batch in a pool of so many threads.
+fn with_threads(
+    switcher: &Switcher,
+    threads: usize,
+    texts: &[String],
+    ids: &[String],
+) -> (Vec<String>, Counts) {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    pool.install(|| {
         switcher
-            .switch_batch(&["a"], &["1"], "text", 0, Some(0))
-            .is_err()
-    );
+            .switch_batch(texts, ids, "text", 0, &Interrupt::new())
+            .unwrap()
+    })
 }
 
 proptest! {
@@ -208,11 +226,11 @@ proptest! {
     fn threads_and_order_do_not_matter(texts in prop::collection::vec("(house|new york|the| ){0,9}", 0..80)) {
         let switcher = Switcher::new(vec![german()], options(0.5)).unwrap();
         let ids: Vec<String> = (0..texts.len()).map(|id| format!("id{id}")).collect();
-        let one = switcher.switch_batch(&texts, &ids, "text", 0, Some(1)).unwrap();
-        prop_assert_eq!(&switcher.switch_batch(&texts, &ids, "text", 0, Some(3)).unwrap(), &one);
+        let one = with_threads(&switcher, 1, &texts, &ids);
+        prop_assert_eq!(&with_threads(&switcher, 3, &texts, &ids), &one);
         let backwards: Vec<_> = texts.iter().rev().collect();
         let ids: Vec<_> = ids.iter().rev().collect();
-        let (mut reversed, _) = switcher.switch_batch(&backwards, &ids, "text", 0, None).unwrap();
+        let (mut reversed, _) = switcher.switch_batch(&backwards, &ids, "text", 0, &Interrupt::new()).unwrap();
         reversed.reverse();
         prop_assert_eq!(reversed, one.0);
     }

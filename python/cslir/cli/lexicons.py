@@ -74,10 +74,12 @@ def coverage(
     """Print the share of a text's tokens and types that a lexicon covers."""
     from cslir.cli.arguments import parse_lexicons
     from cslir.lexicons import coverage as measure
-    from cslir.lexicons import read_entries
+    from cslir.switching import load_lexicon
 
     ((source, target, path),) = parse_lexicons([lexicon])
-    covered = measure(read_entries(path), _texts(texts))
+    entries = load_lexicon(path, source, target).entries()
+    triples = ((entry, word, weight) for entry, targets in entries for word, weight in targets)
+    covered = measure(triples, _texts(texts))
     typer.echo(
         f"{source}-{target}: {100 * covered.token_share:.1f}% of {covered.tokens:,} tokens,"
         f" {100 * covered.type_share:.1f}% of {covered.types:,} types"

@@ -48,6 +48,7 @@ def search(
         raise InputError("the query is not UTF-8", remedy="check the terminal's encoding")
     opened = Index.open(index if index is not None else cache_folder() / "demo" / "index")
     encoder = load_encoder(opened.encoder_name)
+    opened.check_encoder(encoder)
     if queries is not None:
         _write_run(opened, encoder, queries, k, language, run_out)
         return
@@ -85,10 +86,13 @@ def _print_hits(hits: "list[Hit]") -> None:
 def _write_run(
     index: "Index", encoder: "Encoder", queries: Path, k: int, language: str | None, run_out: Path | None
 ) -> None:
+    from cslir.errors import InputError
     from cslir.formats import read_beir_queries, read_msmarco_queries, run_lines, write_run
 
     read = read_beir_queries if ".jsonl" in queries.suffixes else read_msmarco_queries
     asked = list(read(queries))
+    if not asked:
+        raise InputError("holds no query", path=queries)
     vectors, _ = index.without_language_means(
         encoder.encode_queries([query.text for query in asked]), language
     )

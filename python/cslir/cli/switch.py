@@ -54,6 +54,7 @@ def switch(
             source,
             destination,
             switcher,
+            source_language=lexicons[0][0],
             fields=tuple(field) if field else ("title", "text"),
             epoch=epoch,
             progress=lambda done: update(done, None),

@@ -81,6 +81,8 @@ def evaluate(
         for metric in evaluator.iter_calc(judged_run):
             by_measure[metric.measure][position[metric.query_id]] = metric.value
     values = {name: by_measure[measure] for name, measure in parsed.items()}
+    if run and not judged_run:
+        raise InputError("the run and the qrels share no query", remedy="check that they belong together")
     missing = tuple(query_id for query_id in judgements if query_id not in judged_run)
     return Judged(tuple(judgements), values, missing)
 

@@ -65,22 +65,18 @@ def parse_pair(pair: str) -> tuple[str, str]:
     return source, target
 
 
-def language_pairs(
-    languages: Sequence[str], queries: int, passages: int, *, pivot: str | None = None
-) -> list[Setting]:
+def language_pairs(languages: Sequence[str], queries: int, passages: int) -> list[Setting]:
     """Return the settings of all ordered pairs of languages, equal ones included.
 
     Args:
         languages: ISO 639-1 codes.
         queries: Number of queries.
         passages: Number of passages.
-        pivot: Keep only the pairs of which this language is a part, and those of a language with itself.
     """
     return [
         Setting(f"{source}-{target}", pair_group(source, target), (source,) * queries, (target,) * passages)
         for source in languages
         for target in languages
-        if pivot is None or source == target or pivot in (source, target)
     ]
 
 

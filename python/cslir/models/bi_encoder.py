@@ -39,6 +39,7 @@ def load_sentence_transformer(folder: Path, device: str | None = None) -> "Sente
         ) from None
     from transformers.utils import logging
 
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call, unused-ignore]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
     try:
         return SentenceTransformer(str(folder), device=device)

@@ -140,6 +140,7 @@ def train_model(
     """
     require_model_output(output)
     loaded = [load_lexicon(path, source, target) for source, target, path in lexicons]
+    _refuse_other_languages(examples, loaded)
     augment = switching_augment(loaded, configuration)
     model = resolve_model(base)
     if configuration.encoder == "static":
@@ -163,6 +164,19 @@ def train_model(
         resume=resume,
         progress=_per_step(progress),
     )
+
+
+def _refuse_other_languages(examples: Sequence[Example], lexicons: Sequence[Lexicon]) -> None:
+    """Refuse lexicons that start from another language than the examples are in."""
+    for lexicon in lexicons:
+        for example in examples:
+            for language in (example.query.language, example.positive.language):
+                if language and language != lexicon.source_language:
+                    raise InputError(
+                        f"the training text {example.query.query_id!r} is in {language!r}, the lexicon"
+                        f" {lexicon.source_language}-{lexicon.target_language} starts from another language",
+                        remedy=f"give lexicons from {language!r}, or --arm zero-shot",
+                    )
 
 
 def _per_step(progress: Progress | None) -> Callable[[Step], None] | None:
