@@ -261,6 +261,23 @@ def test_a_base_install_says_which_extra_trains(run, monkeypatch, tmp_path):
     assert "pip install 'cslir[train]'" in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("short", 5, "short"),
+        ("longer", 5, "long…"),
+        ("電子メール", 10, "電子メール"),
+        ("電子メール", 9, "電子メー…"),
+        ("電子メール", 8, "電子メ…"),
+        ("", 3, ""),
+    ],
+)
+def test_wide_characters_take_two_columns(text, width, expected):
+    from cslir.cli.search import cut
+
+    assert cut(text, width) == expected
+
+
 def test_package_holds_no_pickle():
     package = Path(__file__).parents[1] / "python" / "cslir"
     assert not [path for path in package.rglob("*.py") if "import pickle" in path.read_text(encoding="utf-8")]

@@ -122,6 +122,11 @@ def test_a_stopped_run_resumes_to_the_same_weights(base, tmp_path):
     assert not output.exists()
     with pytest.raises(InputError, match="other settings"):
         train_bi_encoder(base, EXAMPLES, settings(seed=9), output=output, resume=True)
+    with pytest.raises(InputError, match="other settings"):
+        others = {"lexicons": {"en-de": "0" * 64}}
+        train_bi_encoder(
+            base, EXAMPLES, configuration, output=output, inputs=others, word_pairs=PAIRS, resume=True
+        )
     steps = []
     train_bi_encoder(
         base, EXAMPLES, configuration, output=output, word_pairs=PAIRS, resume=True, progress=steps.append

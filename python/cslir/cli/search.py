@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import time
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from cslir.search import Encoder, Hit, Index
 
-__all__ = ["search"]
+__all__ = ["cut", "search"]
 
 
 def search(
@@ -80,7 +81,17 @@ def _print_hits(hits: "list[Hit]") -> None:
         passage = hit.passage
         print(f"{rank:2}  {hit.score:.3f}  {passage.language or '--'}  {passage.doc_id}")
         text = " ".join(passage.full_text.split())
-        print(f"    {text if len(text) <= width - 4 else text[: width - 5] + '…'}")
+        print(f"    {cut(text, width - 4)}")
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text cut to so many columns of a terminal, where East Asian wide characters take two."""
+    columns = 0
+    for place, character in enumerate(text):
+        columns += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if columns > width - 1 and (columns > width or place + 1 < len(text)):
+            return text[:place] + "…"
+    return text
 
 
 def _write_run(

@@ -49,6 +49,7 @@ def train_bi_encoder(
     output: Path,
     augment: Augment | None = None,
     word_pairs: Sequence[tuple[str, str]] = (),
+    inputs: Mapping[str, Any] | None = None,
     resume: bool = False,
     progress: Callable[[Step], None] | None = None,
 ) -> Path:
@@ -67,7 +68,9 @@ def train_bi_encoder(
         output: Folder to write; it appears when training is complete.
         augment: Called with each batch and the epoch; without it the texts are taken as they are.
         word_pairs: (source, target) pairs of lexicons, for the alignment loss.
-        resume: Go on from the last checkpoint, if there is one of the same settings.
+        inputs: What the model is made from (base, lexicons, data), for the record and so that a run is
+            resumed only with the same.
+        resume: Go on from the last checkpoint, if there is one of the same settings and inputs.
         progress: Called after every step.
 
     Returns:
@@ -81,7 +84,13 @@ def train_bi_encoder(
     require_model_output(output)
     set_seed(configuration.seed % 2**32)
     encoder = load_sentence_transformer(model)
-    checkpoint = _prepare_checkpoints(checkpoint_folder(output), configuration, len(examples), resume)
+    settings = {
+        "base": model.name,
+        "examples": len(examples),
+        **(inputs or {}),
+        "training": configuration.to_json(),
+    }
+    checkpoint = _prepare_checkpoints(checkpoint_folder(output), settings, resume)
     encoder.max_seq_length = min(configuration.max_length, encoder.max_seq_length or configuration.max_length)
     encoder.model_card_data.generate_widget_examples = False  # the dataset holds no texts to show
     _freeze_word_embeddings(encoder)
@@ -107,9 +116,8 @@ def train_bi_encoder(
         raise
     with replace_folder(output) as work:
         encoder.save_pretrained(str(work), create_model_card=False)
-        settings = {"cslir_version": cslir.__version__, "base": model.name, "examples": len(examples)}
-        settings["training"] = configuration.to_json()
-        (work / TRAINING_SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        noted = {"cslir_version": cslir.__version__, **settings}
+        (work / TRAINING_SETTINGS).write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(checkpoint_folder(output), ignore_errors=True)
     return output
 
@@ -119,11 +127,8 @@ def checkpoint_folder(output: Path) -> Path:
     return output.with_name(f".{output.name}.checkpoints")
 
 
-def _prepare_checkpoints(
-    folder: Path, configuration: TrainingConfiguration, examples: int, resume: bool
-) -> Path | None:
+def _prepare_checkpoints(folder: Path, settings: Mapping[str, Any], resume: bool) -> Path | None:
     """Return the checkpoint to go on from; without one, clear the folder and note the settings in it."""
-    settings = configuration.to_json() | {"examples": examples}
     noted = folder / TRAINING_SETTINGS
     if resume and noted.is_file():
         if json.loads(noted.read_text(encoding="utf-8")) != settings:

@@ -1,9 +1,13 @@
 """From examples and lexicons to a trained model: switching, alignment pairs and trainer put together."""
 
+import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from cslir.errors import InputError
+from cslir.files import sha256_of
 from cslir.models.build_static import StaticTable, build_static
 from cslir.models.folders import require_model_output
 from cslir.models.resolve import resolve_model
@@ -161,9 +165,24 @@ def train_model(
         augment=augment,
         word_pairs=word_pairs(loaded) if configuration.alignment_weight else (),
         output=output,
+        inputs=_inputs(base, lexicons, examples),
         resume=resume,
         progress=_per_step(progress),
     )
+
+
+def _inputs(
+    base: str, lexicons: Sequence[tuple[str, str, Path]], examples: Sequence[Example]
+) -> dict[str, Any]:
+    """Return what a model is made from: the base's name, and checksums of lexicons and training pairs."""
+    digest = hashlib.sha256()
+    for text in itertools.chain(*plain_texts(examples)):
+        digest.update(text.encode() + b"\0")
+    return {
+        "base": base,
+        "lexicons": {f"{source}-{target}": sha256_of(path) for source, target, path in lexicons},
+        "examples_sha256": digest.hexdigest(),
+    }
 
 
 def _refuse_other_languages(examples: Sequence[Example], lexicons: Sequence[Lexicon]) -> None:
