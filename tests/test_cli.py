@@ -218,7 +218,9 @@ def test_interrupt_leaves_no_half_file(tmp_path):
         file.writelines(
             f"{row}\tthe free library reads every file of passage {row}\n" for row in range(400_000)
         )
-    command = [sys.executable, "-c", "from cslir.cli import main; main()"]
+    # A process started in the background of a shell ignores SIGINT, and so would its children.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{listen}; from cslir.cli import main; main()"]
     process = subprocess.Popen(
         [*command, "switch", source, tmp_path / "out.tsv"], stderr=subprocess.PIPE, text=True
     )

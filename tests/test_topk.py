@@ -245,7 +245,10 @@ def test_other_threads_run_meanwhile():
     assert seen > 10
 
 
+# A process started in the background of a shell ignores SIGINT, and so would its children.
 INTERRUPT_SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np
 from cslir import _core
 vectors = np.ones((200_000, 64), np.float32)
