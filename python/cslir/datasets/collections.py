@@ -9,6 +9,7 @@ from cslir.datasets.debian import default_output
 from cslir.datasets.embedded import load_embedded
 from cslir.datasets.parallel import ParallelDataset, has_languages, load_parallel
 from cslir.errors import InputError
+from cslir.files import read_lines
 from cslir.formats import (
     find_compressed,
     read_beir_corpus,
@@ -100,9 +101,7 @@ class PlainDataset:
         if not unknown:
             return
         path, column = self.qrels_file(split), 0 if kind == "query" else 1
-        order = enumerate(read_qrels(path))
-        first = next(number for number, qrel in order if qrel[column] in unknown)
-        qrel = list(read_qrels(path))[first]
+        qrel = next(qrel for qrel in read_qrels(path) if qrel[column] in unknown)
         raise InputError(
             f"{kind} {qrel[column]!r} is judged but not in {holder} ({len(unknown)} such ids)",
             path=path,
@@ -112,8 +111,6 @@ class PlainDataset:
 
 
 def _line_of(path: Path, wanted: Qrel) -> int | None:
-    from cslir.files import read_lines
-
     for number, line in read_lines(path):
         columns = line.split("\t") if "\t" in line else line.split()
         if columns and columns[0] == wanted.query_id and wanted.doc_id in columns[1:3]:
@@ -205,13 +202,12 @@ def examples_of(dataset: ParallelDataset | PlainDataset, split: str = "train") -
     """
     if isinstance(dataset, ParallelDataset):
         return dataset.train(split)
-    relevant = [qrel for qrel in dataset.qrels(split) if qrel.relevance > 0]
+    qrels = dataset.qrels(split)
+    relevant = [qrel for qrel in qrels if qrel.relevance > 0]
     queries = {query.query_id: query for query in dataset.queries(split)}
     wanted = {qrel.doc_id for qrel in relevant}
     passages = {p.doc_id: p for p in dataset.iterate_passages() if p.doc_id in wanted}
-    dataset.check_passage_ids(
-        split, set(passages) | {q.doc_id for q in dataset.qrels(split) if q.relevance <= 0}
-    )
+    dataset.check_passage_ids(split, set(passages) | {qrel.doc_id for qrel in qrels if qrel.relevance <= 0})
     if not relevant:
         raise InputError("no relevant pair", path=dataset.qrels_file(split), remedy="training needs some")
     return [Example(queries[qrel.query_id], passages[qrel.doc_id]) for qrel in relevant]

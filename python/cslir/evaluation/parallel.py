@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,22 @@ class ParallelVectors:
     passages: dict[str, list[Passage]]
     query_vectors: dict[str, NDArray[np.float32]]
     passage_vectors: dict[str, NDArray[np.float32]]
+
+    @cached_property
+    def query_rows(self) -> dict[str, dict[str, int]]:
+        """The row of each query id in `query_vectors`, by language."""
+        return {
+            language: {query.query_id: row for row, query in enumerate(queries)}
+            for language, queries in self.queries.items()
+        }
+
+    @cached_property
+    def passage_rows(self) -> dict[str, dict[str, int]]:
+        """The row of each passage id in `passage_vectors`, by language."""
+        return {
+            language: {passage.doc_id: row for row, passage in enumerate(passages)}
+            for language, passages in self.passages.items()
+        }
 
     def first(self, limit: int) -> "ParallelVectors":
         """Return the vectors of the first so many ids of each language."""
@@ -252,16 +269,8 @@ def _evaluate_setting(
     measures: Sequence[str],
     depth: int,
 ) -> SettingResult:
-    query_rows = {
-        language: {query.query_id: row for row, query in enumerate(queries)}
-        for language, queries in vectors.queries.items()
-    }
-    passage_rows = {
-        language: {passage.doc_id: row for row, passage in enumerate(passages)}
-        for language, passages in vectors.passages.items()
-    }
-    queries = _gather(query_rows, vectors.query_vectors, query_ids, setting.query_languages)
-    passages = _gather(passage_rows, vectors.passage_vectors, doc_ids, setting.passage_languages)
+    queries = _gather(vectors.query_rows, vectors.query_vectors, query_ids, setting.query_languages)
+    passages = _gather(vectors.passage_rows, vectors.passage_vectors, doc_ids, setting.passage_languages)
     run = dict(rank(query_ids, queries, doc_ids, passages, depth))
     queries_here, passages_here = set(query_ids), set(doc_ids)
     judged = evaluate(

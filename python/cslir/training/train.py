@@ -150,9 +150,7 @@ def train_model(
     if configuration.encoder == "static":
         if resume:
             raise InputError("a static encoder trains in seconds", remedy="leave --resume out")
-        contexts = [
-            text for pair in zip(*plain_texts(examples[:CONTEXT_EXAMPLES]), strict=True) for text in pair
-        ]
+        contexts = list(itertools.chain(*zip(*plain_texts(examples[:CONTEXT_EXAMPLES]), strict=True)))
         table = static_base(model, examples, loaded, context_texts=contexts, progress=progress)
         train_static_arm(table, examples, configuration, loaded, progress=progress).encoder.save(output)
         return output
