@@ -76,8 +76,12 @@ pub struct Options {
     pub target_choice: TargetChoice,
     /// Weight of each lexicon's language in the draw; equal where absent.
     pub language_weights: Option<Vec<f64>>,
-    /// Tokens that are not switched by themselves.
+    /// Words of function: they are no content, and without `switch_stop_words` not switched by themselves.
     pub stop_words: Vec<String>,
+    /// Switch stop words like any other.
+    pub switch_stop_words: bool,
+    /// Take the entry of a word's base form where the word has none.
+    pub lemma_fallback: bool,
     /// Leave URLs, e-mail addresses, numbers and code alone.
     pub protect: bool,
 }
@@ -111,32 +115,77 @@ pub struct Span<'l> {
 pub struct Counts {
     /// All tokens.
     pub tokens: u64,
+    /// Tokens that are not protected, no numbers (protection on) and no stop words.
+    pub content: u64,
     /// Tokens in switched units.
     pub switched: u64,
+    /// Those of them that were switched by the entry of their base form.
+    pub lemmas: u64,
     /// Tokens chosen but out of lexicon.
     pub missed: u64,
     /// Tokens switched by each lexicon.
     pub switched_by_lexicon: Vec<u64>,
+    /// Tokens missed by each lexicon, the one of the language drawn first.
+    pub missed_by_lexicon: Vec<u64>,
 }
 
 impl Counts {
+    /// No token yet, by no lexicon of so many.
+    pub fn new(lexicons: usize) -> Self {
+        Counts {
+            switched_by_lexicon: vec![0; lexicons],
+            missed_by_lexicon: vec![0; lexicons],
+            ..Counts::default()
+        }
+    }
+
     /// Adds the counts of other texts.
     pub fn add(&mut self, other: &Counts) {
         self.tokens += other.tokens;
+        self.content += other.content;
         self.switched += other.switched;
+        self.lemmas += other.lemmas;
         self.missed += other.missed;
-        let longest = self
-            .switched_by_lexicon
-            .len()
-            .max(other.switched_by_lexicon.len());
-        self.switched_by_lexicon.resize(longest, 0);
-        for (sum, more) in self
-            .switched_by_lexicon
-            .iter_mut()
-            .zip(&other.switched_by_lexicon)
-        {
-            *sum += more;
-        }
+        add_all(&mut self.switched_by_lexicon, &other.switched_by_lexicon);
+        add_all(&mut self.missed_by_lexicon, &other.missed_by_lexicon);
+    }
+}
+
+fn add_all(sums: &mut Vec<u64>, more: &[u64]) {
+    sums.resize(sums.len().max(more.len()), 0);
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum += more;
+    }
+}
+
+/// A text with the name that its draws depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedText<'t> {
+    /// The text.
+    pub text: &'t str,
+    /// Its name.
+    pub id: TextId<'t>,
+}
+
+/// Switched texts, one after the other in one buffer that is reused.
+#[derive(Debug, Default)]
+pub struct SwitchedTexts {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl SwitchedTexts {
+    /// The texts, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let ranges = self.ends.iter().zip(starts);
+        ranges.map(|(&end, start)| self.text.get(start..end).unwrap_or_default())
+    }
+
+    /// Forgets the texts, keeps the memory.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
     }
 }
 
@@ -236,10 +285,7 @@ impl Switcher {
         scratch: &mut Scratch,
         mut spans: Option<&mut Vec<Span<'s>>>,
     ) -> Result<(String, Counts)> {
-        let mut counts = Counts {
-            switched_by_lexicon: vec![0; self.lexicons.len()],
-            ..Counts::default()
-        };
+        let mut counts = Counts::new(self.lexicons.len());
         scratch.tokens.read(text)?;
         counts.tokens = scratch.tokens.len() as u64;
         if self.options.translation_prob == 0.0 {
@@ -283,8 +329,11 @@ impl Switcher {
                     }
                     at += found.length;
                 }
-                Unit::Missed => {
+                Unit::Missed(lexicon) => {
                     counts.missed += 1;
+                    if let Some(count) = counts.missed_by_lexicon.get_mut(lexicon) {
+                        *count += 1;
+                    }
                     at += 1;
                 }
                 Unit::Left(length) => at += length,
@@ -292,6 +341,27 @@ impl Switcher {
         }
         output.push_str(text.get(copied..).unwrap_or_default());
         Ok((output, counts))
+    }
+
+    /// Switches texts on the calling thread: appends them to `switched`, and their counts to `counts`. Many
+    /// small texts at once are several times faster than one by one.
+    ///
+    /// # Errors
+    /// `Error::Input` for a text of some hundred MB or more.
+    pub fn switch_texts(
+        &self,
+        texts: &[NamedText<'_>],
+        scratch: &mut Scratch,
+        switched: &mut SwitchedTexts,
+        counts: &mut Counts,
+    ) -> Result<()> {
+        for named in texts {
+            let (text, own) = self.switch(named.text, named.id, scratch, None)?;
+            switched.text.push_str(&text);
+            switched.ends.push(switched.text.len());
+            counts.add(&own);
+        }
+        Ok(())
     }
 
     /// Switches texts in parallel, in rayon's current pool; text `i` belongs to `record_ids[i]`. The result
@@ -337,10 +407,7 @@ impl Switcher {
             .with_min_len(16)
             .map_init(Scratch::default, switch_one)
             .collect::<Result<_>>()?;
-        let mut total = Counts {
-            switched_by_lexicon: vec![0; self.lexicons.len()],
-            ..Counts::default()
-        };
+        let mut total = Counts::new(self.lexicons.len());
         let take = |(text, counts): (String, Counts)| {
             total.add(&counts);
             text
@@ -385,7 +452,7 @@ const TOUCHED_AHEAD: usize = 32;
 /// What becomes of the text at a token.
 enum Unit<'l> {
     Switched { lexicon: usize, found: Match<'l> },
-    Missed,
+    Missed(usize),
     Left(usize),
 }
 
@@ -520,7 +587,7 @@ impl<'s, 'p> Pass<'s, 'p> {
         match entry {
             Some((lexicon, found)) if chosen => Unit::Switched { lexicon, found },
             Some((_, found)) => Unit::Left(found.length),
-            None if chosen && !quiet => Unit::Missed,
+            None if chosen && !quiet => Unit::Missed(self.language(at)),
             None => Unit::Left(1),
         }
     }

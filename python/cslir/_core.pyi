@@ -135,16 +135,26 @@ class Span:
 
 @final
 class SwitchCounts:
-    """How many tokens were switched or missed, and into which language."""
+    """How many tokens were switched or missed, and into which language.
+
+    `content` tokens are those that are not protected, no numbers (under protection) and no stop words;
+    `lemmas` counts the switched tokens whose base form's entry was taken.
+    """
 
     @property
     def tokens(self) -> int: ...
     @property
+    def content(self) -> int: ...
+    @property
     def switched(self) -> int: ...
+    @property
+    def lemmas(self) -> int: ...
     @property
     def missed(self) -> int: ...
     @property
     def switched_by_language(self) -> dict[str, int]: ...
+    @property
+    def missed_by_language(self) -> dict[str, int]: ...
     @property
     def switch_rate(self) -> float: ...
 
@@ -174,6 +184,8 @@ class Switcher:
         target_choice: Literal["weighted", "best"] = "weighted",
         language_weights: Sequence[float] | None = None,
         stop_words: Sequence[str] | None = None,
+        switch_stop_words: bool = False,
+        lemma_fallback: bool = False,
         protect: bool = True,
     ) -> Switcher: ...
     def switch(self, text: str, record_id: str, *, field: str = "text", epoch: int = 0) -> str: ...

@@ -139,9 +139,9 @@ fn named<T: Copy>(option: &str, given: &str, names: [(&str, T); 2]) -> Result<T>
 }
 
 impl Switcher {
-    fn by_language(&self, counts: &Counts) -> Vec<(String, u64)> {
+    fn by_language(&self, by_lexicon: &[u64]) -> Vec<(String, u64)> {
         let mut by_language: Vec<(String, u64)> = Vec::new();
-        for (lexicon, &count) in self.0.lexicons().iter().zip(&counts.switched_by_lexicon) {
+        for (lexicon, &count) in self.0.lexicons().iter().zip(by_lexicon) {
             let language = &lexicon.description().target_language;
             match by_language.iter_mut().find(|(known, _)| known == language) {
                 Some((_, sum)) => *sum += count,
@@ -154,9 +154,12 @@ impl Switcher {
     fn counts(&self, counts: &Counts) -> SwitchCounts {
         SwitchCounts {
             tokens: counts.tokens,
+            content: counts.content,
             switched: counts.switched,
+            lemmas: counts.lemmas,
             missed: counts.missed,
-            by_language: self.by_language(counts),
+            switched_by_language: self.by_language(&counts.switched_by_lexicon),
+            missed_by_language: self.by_language(&counts.missed_by_lexicon),
         }
     }
 
@@ -196,7 +199,8 @@ impl Switcher {
     #[new]
     #[pyo3(signature = (
         lexicons, *, translation_prob, seed, language_choice = "token", miss_policy = "keep",
-        target_choice = "weighted", language_weights = None, stop_words = None, protect = true
+        target_choice = "weighted", language_weights = None, stop_words = None,
+        switch_stop_words = false, lemma_fallback = false, protect = true
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -212,6 +216,8 @@ impl Switcher {
         target_choice: &str,
         language_weights: Option<Vec<f64>>,
         stop_words: Option<Vec<String>>,
+        switch_stop_words: bool,
+        lemma_fallback: bool,
         protect: bool,
     ) -> PyResult<Self> {
         let lexicons = lexicons
@@ -236,6 +242,8 @@ impl Switcher {
                 target_choice: named("target_choice", target_choice, targets)?,
                 language_weights,
                 stop_words: stop_words.unwrap_or_default(),
+                switch_stop_words,
+                lemma_fallback,
                 protect,
             };
             switch::Switcher::new(lexicons, options)
@@ -369,21 +377,35 @@ struct SwitchCounts {
     #[pyo3(get)]
     tokens: u64,
     #[pyo3(get)]
+    content: u64,
+    #[pyo3(get)]
     switched: u64,
     #[pyo3(get)]
+    lemmas: u64,
+    #[pyo3(get)]
     missed: u64,
-    by_language: Vec<(String, u64)>,
+    switched_by_language: Vec<(String, u64)>,
+    missed_by_language: Vec<(String, u64)>,
+}
+
+fn dict<'py>(python: Python<'py>, counts: &[(String, u64)]) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(python);
+    for (language, count) in counts {
+        dict.set_item(language, count)?;
+    }
+    Ok(dict)
 }
 
 #[pymethods]
 impl SwitchCounts {
     #[getter]
     fn switched_by_language<'py>(&self, python: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let counts = PyDict::new(python);
-        for (language, count) in &self.by_language {
-            counts.set_item(language, count)?;
-        }
-        Ok(counts)
+        dict(python, &self.switched_by_language)
+    }
+
+    #[getter]
+    fn missed_by_language<'py>(&self, python: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        dict(python, &self.missed_by_language)
     }
 
     #[getter]

@@ -19,6 +19,8 @@ fn options(translation_prob: f64) -> Options {
         target_choice: TargetChoice::Weighted,
         language_weights: None,
         stop_words: Vec::new(),
+        switch_stop_words: false,
+        lemma_fallback: false,
         protect: true,
     }
 }
