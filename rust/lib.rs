@@ -6,9 +6,11 @@ pub mod error;
 pub mod interrupt;
 pub mod lexicon;
 pub mod pool;
+mod prefetch;
 pub mod switch;
 pub mod tokenize;
 pub mod topk;
+mod weighted;
 
 #[cfg(feature = "python")]
 mod python;

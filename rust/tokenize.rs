@@ -15,7 +15,9 @@
 
 use unicode_normalization::char::is_combining_mark;
 
+mod classes;
 pub mod gap;
+pub mod marks;
 pub mod protect;
 
 /// One token of a text: `text[start..end]`.

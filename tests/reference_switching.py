@@ -21,7 +21,7 @@ PUNCTUATION = "«»\u2000-\u200b\u200e-\u200f\u2012-\u2018\u201a-\u206f\u3000-\u
 HARD = re.compile(f'["<>`\\s{PUNCTUATION}{UNSPACED}]')
 SOFT = re.compile(r"[()\[\]{}|,;]")
 WORD = r"[A-Za-z0-9\x80-\U0010ffff]"
-URL = re.compile(rf"[A-Za-z0-9+.-]+://|(?<!{WORD})(?:[wW]{{3}}\.|[mM][aA][iI][lL][tT][oO]:)")
+URL = re.compile(rf"[A-Za-z0-9+.-]+://|(?<!{WORD})(?:[wW]{{3}}\.(?={WORD})|[mM][aA][iI][lL][tT][oO]:(?=.))", re.DOTALL)
 CODE = re.compile(rf"[@\\=]|::|(?<={WORD})_(?={WORD})|^~|^(?:--|[./$#%&]){WORD}|^-[A-Za-z]\Z|/.*/", re.DOTALL)
 DOT = re.compile(rf"({WORD}+)\.(?=({WORD}+))")
 
@@ -48,12 +48,16 @@ def continues(character):
 
 def normalise(token):
     token = "".join("'" if c in "’‘ʼ" else c for c in token if c != "\u00ad")
-    token = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", token).casefold())
-    return unicodedata.normalize("NFKC", token.casefold())
+    for form in ("NFKC", "NFC"):
+        normal = unicodedata.normalize(form, unicodedata.normalize("NFD", token).casefold())
+        normal = unicodedata.normalize(form, normal.casefold())
+        if token_ranges(normal) == [(0, len(normal))]:
+            break
+    return normal
 
 
-def tokenize(text):
-    tokens, at = [], 0
+def token_ranges(text):
+    ranges, at = [], 0
     while at < len(text):
         if not starts(text[at]):
             at += 1
@@ -70,10 +74,16 @@ def tokenize(text):
                     end += 2
                 else:
                     break
-        token = text[at:end]
-        digit = any(unicodedata.category(c)[0] == "N" for c in token)
-        tokens.append(Token(at, end, normalise(token), digit))
+        ranges.append((at, end))
         at = end
+    return ranges
+
+
+def tokenize(text):
+    tokens = []
+    for start, end in token_ranges(text):
+        digit = any(unicodedata.category(c)[0] == "N" for c in text[start:end])
+        tokens.append(Token(start, end, normalise(text[start:end]), digit))
     return tokens
 
 
@@ -123,9 +133,12 @@ class Draws:
         for word in lengths + words_of(name) + words_of(record_id):
             self.key = mix(((self.key ^ word) + GOLDEN) & MASK)
 
-    def uniform(self, unit, purpose):
+    def number(self, unit, purpose):
         number = 4 * unit + ["choose", "language", "redraw", "target"].index(purpose) + 1
-        return (mix((self.key + number * GOLDEN) & MASK) >> 11) * 2.0**-53
+        return mix((self.key + number * GOLDEN) & MASK) >> 11
+
+    def uniform(self, unit, purpose):
+        return self.number(unit, purpose) * 2.0**-53
 
 
 def pick(weights, uniform):
@@ -137,7 +150,7 @@ def pick(weights, uniform):
 class Dictionary:
     """Entries by their tokens and gaps in normal form, targets in order of falling weight."""
 
-    def __init__(self, language, entries):
+    def __init__(self, language, entries, forms=()):
         self.language = language
         merged = {}
         for source, targets in entries:
@@ -151,6 +164,11 @@ class Dictionary:
         self.entries = {
             key: sorted(known.items(), key=lambda item: -item[1]) for key, known in merged.items()
         }
+        self.forms = {}
+        for form, base in forms:
+            key, base_key = (self.key(text, tokenize(text), 0, len(tokenize(text))) for text in (form, base))
+            if key and len(key) == 1 and key not in self.entries and base_key in self.entries:
+                self.forms.setdefault(key, base_key)
         self.longest = max((len(key) // 2 + 1 for key in self.entries), default=0)
 
     @staticmethod
@@ -163,11 +181,13 @@ class Dictionary:
             key += [gap, right.normal]
         return tuple(key)
 
-    def find(self, text, tokens, at, protected, quiet):
+    def find(self, text, tokens, at, protected, quiet, lemma_fallback):
         for length in range(min(self.longest, len(tokens) - at), 0, -1):
             if length == 1 and quiet:
                 return None
             key = self.key(text, tokens, at, length)
+            if lemma_fallback:
+                key = self.forms.get(key, key)
             if key in self.entries and not any(protected[at : at + length]):
                 return length, self.entries[key], "".join(key)
         return None
@@ -188,7 +208,8 @@ def raise_case(target, source, dotted):
 
 def switch(
     text, dictionaries, *, translation_prob, seed, record_id, name="text", epoch=0, language_choice="token",
-    miss_policy="keep", target_choice="weighted", language_weights=None, stop_words=(), protect=True,
+    miss_policy="keep", target_choice="weighted", language_weights=None, stop_words=(), switch_stop_words=False,
+    lemma_fallback=False, protect=True,
 ):  # fmt: skip
     """Return (switched text, spans as (source start, end, target start, end, language, entry), counts)."""
     weights = language_weights or [1.0] * len(dictionaries)
@@ -197,27 +218,38 @@ def switch(
     protected = [protect and is_protected(text, token) for token in tokens]
     stops = {normalise(word) for word in stop_words}
     output, spans, copied, at = "", [], 0, 0
-    counts = {"tokens": len(tokens), "switched": 0, "missed": 0, "by_language": {}}
-    for dictionary in dictionaries:
-        counts["by_language"][dictionary.language] = 0
+    numbers = [protect and token.digit for token in tokens]
+    content = [
+        not is_code and not number and token.normal not in stops
+        for is_code, number, token in zip(protected, numbers, tokens, strict=True)
+    ]
+    counts = {"tokens": len(tokens), "content": sum(content), "switched": 0, "lemmas": 0, "missed": 0}
+    counts["switched_by_language"] = {dictionary.language: 0 for dictionary in dictionaries}
+    counts["missed_by_language"] = dict(counts["switched_by_language"])
     while at < len(tokens):
         if protected[at]:
             at += 1
             continue
-        quiet = (protect and tokens[at].digit) or tokens[at].normal in stops
-        language = pick(weights, draws.uniform(0 if language_choice == "text" else at + 1, "language"))
-        found = dictionaries[language].find(text, tokens, at, protected, quiet)
+        quiet = numbers[at] or (tokens[at].normal in stops and not switch_stop_words)
+        unit = 0 if language_choice == "text" else at + 1
+        if language_weights is None:
+            language = draws.number(unit, "language") * len(dictionaries) >> 53
+        else:
+            language = pick(weights, draws.uniform(unit, "language"))
+        drawn = dictionaries[language].language
+        found = dictionaries[language].find(text, tokens, at, protected, quiet, lemma_fallback)
         if found is None and miss_policy == "redraw":
             having = [
-                weight if dictionary.find(text, tokens, at, protected, quiet) else 0.0
+                weight if dictionary.find(text, tokens, at, protected, quiet, lemma_fallback) else 0.0
                 for dictionary, weight in zip(dictionaries, weights, strict=True)
             ]
             if any(having):
                 language = pick(having, draws.uniform(at + 1, "redraw"))
-                found = dictionaries[language].find(text, tokens, at, protected, quiet)
+                found = dictionaries[language].find(text, tokens, at, protected, quiet, lemma_fallback)
         chosen = draws.uniform(at + 1, "choose") < translation_prob
         if found is None:
             counts["missed"] += chosen and not quiet
+            counts["missed_by_language"][drawn] += chosen and not quiet
             at += 1
             continue
         length, targets, entry = found
@@ -233,6 +265,8 @@ def switch(
             output += target
             copied = end
             counts["switched"] += length
-            counts["by_language"][dictionary.language] += length
+            counts["switched_by_language"][dictionary.language] += length
+            own = dictionary.key(text, tokens, at, length)
+            counts["lemmas"] += own not in dictionary.entries
         at += length
     return output + text[copied:], spans, counts

@@ -1,15 +1,16 @@
 //! From entries to the compiled form.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
+use std::collections::{HashMap, HashSet};
 
 use crate::{Error, Result};
 
 use super::format::{
-    CHECKSUM, FIXED_HEADER, FORMAT_VERSION, HAS_LONGER, MAGIC, RECORD_HEAD, WEIGHTED, checksum_of,
-    home_slot,
+    BUCKET, CHECKSUM, FIXED_HEADER, FORM, FORMAT_VERSION, HAS_LONGER, MAGIC, RECORD_HEAD, TAIL,
+    WEIGHTED, checksum_of,
 };
 use super::keyed::KeyedTokens;
+use super::table::{Nodes, Table};
 use super::{Lexicon, MAX_SOURCE_TOKENS};
 
 /// What a lexicon says about itself.
@@ -27,22 +28,26 @@ pub struct Description {
     pub left_out: u32,
 }
 
-/// Compiles entries, each a source and its targets with their weights.
+/// Compiles entries, each a source and its targets with their weights, and word forms, each with the source
+/// that it is an inflected form of.
 ///
 /// Sources that are the same in normal form are one entry with the targets of all. A target given twice
 /// for a source counts once, with the greater weight. Targets are sorted by falling weight, else in the order
 /// given. The same entries give the same bytes. Sources without a token or of more than
 /// [`MAX_SOURCE_TOKENS`] are left out and counted in [`Description::left_out`].
 ///
+/// A word form is one token. Forms that are sources themselves, or whose base is none, are left out; of two
+/// bases of a form the first counts.
+///
 /// # Errors
 /// `Error::Input` for a source without target, an empty or too long target, one with a control character, or
 /// a weight that is not positive and finite.
 pub fn compile<'e, T>(
-    source_language: &str,
-    target_language: &str,
+    languages: (&str, &str),
     licence: &str,
     provenance: &str,
     entries: impl IntoIterator<Item = (&'e str, T)>,
+    forms: impl IntoIterator<Item = (&'e str, &'e str)>,
 ) -> Result<Lexicon>
 where
     T: IntoIterator<Item = (&'e str, f64)>,
@@ -51,9 +56,12 @@ where
     for (source, targets) in entries {
         compiler.add(source, targets)?;
     }
+    for (form, base) in forms {
+        compiler.add_form(form, base)?;
+    }
     let description = Description {
-        source_language: source_language.to_owned(),
-        target_language: target_language.to_owned(),
+        source_language: languages.0.to_owned(),
+        target_language: languages.1.to_owned(),
         licence: licence.to_owned(),
         provenance: provenance.to_owned(),
         left_out: compiler.left_out,
@@ -68,10 +76,19 @@ struct Draft<'e> {
     targets: Vec<(&'e str, f64)>,
 }
 
+/// A word form on its way, and the number of its base's draft.
+struct Form {
+    spelling: String,
+    hash: u64,
+    base: usize,
+}
+
 #[derive(Default)]
 struct Compiler<'e> {
     drafts: Vec<Draft<'e>>,
     by_source: HashMap<String, usize>,
+    forms: Vec<Form>,
+    known_forms: HashSet<u64>,
     left_out: u32,
     tokens: KeyedTokens,
 }
@@ -85,7 +102,7 @@ impl<'e> Compiler<'e> {
         let targets = targets.into_iter().collect::<Vec<_>>();
         check_targets(source, &targets)?;
         self.tokens.read(source)?;
-        let spelling = self.tokens.spelling(source).filter(|spelling| {
+        let spelling = self.tokens.spelling().filter(|spelling| {
             (1..=MAX_SOURCE_TOKENS).contains(&self.tokens.len())
                 && spelling.len() <= usize::from(u16::MAX)
         });
@@ -98,7 +115,7 @@ impl<'e> Compiler<'e> {
             Place::Vacant(place) => {
                 self.drafts.push(Draft {
                     source: place.key().clone(),
-                    prefixes: prefix_hashes(source, &self.tokens),
+                    prefixes: prefix_hashes(&self.tokens),
                     targets: Vec::with_capacity(targets.len()),
                 });
                 *place.insert(self.drafts.len() - 1)
@@ -110,25 +127,72 @@ impl<'e> Compiler<'e> {
         Ok(())
     }
 
+    fn add_form(&mut self, form: &str, base: &str) -> Result<()> {
+        self.tokens.read(base)?;
+        let base = self.tokens.spelling();
+        let Some(&base) = base.and_then(|base| self.by_source.get(&base)) else {
+            return Ok(());
+        };
+        self.tokens.read(form)?;
+        let (Some(token), 1) = (self.tokens.get(0), self.tokens.len()) else {
+            return Ok(());
+        };
+        let hash = token.hash;
+        let spelling = self.tokens.spelling().unwrap_or_default();
+        let is_new = !self.by_source.contains_key(&spelling) && self.known_forms.insert(hash);
+        if is_new && spelling.len() <= usize::from(u16::MAX) {
+            self.forms.push(Form {
+                spelling,
+                hash,
+                base,
+            });
+        }
+        Ok(())
+    }
+
     fn write(mut self, description: &Description) -> Result<Vec<u8>> {
         let too_large =
             || Error::input("too many entries for one lexicon", "split it into several");
         let mut records = Vec::new();
         let mut nodes = Nodes::default();
+        let next_place = |records: &Vec<u8>| match u32::try_from(records.len() / 4 + 1) {
+            Ok(place) if place < HAS_LONGER => Ok(place),
+            _ => Err(too_large()),
+        };
+        let mut places = Vec::with_capacity(self.drafts.len());
         for draft in &mut self.drafts {
             draft
                 .targets
                 .sort_by(|left, right| right.1.total_cmp(&left.1));
-            let place = u32::try_from(records.len() / 4 + 1).map_err(|_| too_large())?;
-            if place >= HAS_LONGER {
-                return Err(too_large());
-            }
-            nodes.add(draft, place)?;
+            let place = next_place(&records)?;
+            places.push(place);
+            nodes.add(&draft.prefixes, place, &draft.source)?;
             write_record(&mut records, draft)?;
         }
-        let table = nodes.table()?;
-        let entry_count = u32::try_from(self.drafts.len()).map_err(|_| too_large())?;
-        write_file(description, entry_count, &table, &records)
+        for form in &self.forms {
+            nodes.add(&[form.hash], next_place(&records)?, &form.spelling)?;
+            let base = places.get(form.base).copied().unwrap_or_default();
+            write_form(&mut records, &form.spelling, base);
+        }
+        records.resize(records.len() + TAIL, 0);
+        let words = self.drafts.iter().filter(|draft| draft.prefixes.len() == 1);
+        let counts = [
+            self.drafts.len(),
+            words.count(),
+            self.forms.len(),
+            description.left_out as usize,
+        ];
+        let mut header = Vec::new();
+        for count in counts {
+            header.push(u32::try_from(count).map_err(|_| too_large())?);
+        }
+        write_file(
+            description,
+            &header,
+            &nodes.filters(),
+            &nodes.table()?,
+            &records,
+        )
     }
 }
 
@@ -172,12 +236,10 @@ fn merge_targets<'e>(merged: &mut Vec<(&'e str, f64)>, targets: Vec<(&'e str, f6
     }
 }
 
-fn prefix_hashes(source: &str, tokens: &KeyedTokens) -> Vec<u64> {
+fn prefix_hashes(tokens: &KeyedTokens) -> Vec<u64> {
     let mut hashes: Vec<u64> = tokens.get(0).map(|token| token.hash).into_iter().collect();
     for at in 1..tokens.len() {
-        let longer = hashes
-            .last()
-            .and_then(|&hash| tokens.extend_hash(source, hash, at));
+        let longer = hashes.last().and_then(|&hash| tokens.extend_hash(hash, at));
         hashes.extend(longer);
     }
     hashes
@@ -218,91 +280,20 @@ fn write_record(records: &mut Vec<u8>, draft: &Draft<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The nodes of the table in the order in which they came: (hash, low half of the slot).
-#[derive(Default)]
-struct Nodes {
-    nodes: Vec<(u64, u32)>,
-    by_hash: HashMap<u64, usize>,
+fn write_form(records: &mut Vec<u8>, form: &str, base: u32) {
+    for head in [form.len() as u16, FORM, 0, 0] {
+        records.extend_from_slice(&head.to_le_bytes());
+    }
+    records.extend_from_slice(&base.to_le_bytes());
+    records.extend_from_slice(form.as_bytes());
+    records.resize(records.len().next_multiple_of(4), 0);
 }
 
-struct Table {
-    slots: Vec<u64>,
-    longest_probe: u32,
-}
-
-impl Nodes {
-    fn add(&mut self, draft: &Draft<'_>, place: u32) -> Result<()> {
-        let Some((&whole, proper)) = draft.prefixes.split_last() else {
-            return Ok(());
-        };
-        for &prefix in proper {
-            *self.node(prefix) |= HAS_LONGER;
-        }
-        let node = self.node(whole);
-        if *node & !HAS_LONGER != 0 {
-            return Err(Error::input(
-                format!("source {:?} has the hash of another source", draft.source),
-                "drop one of the two",
-            ));
-        }
-        *node |= place;
-        Ok(())
-    }
-
-    fn node(&mut self, hash: u64) -> &mut u32 {
-        let nodes = &mut self.nodes;
-        let index = *self.by_hash.entry(hash).or_insert_with(|| {
-            nodes.push((hash, 0));
-            nodes.len() - 1
-        });
-        &mut nodes[index].1
-    }
-
-    /// Places the nodes, two thirds of the slots being taken. Two nodes that the search could take for one
-    /// another, which is rare, are moved apart by a table of another size.
-    fn table(&self) -> Result<Table> {
-        let least = self.nodes.len() as u64 * 3 / 2 + 2;
-        (least..least + 64)
-            .find_map(|slot_count| self.try_table(slot_count))
-            .ok_or_else(|| {
-                Error::input(
-                    "the sources' hashes can't be told apart",
-                    "split the lexicon into two",
-                )
-            })
-    }
-
-    fn try_table(&self, slot_count: u64) -> Option<Table> {
-        let mut slots = vec![0u64; usize::try_from(slot_count).ok()?];
-        let mut longest_probe = 1;
-        for &(hash, value) in &self.nodes {
-            let fingerprint = hash & 0xFFFF_FFFF;
-            let mut at = home_slot(hash, slot_count) as usize;
-            let mut probes = 1;
-            loop {
-                let slot = slots.get_mut(at)?;
-                if *slot == 0 {
-                    *slot = fingerprint << 32 | u64::from(value);
-                    break;
-                }
-                if *slot >> 32 == fingerprint {
-                    return None;
-                }
-                at = if at + 1 == slots.len() { 0 } else { at + 1 };
-                probes += 1;
-            }
-            longest_probe = longest_probe.max(probes + 1);
-        }
-        Some(Table {
-            slots,
-            longest_probe,
-        })
-    }
-}
-
+/// `counts` are those of entries, of entries of one token, of word forms and of entries left out.
 fn write_file(
     description: &Description,
-    entry_count: u32,
+    counts: &[u32],
+    filters: &[Vec<u8>; 2],
     table: &Table,
     records: &[u8],
 ) -> Result<Vec<u8>> {
@@ -311,37 +302,47 @@ fn write_file(
         target_language,
         licence,
         provenance,
-        left_out,
+        left_out: _,
     } = description;
     let strings = [source_language, target_language, licence, provenance];
     let strings_length: usize = strings.iter().map(|string| string.len()).sum();
-    let slots_start = (FIXED_HEADER + strings_length).next_multiple_of(8);
-    let length = slots_start + table.slots.len() * 8 + records.len();
+    let filter_start = (FIXED_HEADER + strings_length).next_multiple_of(BUCKET);
+    let filters_length: usize = filters.iter().map(Vec::len).sum();
+    let length = filter_start + filters_length + table.buckets.len() * BUCKET + records.len();
     let mut file = Vec::with_capacity(length);
     file.extend_from_slice(MAGIC);
     file.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
     file.extend_from_slice(&table.longest_probe.to_le_bytes());
-    for number in [
-        length as u64,
+    let [first_bits, pair_bits] = filters.each_ref().map(|filter| 8 * filter.len());
+    let sizes = [
+        length,
         0,
-        table.slots.len() as u64,
-        records.len() as u64,
-    ] {
-        file.extend_from_slice(&number.to_le_bytes());
+        table.buckets.len(),
+        records.len(),
+        first_bits,
+        pair_bits,
+    ];
+    for number in sizes {
+        file.extend_from_slice(&(number as u64).to_le_bytes());
     }
-    file.extend_from_slice(&entry_count.to_le_bytes());
-    file.extend_from_slice(&left_out.to_le_bytes());
+    for count in counts {
+        file.extend_from_slice(&count.to_le_bytes());
+    }
     for string in strings {
         let length = u32::try_from(string.len())
             .map_err(|_| Error::input("licence or provenance is too long", "shorten it"))?;
         file.extend_from_slice(&length.to_le_bytes());
     }
+    debug_assert_eq!(file.len(), FIXED_HEADER);
     for string in strings {
         file.extend_from_slice(string.as_bytes());
     }
-    file.resize(slots_start, 0);
-    for slot in &table.slots {
-        file.extend_from_slice(&slot.to_le_bytes());
+    file.resize(filter_start, 0);
+    for filter in filters {
+        file.extend_from_slice(filter);
+    }
+    for word in table.buckets.as_flattened() {
+        file.extend_from_slice(&word.to_le_bytes());
     }
     file.extend_from_slice(records);
     let sum = checksum_of(&file).to_le_bytes();

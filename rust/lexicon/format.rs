@@ -3,60 +3,109 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | magic `\x89CSLEX\r\n` |
-//! | 4, 4 | format version; longest probe sequence of the table |
+//! | 4, 4 | format version; longest run of buckets that a search goes through |
 //! | 8, 8 | length of the whole; checksum of everything but these 8 bytes |
-//! | 8, 8 | number of slots; length of the records |
-//! | 4, 4 | number of entries; number of entries left out when it was compiled |
+//! | 8, 8 | number of buckets; length of the records |
+//! | 8, 8 | bits of the filters of first tokens and of pairs: powers of two from 512, or 0 without phrases |
+//! | 4, 4, 4, 4 | number of entries; of those of one token; of word forms; of entries left out when compiled |
 //! | 4 × 4 | lengths of source language, target language, licence, provenance |
-//! | | these four as UTF-8, padded with zeros to a multiple of 8 |
-//! | 8 each | slots |
-//! | | records, each padded with zeros to a multiple of 4 |
+//! | | these four as UTF-8, padded with zeros to a multiple of 64 |
+//! | | filter of first tokens, filter of pairs |
+//! | 64 each | buckets |
+//! | | records, each padded with zeros to a multiple of 4, and 32 zeros |
 //!
-//! A *slot* is empty (zero) or a node: the low 32 bits of the hash of a token sequence above one bit that says
-//! that longer sources start with it above 31 bits that say where its record is, in units of 4 bytes, plus
-//! one (zero: the sequence is a proper prefix only). The slot of a hash is `hash * slots >> 64`, or the
-//! next free one after it.
+//! A *node* is a token sequence that some source is or starts with. It is found by its 64-bit hash: its bucket
+//! is number `hash * buckets >> 64`, or, while these are full, the next. A *bucket* holds eight nodes: the low
+//! halves of their hashes (8 × 4 bytes), then their values (8 × 4 bytes): one bit that says that longer sources
+//! start with it, above 31 bits that say where its record is, in units of 4 bytes, plus one (zero: the sequence
+//! is a proper prefix only). A value of zero is a free place; places fill up from the first.
+//!
+//! The *filters* have bit `(hash >> 32) mod bits` set for each token that starts a phrase, and for each two
+//! tokens that do. They are small enough to stay in cache, so that most tokens that start no phrase cost no
+//! search for one.
 //!
 //! A *record* is an entry: length of the source, flags, number of targets, zero (2 bytes each); if flag 1
 //! is set a weight of 8 bytes for each target, else all weigh 1; the length of each target (2 bytes); the
-//! source in normal form; the targets, the heaviest first.
+//! source in normal form; the targets, the heaviest first. If flag 2 is set it is a *word form*: its source is
+//! an inflected form, it has no targets, and instead of them the place of its base's record (4 bytes, as in a
+//! bucket) stands before the source.
 
 use std::ops::Range;
 
 use crate::{Error, Result};
 
 use super::compile::Description;
-use super::hash::checksum;
+use super::hash::{WINDOW, checksum};
+use super::record::{Record, u32_at, u64_at};
+use crate::prefetch::prefetch;
 
 /// The version that is written and read; it covers layout, hash, tokens and normal form.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 pub(super) const MAGIC: &[u8; 8] = b"\x89CSLEX\r\n";
-pub(super) const FIXED_HEADER: usize = 72;
+pub(super) const FIXED_HEADER: usize = 96;
 pub(super) const CHECKSUM: Range<usize> = 24..32;
 pub(super) const WEIGHTED: u16 = 1;
+pub(super) const FORM: u16 = 2;
 pub(super) const RECORD_HEAD: usize = 8;
 pub(super) const HAS_LONGER: u32 = 1 << 31;
+/// Bytes of a bucket, a cache line, and what its start is a multiple of.
+pub(super) const BUCKET: usize = 64;
+/// Nodes of a bucket.
+pub(super) const NODES: usize = 8;
+/// Zeros after the records, so that a source can be read as a window.
+pub(super) const TAIL: usize = 2 * WINDOW;
 
 /// Where everything is in a compiled buffer, read from its header.
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) description: Description,
     pub(super) entry_count: usize,
-    slots: Range<usize>,
-    slot_count: u64,
+    pub(super) form_count: usize,
+    has_words: bool,
+    first_filter: Range<usize>,
+    pair_filter: Range<usize>,
+    buckets: Range<usize>,
     longest_probe: u32,
     records: Range<usize>,
 }
 
+/// The parts of a compiled buffer that lookups read.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'l> {
+    has_words: bool,
+    first_filter: &'l [u8],
+    pair_filter: &'l [u8],
+    buckets: &'l [[u8; BUCKET]],
+    records: &'l [u8],
+    longest_probe: u32,
+}
+
 /// A node of the table: a token sequence that some source is or starts with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Node(u32);
+pub(crate) struct Node(u32);
 
 impl Node {
+    /// Whether longer sources start with the sequence.
     #[inline]
-    pub(super) fn has_longer(self) -> bool {
+    pub(crate) fn has_longer(self) -> bool {
         self.0 & HAS_LONGER != 0
+    }
+
+    /// Where the record is, if the sequence is a source or a word form.
+    #[inline]
+    pub(crate) fn place(self) -> Option<Place> {
+        std::num::NonZeroU32::new(self.0 & !HAS_LONGER).map(Place)
+    }
+}
+
+/// Where a record is: its first byte among the records over 4, plus one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(pub(super) std::num::NonZeroU32);
+
+impl Place {
+    fn byte(self) -> usize {
+        (self.0.get() as usize - 1) * 4
     }
 }
 
@@ -81,10 +130,24 @@ pub(super) fn checksum_of(bytes: &[u8]) -> u64 {
     checksum(after) ^ checksum(before).rotate_left(1)
 }
 
-/// The slot in which the search for a hash starts.
+/// The bucket in which the search for a hash starts.
 #[inline]
-pub(super) fn home_slot(hash: u64, slot_count: u64) -> u64 {
-    ((u128::from(hash) * u128::from(slot_count)) >> 64) as u64
+pub(super) fn home_bucket(hash: u64, buckets: usize) -> usize {
+    ((u128::from(hash) * buckets as u128) >> 64) as usize
+}
+
+/// The bit of a filter of so many bits that belongs to a hash.
+#[inline]
+pub(super) fn filter_bit(hash: u64, bits: usize) -> usize {
+    (hash >> 32) as usize & (bits.wrapping_sub(1))
+}
+
+#[inline]
+fn is_set(filter: &[u8], hash: u64) -> bool {
+    let bit = filter_bit(hash, filter.len() * 8);
+    filter
+        .get(bit / 8)
+        .is_some_and(|byte| byte >> (bit % 8) & 1 != 0)
 }
 
 impl Layout {
@@ -123,11 +186,12 @@ impl Layout {
     }
 
     fn read_header(bytes: &[u8]) -> Option<Self> {
-        let slot_count = u64_at(bytes, 32)?;
-        let records_length = usize::try_from(u64_at(bytes, 40)?).ok()?;
+        let size = |at| usize::try_from(u64_at(bytes, at)?).ok();
+        let (bucket_count, records_length) = (size(32)?, size(40)?);
+        let (first_bits, pair_bits) = (size(48)?, size(56)?);
         let mut at = FIXED_HEADER;
         let mut string = |field: usize| -> Option<String> {
-            let length = u32_at(bytes, 56 + 4 * field)? as usize;
+            let length = u32_at(bytes, 80 + 4 * field)? as usize;
             let text = bytes.get(at..at.checked_add(length)?)?;
             at += length;
             Some(std::str::from_utf8(text).ok()?.to_owned())
@@ -137,188 +201,137 @@ impl Layout {
             target_language: string(1)?,
             licence: string(2)?,
             provenance: string(3)?,
-            left_out: u32_at(bytes, 52)?,
+            left_out: u32_at(bytes, 76)?,
         };
-        let slots_start = at.next_multiple_of(8);
-        let slots_length = usize::try_from(slot_count).ok()?.checked_mul(8)?;
-        let records_start = slots_start.checked_add(slots_length)?;
+        let first_start = at.next_multiple_of(BUCKET);
+        let pair_start = first_start.checked_add(first_bits / 8)?;
+        let buckets_start = pair_start.checked_add(pair_bits / 8)?;
+        let records_start = buckets_start.checked_add(bucket_count.checked_mul(BUCKET)?)?;
         let records = records_start..records_start.checked_add(records_length)?;
-        (records.end == bytes.len() && slot_count > 0).then_some(Layout {
+        let is_filter = |bits: usize| bits == 0 || bits >= 8 * BUCKET && bits.is_power_of_two();
+        let is_whole = records.end == bytes.len() && bucket_count > 0;
+        (is_whole && is_filter(first_bits) && is_filter(pair_bits)).then_some(Layout {
             description,
-            entry_count: u32_at(bytes, 48)? as usize,
-            slots: slots_start..records_start,
-            slot_count,
+            entry_count: u32_at(bytes, 64)? as usize,
+            has_words: u32_at(bytes, 68)? > 0 || u32_at(bytes, 72)? > 0,
+            form_count: u32_at(bytes, 72)? as usize,
+            first_filter: first_start..pair_start,
+            pair_filter: pair_start..buckets_start,
+            buckets: buckets_start..records_start,
             longest_probe: u32_at(bytes, 12)?,
             records,
         })
     }
 
-    /// Reads the slot in which the search for a hash starts, for [`Layout::touch_record`].
+    /// The parts that lookups read.
     #[inline]
-    pub(super) fn touch_slot(&self, bytes: &[u8], hash: u64) -> u64 {
-        let at = home_slot(hash, self.slot_count) as usize * 8;
-        u64_at(bytes, self.slots.start + at).unwrap_or(0)
-    }
-
-    /// Reads the head of the record that a slot leads to where the slot is that of the hash.
-    #[inline]
-    pub(super) fn touch_record(&self, bytes: &[u8], slot: u64, hash: u64) -> u64 {
-        let place = u64::from(slot as u32 & !HAS_LONGER).saturating_sub(1);
-        if slot >> 32 != hash & 0xFFFF_FFFF {
-            return 0;
+    pub(super) fn view<'l>(&self, bytes: &'l [u8]) -> View<'l> {
+        let part = |range: &Range<usize>| bytes.get(range.clone()).unwrap_or_default();
+        View {
+            has_words: self.has_words,
+            first_filter: part(&self.first_filter),
+            pair_filter: part(&self.pair_filter),
+            buckets: part(&self.buckets).as_chunks().0,
+            records: part(&self.records),
+            longest_probe: self.longest_probe,
         }
-        u64_at(bytes, self.records.start + place as usize * 4).unwrap_or(0)
+    }
+}
+
+impl<'l> View<'l> {
+    /// Whether some source or word form is a single token.
+    #[inline]
+    pub(crate) fn has_words(&self) -> bool {
+        self.has_words
     }
 
-    /// The node of a token sequence, or with a chance below one in 2^31 that of another one.
+    /// Whether a token may be the first of a phrase.
     #[inline]
-    pub(super) fn find(&self, bytes: &[u8], hash: u64) -> Option<Node> {
-        let slots = bytes.get(self.slots.clone())?;
-        let mut at = home_slot(hash, self.slot_count) as usize * 8;
+    pub(crate) fn may_start_phrase(&self, hash: u64) -> bool {
+        is_set(self.first_filter, hash)
+    }
+
+    /// Whether a pair of tokens may start a phrase.
+    #[inline]
+    pub(crate) fn may_be_pair(&self, hash: u64) -> bool {
+        is_set(self.pair_filter, hash)
+    }
+
+    /// Asks memory for what [`View::may_be_pair`] reads.
+    #[inline]
+    pub(crate) fn prefetch_pair(&self, hash: u64) {
+        prefetch(
+            self.pair_filter,
+            filter_bit(hash, self.pair_filter.len() * 8) / 8,
+        );
+    }
+
+    /// Asks memory for the bucket that a search for the hash reads first.
+    #[inline]
+    pub(crate) fn prefetch_bucket(&self, hash: u64) {
+        let at = home_bucket(hash, self.buckets.len());
+        prefetch(self.buckets.as_flattened(), at * BUCKET);
+    }
+
+    /// Asks memory for the start of a record.
+    #[inline]
+    pub(crate) fn prefetch_record(&self, place: Place) {
+        prefetch(self.records, place.byte());
+        prefetch(self.records, place.byte() + BUCKET / 2);
+    }
+
+    /// The node of a token sequence, or with a chance below one in 2^28 that of another one.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64) -> Option<Node> {
+        let mut at = home_bucket(hash, self.buckets.len());
         for _ in 0..self.longest_probe {
-            let slot = u64_at(slots, at)?;
-            if slot == 0 {
+            let (words, _) = self.buckets.get(at)?.as_chunks::<4>();
+            let (hashes, values) = words.split_first_chunk::<NODES>()?;
+            let mut bits = [0u32; NODES];
+            for (index, (bit, low)) in bits.iter_mut().zip(hashes).enumerate() {
+                let is_same = u32::from_le_bytes(*low) == hash as u32;
+                *bit = if is_same { 1 << index } else { 0 };
+            }
+            let same = bits.iter().fold(0, |same, bit| same | bit);
+            if same != 0 {
+                let value = u32::from_le_bytes(*values.get(same.trailing_zeros() as usize)?);
+                return (value != 0).then_some(Node(value));
+            }
+            if values.last() == Some(&[0; 4]) {
                 return None;
             }
-            if slot >> 32 == hash & 0xFFFF_FFFF {
-                return Some(Node(slot as u32));
-            }
-            at += 8;
-            if at >= slots.len() {
-                at = 0;
-            }
+            at = if at + 1 == self.buckets.len() {
+                0
+            } else {
+                at + 1
+            };
         }
         None
     }
 
-    /// The record of a node that is an entry's source.
+    /// The record at a place.
     #[inline]
-    pub(super) fn record<'l>(&self, bytes: &'l [u8], node: Node) -> Option<Record<'l>> {
-        let place = (node.0 & !HAS_LONGER).checked_sub(1)?;
-        let records = bytes.get(self.records.clone())?;
-        Record::read(records.get(place as usize * 4..)?)
+    pub(super) fn record(&self, place: Place) -> Option<Record<'l>> {
+        Record::read(self.records.get(place.byte()..)?)
+    }
+
+    /// The record with the targets of `record`: its own, or that of its base.
+    #[inline]
+    pub(super) fn base(&self, record: Record<'l>) -> Option<Record<'l>> {
+        if !record.is_form() {
+            return Some(record);
+        }
+        self.record(record.base()?).filter(|base| !base.is_form())
     }
 
     /// All records in order.
-    pub(super) fn records<'l>(
-        &self,
-        bytes: &'l [u8],
-    ) -> impl Iterator<Item = Record<'l>> + use<'l> {
-        let mut rest = bytes.get(self.records.clone()).unwrap_or_default();
+    pub(super) fn records(self) -> impl Iterator<Item = Record<'l>> + use<'l> {
+        let length = self.records.len().saturating_sub(TAIL);
+        let mut rest = self.records.get(..length).unwrap_or_default();
         std::iter::from_fn(move || {
             let record = Record::read(rest)?;
             rest = rest.get(record.size()?.next_multiple_of(4)..)?;
             Some(record)
         })
     }
-}
-
-/// One entry, within the bytes that start with it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Record<'l> {
-    bytes: &'l [u8],
-    source: &'l [u8],
-    weighted: bool,
-    target_count: usize,
-}
-
-impl<'l> Record<'l> {
-    #[inline]
-    fn read(bytes: &'l [u8]) -> Option<Self> {
-        let source_length = usize::from(u16_at(bytes, 0)?);
-        let weighted = u16_at(bytes, 2)? & WEIGHTED != 0;
-        let target_count = usize::from(u16_at(bytes, 4)?);
-        let start = RECORD_HEAD + target_count * if weighted { 10 } else { 2 };
-        let source = bytes.get(start..start + source_length)?;
-        Some(Record {
-            bytes,
-            source,
-            weighted,
-            target_count,
-        })
-    }
-
-    /// The source's bytes; they are compared far more often than read as text.
-    pub(super) fn source_bytes(&self) -> &'l [u8] {
-        self.source
-    }
-
-    pub(super) fn source(&self) -> &'l str {
-        std::str::from_utf8(self.source).unwrap_or_default()
-    }
-
-    fn lengths_start(&self) -> usize {
-        RECORD_HEAD
-            + if self.weighted {
-                8 * self.target_count
-            } else {
-                0
-            }
-    }
-
-    fn target_length(&self, index: usize) -> Option<usize> {
-        u16_at(self.bytes, self.lengths_start() + 2 * index).map(usize::from)
-    }
-
-    fn targets_start(&self) -> usize {
-        self.lengths_start() + 2 * self.target_count + self.source.len()
-    }
-
-    fn size(&self) -> Option<usize> {
-        let targets = (0..self.target_count).map(|index| self.target_length(index));
-        targets
-            .sum::<Option<usize>>()
-            .map(|length| self.targets_start() + length)
-    }
-
-    #[inline]
-    pub(super) fn target(&self, index: usize) -> Option<&'l str> {
-        let mut start = self.targets_start();
-        for before in 0..index {
-            start += self.target_length(before)?;
-        }
-        let target = self.bytes.get(start..start + self.target_length(index)?)?;
-        std::str::from_utf8(target).ok()
-    }
-
-    fn weight(&self, index: usize) -> f64 {
-        match u64_at(self.bytes, RECORD_HEAD + 8 * index) {
-            Some(bits) if self.weighted => f64::from_bits(bits),
-            _ => 1.0,
-        }
-    }
-
-    pub(super) fn targets(self) -> impl Iterator<Item = (&'l str, f64)> + use<'l> {
-        (0..self.target_count)
-            .map_while(move |index| Some((self.target(index)?, self.weight(index))))
-    }
-
-    #[inline]
-    pub(super) fn draw(&self, uniform: impl FnOnce() -> f64) -> &'l str {
-        let count = self.target_count;
-        let index = match count {
-            0 | 1 => 0,
-            _ if !self.weighted => ((uniform() * count as f64) as usize).min(count - 1),
-            _ => crate::switch::draw::pick(count, |index| self.weight(index), uniform()),
-        };
-        self.target(index).unwrap_or_default()
-    }
-}
-
-#[inline]
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    let eight = bytes.get(at..at.checked_add(8)?)?;
-    Some(u64::from_le_bytes(eight.try_into().ok()?))
-}
-
-#[inline]
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    let four = bytes.get(at..at.checked_add(4)?)?;
-    Some(u32::from_le_bytes(four.try_into().ok()?))
-}
-
-#[inline]
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    let two = bytes.get(at..at.checked_add(2)?)?;
-    Some(u16::from_le_bytes(two.try_into().ok()?))
 }

@@ -1,7 +1,7 @@
 //! The hash of the format: of a token's normal form, of a sequence of tokens, and of the file's bytes.
 //!
-//! Multiply-and-fold over little-endian 8-byte words. It is part of the format's version: changing it
-//! changes every file.
+//! Multiply-and-fold over little-endian words. It is part of the format's version: changing it changes every
+//! file.
 
 const LENGTH: u64 = 0x9E37_79B9_7F4A_7C15;
 const START: u64 = 0x2D35_8DCC_AA6C_78A5;
@@ -9,55 +9,131 @@ const WORD: u64 = 0x8BB8_4B93_962E_ACC9;
 const LAST: u64 = 0x4B33_A62E_D433_D4A3;
 const GAP: u64 = 0xA076_1D64_78BD_642F;
 
+/// Makes small letters of ASCII capitals, and leaves small letters, digits and the apostrophe as they are.
+const LOWER: u64 = 0x2020_2020_2020_2020;
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Bytes that are hashed at a time, and that must be readable from a token's start on.
+pub(super) const WINDOW: usize = 16;
+
+/// Masks for the first bytes of a window, by their number.
+const MASKS: [[u64; 2]; WINDOW + 1] = masks();
+
+const fn masks() -> [[u64; 2]; WINDOW + 1] {
+    let mut masks = [[0; 2]; WINDOW + 1];
+    let mut length = 1;
+    while length <= WINDOW {
+        masks[length] = if length <= 8 {
+            [u64::MAX >> (64 - 8 * length), 0]
+        } else {
+            [u64::MAX, u64::MAX >> (128 - 8 * length)]
+        };
+        length += 1;
+    }
+    masks
+}
+
 #[inline]
 fn fold(left: u64, right: u64) -> u64 {
     let product = u128::from(left) * u128::from(right);
     (product as u64) ^ ((product >> 64) as u64)
 }
 
-/// Lower-cases the ASCII capitals among eight bytes.
+/// The first `length` bytes of a window, at most all, as two little-endian words that small letters are made
+/// of; zero above.
 #[inline]
-fn lowercase(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let low = word & (0x7F * ONES);
-    let from_a = low + (0x80 - b'A' as u64) * ONES;
-    let above_z = low + (0x7F - b'Z' as u64) * ONES;
-    let capital = (from_a ^ above_z) & !word & (0x80 * ONES);
-    word | (capital >> 2)
+fn small_words(window: &[u8; WINDOW], length: usize) -> [u64; 2] {
+    let [low, high] = words(window);
+    let mask = &MASKS[length.min(WINDOW)];
+    [(low | LOWER) & mask[0], (high | LOWER) & mask[1]]
 }
 
-/// Up to eight bytes of `bytes[start..end]` as a little-endian word, zero above `end`.
 #[inline]
-fn word_at(bytes: &[u8], start: usize, end: usize) -> u64 {
+fn words(window: &[u8; WINDOW]) -> [u64; 2] {
+    let [low, high] = [0, 8].map(|start| std::array::from_fn(|at| window[start + at]));
+    [u64::from_le_bytes(low), u64::from_le_bytes(high)]
+}
+
+#[inline]
+fn window_at(bytes: &[u8], at: usize) -> Option<&[u8; WINDOW]> {
+    bytes.get(at..)?.first_chunk()
+}
+
+/// Whether words of small letters, digits and apostrophes have a digit: only digits have bit 4 and lack bit 6.
+#[inline]
+fn has_digit([low, high]: [u64; 2]) -> bool {
+    (low >> 4 & !(low >> 6) | high >> 4 & !(high >> 6)) & ONES != 0
+}
+
+#[inline]
+fn absorb(state: u64, [low, high]: [u64; 2]) -> u64 {
+    fold(low ^ START ^ state, high ^ WORD)
+}
+
+#[inline]
+fn finish(state: u64, length: usize) -> u64 {
+    fold(state ^ (length as u64).wrapping_mul(LENGTH), LAST)
+}
+
+/// Hashes an ASCII token, `bytes[start..end]`, in normal form, and says whether it has a digit.
+///
+/// [`WINDOW`] bytes must follow `end`.
+#[inline]
+pub(super) fn hash_ascii(bytes: &[u8], start: usize, end: usize) -> (u64, bool) {
     let length = end - start;
-    if let Some(Ok(eight)) = bytes.get(start..start + 8).map(<[u8; 8]>::try_from) {
-        let word = u64::from_le_bytes(eight);
-        return if length >= 8 {
-            word
-        } else {
-            word & !(u64::MAX << (8 * length))
-        };
+    match window_at(bytes, start) {
+        Some(window) if length <= WINDOW => {
+            let words = small_words(window, length);
+            (finish(absorb(0, words), length), has_digit(words))
+        }
+        _ => hash_long(bytes, start, end),
     }
-    let mut padded = [0; 8];
-    for (to, from) in padded
-        .iter_mut()
-        .zip(bytes.get(start..end).unwrap_or_default())
-    {
-        *to = *from;
-    }
-    u64::from_le_bytes(padded)
 }
 
-/// Hashes the token `bytes[start..end]`, its ASCII capitals lower-cased.
-#[inline]
-pub(super) fn hash_token(bytes: &[u8], start: usize, end: usize) -> u64 {
-    let mut hash = START ^ ((end - start) as u64).wrapping_mul(LENGTH);
-    let mut at = start;
-    while at < end {
-        hash = fold(hash ^ lowercase(word_at(bytes, at, end.min(at + 8))), WORD);
-        at += 8;
+#[cold]
+fn hash_long(bytes: &[u8], start: usize, end: usize) -> (u64, bool) {
+    let mut state = 0;
+    let mut digits = false;
+    for at in (start..end).step_by(WINDOW) {
+        let window = window_at(bytes, at).unwrap_or(&[0; WINDOW]);
+        let words = small_words(window, end - at);
+        digits |= has_digit(words);
+        state = absorb(state, words);
     }
-    fold(hash, LAST)
+    (finish(state, end - start), digits)
+}
+
+/// Hashes a token in normal form.
+pub(super) fn hash_normal(token: &[u8]) -> u64 {
+    let state = token.chunks(WINDOW).fold(0, |state, chunk| {
+        let mut window = [0; WINDOW];
+        for (to, from) in window.iter_mut().zip(chunk) {
+            *to = *from;
+        }
+        absorb(state, words(&window))
+    });
+    finish(state, token.len())
+}
+
+/// Whether the ASCII token `bytes[start..end]` in normal form is the first bytes of `source`, a normal form
+/// of the same length or longer.
+#[inline]
+pub(super) fn same_ascii(bytes: &[u8], start: usize, end: usize, source: &[u8]) -> bool {
+    let length = end - start;
+    if length <= WINDOW
+        && let Some(token) = window_at(bytes, start)
+        && let Some(source) = source.first_chunk()
+    {
+        let ([low, high], [source_low, source_high]) = (words(token), words(source));
+        let mask = &MASKS[length];
+        let differs =
+            ((low | LOWER) ^ source_low) & mask[0] | ((high | LOWER) ^ source_high) & mask[1];
+        return differs == 0;
+    }
+    match (bytes.get(start..end), source.get(..length)) {
+        (Some(token), Some(source)) => source.eq_ignore_ascii_case(token),
+        _ => false,
+    }
 }
 
 /// Hashes a sequence of tokens that is longer by one, `gap` being the packed gap between them.
@@ -66,26 +142,19 @@ pub(super) fn hash_longer(sequence: u64, gap: u64, token: u64) -> u64 {
     fold(sequence ^ gap.wrapping_mul(GAP), token ^ LENGTH).wrapping_add(sequence.rotate_left(17))
 }
 
-/// Sums up bytes; four independent lanes, so that it runs at the speed of memory.
+/// Sums up bytes; independent lanes, so that it runs at the speed of memory.
 pub(super) fn checksum(bytes: &[u8]) -> u64 {
     let mut lanes = [START, WORD, LAST, GAP];
-    let mut blocks = bytes.chunks_exact(32);
-    for block in &mut blocks {
-        for (lane, eight) in lanes.iter_mut().zip(block.chunks_exact(8)) {
-            *lane = fold(*lane ^ word_at(eight, 0, 8), LENGTH).wrapping_add(*lane);
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    for block in blocks {
+        for (lane, eight) in lanes.iter_mut().zip(block.as_chunks::<8>().0) {
+            *lane = fold(*lane ^ u64::from_le_bytes(*eight), LENGTH).wrapping_add(*lane);
         }
     }
-    let rest = blocks.remainder();
     let sum = lanes.iter().fold(bytes.len() as u64, |sum, lane| {
         fold(sum ^ lane, LAST).wrapping_add(lane.rotate_left(31))
     });
-    hash_longer(sum, 0, hash_exact(rest))
-}
-
-fn hash_exact(bytes: &[u8]) -> u64 {
-    bytes.chunks(8).fold(START, |hash, eight| {
-        fold(hash ^ word_at(eight, 0, eight.len()), WORD).wrapping_add(hash.rotate_left(23))
-    })
+    hash_longer(sum, 0, hash_normal(rest))
 }
 
 #[cfg(test)]
@@ -95,17 +164,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn hash_ignores_ascii_case_and_surroundings(token in "[a-zA-Z']{1,20}", before in "[a-z ]{0,9}") {
+        fn ascii_hashes_as_its_normal_form(token in "[a-zA-Z0-9']{1,40}", before in "[a-z ]{0,9}") {
             let lower = token.to_ascii_lowercase();
-            let alone = hash_token(lower.as_bytes(), 0, lower.len());
-            let text = format!("{before}{token} and more");
-            prop_assert_eq!(hash_token(text.as_bytes(), before.len(), before.len() + token.len()), alone);
-        }
-
-        #[test]
-        fn lowercase_is_that_of_the_standard_library(bytes: [u8; 8]) {
-            let lower = bytes.map(|byte| byte.to_ascii_lowercase());
-            prop_assert_eq!(lowercase(u64::from_le_bytes(bytes)), u64::from_le_bytes(lower));
+            let text = format!("{before}{token}{}", " and more".repeat(2));
+            let end = before.len() + token.len();
+            let (hash, digit) = hash_ascii(text.as_bytes(), before.len(), end);
+            prop_assert_eq!(hash, hash_normal(lower.as_bytes()));
+            prop_assert_eq!(digit, token.bytes().any(|byte| byte.is_ascii_digit()));
+            let source = format!("{lower}{}", "x".repeat(token.len() % 20));
+            prop_assert!(same_ascii(text.as_bytes(), before.len(), end, source.as_bytes()));
+            let other = lower.replacen(|character: char| character != 'z', "z", 1);
+            let same = same_ascii(text.as_bytes(), before.len(), end, other.as_bytes());
+            prop_assert_eq!(same, other == lower);
         }
 
         #[test]

@@ -20,13 +20,17 @@ mod format;
 mod hash;
 mod keyed;
 mod normalise;
+mod record;
+mod table;
 
 pub use compile::{Description, compile};
-pub use format::FORMAT_VERSION;
-pub use keyed::{KeyedToken, KeyedTokens};
+pub use format::{FORMAT_VERSION, View};
+pub use keyed::{KeyedToken, KeyedTokens, TextPlace};
 pub use normalise::normalise;
 
-use format::{Layout, Record};
+use format::Layout;
+pub(crate) use format::{Node, Place};
+use record::Record;
 
 /// The most tokens a source may have: 8 words and more, since each character of an unspaced script is one.
 pub const MAX_SOURCE_TOKENS: usize = 24;
@@ -59,6 +63,8 @@ impl Storage {
 pub struct Match<'l> {
     /// How many tokens of the text it covers.
     pub length: usize,
+    /// Whether the text has an inflected form of the entry's source, not the source itself.
+    pub is_form: bool,
     record: Record<'l>,
 }
 
@@ -73,16 +79,18 @@ impl<'l> Match<'l> {
         self.record.targets()
     }
 
-    /// The heaviest target.
-    pub fn best(&self) -> &'l str {
-        self.record.target(0).unwrap_or_default()
+    /// The heaviest target, as [`Match::draw`] gives it.
+    #[inline]
+    pub(crate) fn best(&self) -> (&'l [u8], usize) {
+        self.record.target_bytes(0).unwrap_or_default()
     }
 
     /// The target that `uniform()`, in [0, 1), draws by weight: the first whose cumulative weight is greater
-    /// than `uniform()` times the sum of the weights.
+    /// than `uniform()` times the sum of the weights. It comes as bytes, more behind it, and its length.
     ///
     /// `uniform` is asked for only where there is a choice.
-    pub fn draw(&self, uniform: impl FnOnce() -> f64) -> &'l str {
+    #[inline]
+    pub(crate) fn draw(&self, uniform: impl FnOnce() -> f64) -> (&'l [u8], usize) {
         self.record.draw(uniform)
     }
 }
@@ -167,35 +175,71 @@ impl Lexicon {
         self.len() == 0
     }
 
+    /// Number of word forms, by which the lemma fallback finds entries.
+    pub fn form_count(&self) -> usize {
+        self.layout.form_count
+    }
+
     /// Languages, licence, provenance and the number of entries left out.
     pub fn description(&self) -> &Description {
         &self.layout.description
     }
 
-    /// The longest entry whose source is `tokens[at..]`'s beginning; `joins(i)` says whether token `i` may be
-    /// part of a phrase.
+    /// The parts that lookups read.
     #[inline]
+    pub fn view(&self) -> View<'_> {
+        self.layout.view(self.bytes())
+    }
+
+    /// The entry whose source is all of `source`, however it is cased, spaced or hyphenated; with `forms`
+    /// also the one that it is an inflected form of.
+    ///
+    /// # Errors
+    /// `Error::Input` when `source` is 4 GiB or longer.
+    pub fn lookup(&self, source: &str, forms: bool) -> Result<Option<Match<'_>>> {
+        let mut tokens = KeyedTokens::default();
+        tokens.read(source)?;
+        let found = self.view().longest_match(&tokens, 0, forms, |_| true);
+        Ok(found.filter(|found| found.length == tokens.len()))
+    }
+
+    /// Every entry, in the order in which their sources first came: source in normal form, and targets.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let entries = self.view().records().filter(|record| !record.is_form());
+        entries.map(|record| (record.source(), record.targets().collect()))
+    }
+
+    /// Every word form with the source that it is a form of, both in normal form.
+    pub fn forms(&self) -> impl Iterator<Item = (&str, &str)> {
+        let view = self.view();
+        let forms = view.records().filter(Record::is_form);
+        forms.filter_map(move |record| Some((record.source(), view.base(record)?.source())))
+    }
+}
+
+impl<'l> View<'l> {
+    /// The longest entry whose source is the beginning of tokens `at..`; `joins(i)` says whether token `i` may
+    /// be part of a phrase, `forms` whether word forms count as entries.
     pub fn longest_match(
         &self,
-        text: &str,
         tokens: &KeyedTokens,
         at: usize,
+        forms: bool,
         joins: impl Fn(usize) -> bool,
-    ) -> Option<Match<'_>> {
-        let bytes = self.bytes();
+    ) -> Option<Match<'l>> {
         let mut hash = tokens.get(at)?.hash;
         let mut length = 1;
         let mut best = None;
-        while let Some(node) = self.layout.find(bytes, hash) {
-            if let Some(record) = self.layout.record(bytes, node)
-                && tokens.spell(text, at, length, record.source_bytes())
+        while let Some(node) = self.find(hash) {
+            if let Some(place) = node.place()
+                && let Some(found) = self.match_at(tokens, at, length, forms, place)
             {
-                best = Some(Match { length, record });
+                best = Some(found);
             }
             if !node.has_longer() || length == MAX_SOURCE_TOKENS || !joins(at + length) {
                 break;
             }
-            let Some(longer) = tokens.extend_hash(text, hash, at + length) else {
+            let Some(longer) = tokens.extend_hash(hash, at + length) else {
                 break;
             };
             hash = longer;
@@ -204,40 +248,32 @@ impl Lexicon {
         best
     }
 
-    /// Reads the slot in which a token's search starts, so that it is in cache when the search comes; the
-    /// result is for [`Lexicon::touch_record`]. Reads of many tokens one after the other wait for memory
-    /// together, where searches wait one by one.
+    /// The entry at a place if its source, or with `forms` a form of it, is tokens `at..at + length`.
     #[inline]
-    pub fn touch_slot(&self, hash: u64) -> u64 {
-        self.layout.touch_slot(self.bytes(), hash)
-    }
-
-    /// Reads the record that a slot leads to, if it is likely to be the token's, to the same end.
-    #[inline]
-    pub fn touch_record(&self, slot: u64, hash: u64) -> u64 {
-        self.layout.touch_record(self.bytes(), slot, hash)
-    }
-
-    /// The entry whose source is all of `source`, however it is cased, spaced or hyphenated.
-    ///
-    /// # Errors
-    /// `Error::Input` when `source` is 4 GiB or longer.
-    pub fn lookup(&self, source: &str) -> Result<Option<Match<'_>>> {
-        let mut tokens = KeyedTokens::default();
-        tokens.read(source)?;
-        let found = self.longest_match(source, &tokens, 0, |_| true);
-        Ok(found.filter(|found| found.length == tokens.len()))
-    }
-
-    /// Whether token `at` alone is an entry.
-    pub fn has_token(&self, text: &str, tokens: &KeyedTokens, at: usize) -> bool {
-        self.longest_match(text, tokens, at, |_| false).is_some()
-    }
-
-    /// Every entry, in the order in which their sources first came: source in normal form, and targets.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let records = self.layout.records(self.bytes());
-        records.map(|record| (record.source(), record.targets().collect()))
+    pub(crate) fn match_at(
+        &self,
+        tokens: &KeyedTokens,
+        at: usize,
+        length: usize,
+        forms: bool,
+        place: Place,
+    ) -> Option<Match<'l>> {
+        let record = self.record(place)?;
+        let is_form = record.is_form();
+        let source = record.source_bytes();
+        let is_same = if length == 1 {
+            tokens.is_word(at, source)
+        } else {
+            tokens.spell(at, length, source)
+        };
+        if is_form && !forms || !is_same {
+            return None;
+        }
+        Some(Match {
+            length,
+            is_form,
+            record: self.base(record)?,
+        })
     }
 }
 

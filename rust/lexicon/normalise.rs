@@ -3,8 +3,12 @@
 use caseless::Caseless as _;
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::tokenize::tokens;
+
 /// Appends the normal form of a token: soft hyphens dropped, typographic apostrophes made `'`, then
-/// Unicode compatibility composition and full case folding (NFKC, fold, NFKC, as for NFKC_Casefold).
+/// Unicode compatibility composition and full case folding (NFKC, fold, NFKC, as for NFKC_Casefold). Where
+/// that is more than one token (`½`, `㌔`, the ligature `ヿ`) composition is canonical (NFC), so that a normal
+/// form is always one token and its own normal form.
 ///
 /// ASCII takes a short cut and so do most Latin, Greek and Cyrillic letters.
 pub(super) fn normalise_into(token: &str, normal: &mut String) {
@@ -52,8 +56,17 @@ fn normalise_any(token: &str, normal: &mut String) {
         '’' | '‘' | 'ʼ' => '\'',
         other => other,
     });
-    let folded = plain.nfd().default_case_fold().nfkc().default_case_fold();
-    normal.extend(folded.nfkc());
+    let start = normal.len();
+    let folded = plain.clone().nfd().default_case_fold();
+    normal.extend(folded.nfkc().default_case_fold().nfkc());
+    let compatible = normal.get(start..).unwrap_or_default();
+    let mut tokens = tokens(compatible);
+    let first = tokens.next().map(|token| (token.start, token.end));
+    if first != Some((0, compatible.len())) {
+        normal.truncate(start);
+        let folded = plain.nfd().default_case_fold();
+        normal.extend(folded.nfc().default_case_fold().nfc());
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +86,9 @@ mod tests {
             ("Ѐ", "ѐ"),
             ("ﬁn", "fin"),
             ("İ", "i\u{307}"),
+            ("½", "½"),
+            ("ヿ", "ヿ"),
+            ("Ⅻ", "xii"),
         ] {
             assert_eq!(normalise(token), normal);
         }
@@ -98,9 +114,13 @@ mod tests {
         }
 
         #[test]
-        fn a_normal_form_is_its_own_normal_form(token in "\\w{1,12}") {
-            let normal = normalise(&token);
-            prop_assert_eq!(normalise(&normal), normal);
+        fn a_normal_form_is_one_token_and_its_own_normal_form(text in "\\w{1,12}") {
+            for token in tokens(&text) {
+                let normal = normalise(&text[token.start..token.end]);
+                let whole = tokens(&normal).map(|token| (token.start, token.end)).collect::<Vec<_>>();
+                prop_assert_eq!(whole, [(0, normal.len())]);
+                prop_assert_eq!(normalise(&normal), normal);
+            }
         }
     }
 }

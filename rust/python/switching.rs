@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use super::interruptible::interruptible;
 use super::to_python_error;
@@ -31,7 +31,9 @@ struct Lexicon(Arc<lexicon::Lexicon>);
 #[pymethods]
 impl Lexicon {
     #[staticmethod]
-    #[pyo3(signature = (source_language, target_language, entries, *, licence = "", provenance = ""))]
+    #[pyo3(signature = (
+        source_language, target_language, entries, *, licence = "", provenance = "", forms = Vec::new()
+    ))]
     fn from_entries(
         python: Python<'_>,
         source_language: &str,
@@ -39,19 +41,16 @@ impl Lexicon {
         entries: Vec<Entry<PyBackedStr>>,
         licence: &str,
         provenance: &str,
+        forms: Vec<(PyBackedStr, PyBackedStr)>,
     ) -> PyResult<Self> {
         let compiled = python.detach(|| {
             let entries = entries.iter().map(|(source, targets)| {
                 let targets = targets.iter().map(|(target, weight)| (&**target, *weight));
                 (&**source, targets)
             });
-            compile(
-                source_language,
-                target_language,
-                licence,
-                provenance,
-                entries,
-            )
+            let forms = forms.iter().map(|(form, base)| (&**form, &**base));
+            let languages = (source_language, target_language);
+            compile(languages, licence, provenance, entries, forms)
         });
         let compiled = compiled.map_err(|error| to_python_error(python, error))?;
         Ok(Lexicon(Arc::new(compiled)))
@@ -69,10 +68,16 @@ impl Lexicon {
         saved.map_err(|error| to_python_error(python, error))
     }
 
-    fn lookup(&self, python: Python<'_>, source: &str) -> PyResult<Vec<(String, f64)>> {
+    #[pyo3(signature = (source, *, lemma_fallback = false))]
+    fn lookup(
+        &self,
+        python: Python<'_>,
+        source: &str,
+        lemma_fallback: bool,
+    ) -> PyResult<Vec<(String, f64)>> {
         let found = self
             .0
-            .lookup(source)
+            .lookup(source, lemma_fallback)
             .map_err(|error| to_python_error(python, error))?;
         let targets = found.into_iter().flat_map(|found| found.targets());
         Ok(targets
@@ -86,6 +91,11 @@ impl Lexicon {
         entries
             .map(|(source, targets)| (source.to_owned(), targets.into_iter().map(own).collect()))
             .collect()
+    }
+
+    fn forms(&self) -> Vec<(String, String)> {
+        let own = |(form, base): (&str, &str)| (form.to_owned(), base.to_owned());
+        self.0.forms().map(own).collect()
     }
 
     fn __len__(&self) -> usize {
@@ -292,20 +302,24 @@ impl Switcher {
     }
 
     #[pyo3(signature = (texts, record_ids, *, field = "text", epoch = 0, threads = None))]
-    fn switch_batch(
+    fn switch_batch<'py>(
         &self,
-        python: Python<'_>,
+        python: Python<'py>,
         texts: Vec<PyBackedStr>,
         record_ids: Vec<PyBackedStr>,
         field: &str,
         epoch: u64,
         threads: Option<usize>,
-    ) -> PyResult<(Vec<String>, SwitchCounts)> {
-        let (texts, counts) = interruptible(python, threads, |interrupt| {
+    ) -> PyResult<(Bound<'py, PyList>, SwitchCounts)> {
+        let (parts, counts) = interruptible(python, threads, |interrupt| {
             self.0
                 .switch_batch(&texts, &record_ids, field, epoch, interrupt)
         })?;
-        Ok((texts, self.counts(&counts)))
+        let list = PyList::empty(python);
+        for text in parts.iter().flat_map(switch::SwitchedTexts::iter) {
+            list.append(text)?;
+        }
+        Ok((list, self.counts(&counts)))
     }
 }
 

@@ -51,10 +51,32 @@ impl Draws {
     /// Unit 0 is the text, unit `i + 1` starts at token `i`.
     #[inline]
     pub fn uniform(&self, unit: u64, purpose: Purpose) -> f64 {
-        let number = unit.wrapping_mul(4).wrapping_add(purpose as u64 + 1);
-        let word = mix(self.key.wrapping_add(number.wrapping_mul(GOLDEN)));
-        (word >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+        self.number(unit, purpose) as f64 * (1.0 / RANGE as f64)
     }
+
+    /// The 53 bits of [`Draws::uniform`], before they are scaled.
+    #[inline]
+    pub fn number(&self, unit: u64, purpose: Purpose) -> u64 {
+        let number = unit.wrapping_mul(4).wrapping_add(purpose as u64 + 1);
+        mix(self.key.wrapping_add(number.wrapping_mul(GOLDEN))) >> 11
+    }
+
+    /// One of `count` numbers from 0, each with the same chance: the number drawn times `count` over 2^53.
+    #[inline]
+    pub fn below(&self, count: usize, unit: u64, purpose: Purpose) -> usize {
+        // 53 bits shifted up by 11 times less than 2^32: the upper half of the product is the quotient.
+        let number = u128::from(self.number(unit, purpose) << 11);
+        ((number * count as u128) >> 64) as usize
+    }
+}
+
+/// Numbers are below it.
+const RANGE: u64 = 1 << 53;
+
+/// The least number that is not drawn with a probability: `uniform < probability` is `number < threshold`.
+pub fn threshold(probability: f64) -> u64 {
+    // The product is exact, being one by a power of two.
+    (probability * RANGE as f64).ceil() as u64
 }
 
 fn words_of(text: &str) -> impl Iterator<Item = u64> + '_ {
@@ -65,26 +87,6 @@ fn words_of(text: &str) -> impl Iterator<Item = u64> + '_ {
         }
         u64::from_le_bytes(word)
     })
-}
-
-/// The first of `count` things whose cumulative weight is greater than `uniform` times the sum of the
-/// weights; sums run from left to right. Where rounding leaves none, the last one with a weight.
-pub fn pick(count: usize, weight: impl Fn(usize) -> f64, uniform: f64) -> usize {
-    let total = (0..count).fold(0.0, |sum, index| sum + weight(index));
-    let threshold = uniform * total;
-    let mut sum = 0.0;
-    let mut last = 0;
-    for index in 0..count {
-        let own = weight(index);
-        sum += own;
-        if sum > threshold {
-            return index;
-        }
-        if own > 0.0 {
-            last = index;
-        }
-    }
-    last
 }
 
 #[cfg(test)]
@@ -109,6 +111,17 @@ mod tests {
     }
 
     #[test]
+    fn the_threshold_divides_as_the_probability_does() {
+        for probability in [0.0, 1e-17, 0.1, 0.3, 0.5, 2.0 / 3.0, 1.0] {
+            let threshold = threshold(probability);
+            for number in [threshold.saturating_sub(1), threshold, threshold + 1] {
+                let uniform = number as f64 * (1.0 / RANGE as f64);
+                assert_eq!(number < threshold, uniform < probability, "{probability}");
+            }
+        }
+    }
+
+    #[test]
     fn draws_are_uniform() {
         let draws = Draws::new(7, 0, "record", "text");
         let mean = (0..100_000)
@@ -116,16 +129,5 @@ mod tests {
             .sum::<f64>()
             / 1e5;
         assert!((mean - 0.5).abs() < 0.005, "{mean}");
-    }
-
-    #[test]
-    fn pick_follows_the_weights() {
-        let weights = [1.0, 0.0, 3.0];
-        let picked = |uniform| pick(3, |index| weights[index], uniform);
-        assert_eq!(
-            [picked(0.0), picked(0.2499), picked(0.25), picked(0.9999)],
-            [0, 0, 2, 2]
-        );
-        assert_eq!(pick(2, |index| [1.0, 0.0][index], 1.0), 0);
     }
 }

@@ -7,7 +7,7 @@ fn lexicon(target_language: &str, entries: &[(&str, &str)]) -> Arc<Lexicon> {
     let entries = entries
         .iter()
         .map(|&(source, target)| (source, [(target, 1.0)]));
-    Arc::new(compile("en", target_language, "", "", entries).unwrap())
+    Arc::new(compile(("en", target_language), "", "", entries, []).unwrap())
 }
 
 fn options(translation_prob: f64) -> Options {
@@ -140,15 +140,90 @@ fn one_language_for_a_text_where_asked() {
     };
     let switcher = Switcher::new(lexicons, options).unwrap();
     let ids: Vec<String> = (0..64).map(|id| id.to_string()).collect();
-    let (texts, counts) = switcher
-        .switch_batch(&vec!["a a a a"; 64], &ids, "text", 0, &Interrupt::new())
-        .unwrap();
-    assert!(
-        texts
-            .iter()
-            .all(|text| text == "x x x x" || text == "y y y y")
-    );
+    let batch = switcher.switch_batch(&vec!["a a a a"; 64], &ids, "text", 0, &Interrupt::new());
+    let (parts, counts) = batch.unwrap();
+    let mut texts = parts.iter().flat_map(SwitchedTexts::iter);
+    assert!(texts.all(|text| text == "x x x x" || text == "y y y y"));
     assert!(counts.switched_by_lexicon.iter().all(|&count| count > 40));
+}
+
+#[test]
+fn texts_read_together_are_texts_apart() {
+    let switcher = Switcher::new(vec![german()], options(1.0)).unwrap();
+    let texts = [
+        "new",
+        "york",
+        "",
+        "http://a.example/new",
+        "house new york",
+        "…",
+        "new",
+    ];
+    let id = TextId {
+        record_id: "r",
+        field: "text",
+        epoch: 0,
+    };
+    let named = texts.map(|text| NamedText { text, id });
+    let mut switched = SwitchedTexts::default();
+    let mut counts = Counts::new(1);
+    let mut scratch = Scratch::default();
+    switcher
+        .switch_texts(&named, &mut scratch, &mut switched, &mut counts)
+        .unwrap();
+    let expected = [
+        "neu",
+        "york",
+        "",
+        "http://a.example/new",
+        "haus Neu-York",
+        "…",
+        "neu",
+    ];
+    assert_eq!(switched.iter().collect::<Vec<_>>(), expected);
+    assert_eq!(
+        (
+            counts.tokens,
+            counts.content,
+            counts.switched,
+            counts.missed
+        ),
+        (10, 6, 5, 1)
+    );
+}
+
+#[test]
+fn word_forms_are_taken_only_with_the_fallback() {
+    let entries = [("house", [("haus", 1.0)]), ("mice", [("Mäuse", 1.0)])];
+    let forms = [
+        ("houses", "house"),
+        ("mice", "house"),
+        ("two words", "house"),
+        ("cats", "cat"),
+    ];
+    let lexicon = compile(("en", "de"), "", "", entries, forms).unwrap();
+    assert_eq!(lexicon.forms().collect::<Vec<_>>(), [("houses", "house")]);
+    assert_eq!(
+        (
+            lexicon.len(),
+            lexicon.form_count(),
+            lexicon.entries().count()
+        ),
+        (2, 1, 2)
+    );
+    let lexicon = Arc::new(lexicon);
+    for (lemma_fallback, expected, lemmas) in
+        [(false, "Houses of Mäuse", 0), (true, "Haus of Mäuse", 1)]
+    {
+        let options = Options {
+            lemma_fallback,
+            ..options(1.0)
+        };
+        let switcher = Switcher::new(vec![Arc::clone(&lexicon)], options).unwrap();
+        let (text, counts) = switch(&switcher, "Houses of mice");
+        assert_eq!((text.as_str(), counts.lemmas), (expected, lemmas));
+        assert_eq!(counts.switched + counts.missed, 3);
+    }
 }
 
 #[test]
@@ -173,7 +248,7 @@ fn bad_options_are_refused() {
             }
         ));
     }
-    let french = Arc::new(compile("fr", "de", "", "", [("a", [("b", 1.0)])]).unwrap());
+    let french = Arc::new(compile(("fr", "de"), "", "", [("a", [("b", 1.0)])], []).unwrap());
     assert!(refused(vec![german(), french], options(0.5)));
     let switcher = Switcher::new(vec![german()], options(0.5)).unwrap();
     assert!(
@@ -199,9 +274,13 @@ fn with_threads(
         .build()
         .unwrap();
     pool.install(|| {
-        switcher
-            .switch_batch(texts, ids, "text", 0, &Interrupt::new())
-            .unwrap()
+        let batch = switcher.switch_batch(texts, ids, "text", 0, &Interrupt::new());
+        let (parts, counts) = batch.unwrap();
+        let switched = parts
+            .iter()
+            .flat_map(SwitchedTexts::iter)
+            .map(str::to_owned);
+        (switched.collect(), counts)
     })
 }
 
@@ -230,9 +309,9 @@ proptest! {
         let ids: Vec<String> = (0..texts.len()).map(|id| format!("id{id}")).collect();
         let one = with_threads(&switcher, 1, &texts, &ids);
         prop_assert_eq!(&with_threads(&switcher, 3, &texts, &ids), &one);
-        let backwards: Vec<_> = texts.iter().rev().collect();
-        let ids: Vec<_> = ids.iter().rev().collect();
-        let (mut reversed, _) = switcher.switch_batch(&backwards, &ids, "text", 0, &Interrupt::new()).unwrap();
+        let backwards: Vec<_> = texts.into_iter().rev().collect();
+        let ids: Vec<_> = ids.into_iter().rev().collect();
+        let (mut reversed, _) = with_threads(&switcher, 1, &backwards, &ids);
         reversed.reverse();
         prop_assert_eq!(reversed, one.0);
     }

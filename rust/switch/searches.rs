@@ -1,0 +1,169 @@
+//! The searches of a group: which are needed, and their course.
+
+use crate::lexicon::{MAX_SOURCE_TOKENS, Node};
+
+use super::draw::Purpose;
+use super::engine::Engine;
+use super::group::{Group, Phrase, Search};
+use super::{MissPolicy, Switcher};
+
+impl Engine<'_, '_> {
+    /// Makes the draws of a text's tokens and lists the searches that are needed: for the tokens chosen, and
+    /// for those that may start a phrase, which is left or switched as a whole.
+    pub(super) fn plan(&mut self, group: &mut Group, number: usize) {
+        let Switcher {
+            options,
+            stop_words,
+            threshold,
+            ..
+        } = self.switcher;
+        let Group {
+            tokens,
+            protected,
+            searches,
+            started,
+            phrases,
+            readings,
+        } = group;
+        let Some(reading) = readings.get(number) else {
+            return;
+        };
+        let stop_words = stop_words.as_ref().map(|words| words.view());
+        let redraws = options.miss_policy == MissPolicy::Redraw && self.views.len() > 1;
+        let may_switch = *threshold > 0;
+        let range = reading.place.tokens.clone();
+        let own = tokens.all().get(range.clone()).unwrap_or_default();
+        let own_protected = protected.get(range.clone()).unwrap_or_default();
+        let mut content = 0;
+        let mut count = *started;
+        for ((at, token), &is_protected) in range.clone().zip(own).zip(own_protected) {
+            let unit = (at - range.start) as u64 + 1;
+            let number = options.protect & token.digit;
+            let stop = stop_words
+                .is_some_and(|words| words.longest_match(tokens, at, false, |_| false).is_some());
+            content += usize::from(!(is_protected | number | stop));
+            let quiet = number | (stop & !options.switch_stop_words);
+            let chosen = reading.draws.number(unit, Purpose::Choose) < *threshold;
+            let language = self.language(reading, unit);
+            let mut needed = chosen & !quiet;
+            let view = self.views.get(language);
+            if view.is_some_and(|view| view.may_start_phrase(token.hash)) && may_switch {
+                let next = at + 1;
+                if next < range.end
+                    && !protected.get(next).is_some_and(|&is| is | is_protected)
+                    && let Some(pair) = tokens.extend_hash(token.hash, next)
+                {
+                    phrases.push(Phrase {
+                        hash: pair,
+                        search: count as u32,
+                        end: range.end as u32,
+                        read: 2,
+                    });
+                    needed = true;
+                }
+            }
+            if redraws {
+                needed |= self
+                    .views
+                    .iter()
+                    .any(|view| view.may_start_phrase(token.hash));
+            }
+            // Whether a token is chosen can't be predicted: so every one is written, and some stay.
+            if let Some(search) = searches.get_mut(count) {
+                *search = Search {
+                    hash: token.hash,
+                    place: None,
+                    at: at as u32,
+                    lexicon: language as u16,
+                    length: 1,
+                    chosen,
+                    quiet,
+                };
+            }
+            count += usize::from(needed & !is_protected);
+        }
+        let new = searches.get(*started..count).unwrap_or_default();
+        for search in new.iter().filter(|search| search.chosen) {
+            if let Some(view) = self.views.get(usize::from(search.lexicon))
+                && view.has_words()
+            {
+                view.prefetch_bucket(search.hash);
+            }
+        }
+        *started = count;
+        self.counts.content += content as u64;
+    }
+
+    /// Asks memory for what the searches read first, and drops those for phrases that can't be.
+    pub(super) fn start(&self, group: &mut Group) {
+        let searches = group.searches.get(..group.started).unwrap_or_default();
+        let view_of = |phrase: &Phrase| {
+            let search = searches.get(phrase.search as usize)?;
+            self.views.get(usize::from(search.lexicon))
+        };
+        for phrase in &group.phrases {
+            if let Some(view) = view_of(phrase) {
+                view.prefetch_pair(phrase.hash);
+            }
+        }
+        group.phrases.retain(|phrase| {
+            let view = view_of(phrase).filter(|view| view.may_be_pair(phrase.hash));
+            if let Some(view) = view {
+                view.prefetch_bucket(phrase.hash);
+            }
+            view.is_some()
+        });
+    }
+
+    /// Takes the searches to their ends: words at once, phrases a token further in each round.
+    pub(super) fn search(&self, group: &mut Group) {
+        let Group {
+            tokens,
+            protected,
+            searches,
+            started,
+            phrases,
+            readings: _,
+        } = group;
+        let searches = searches.get_mut(..*started).unwrap_or_default();
+        for search in searches.iter_mut() {
+            if let Some(view) = self.views.get(usize::from(search.lexicon))
+                && search.chosen & !search.quiet & view.has_words()
+                && let Some(place) = view.find(search.hash).and_then(Node::place)
+            {
+                search.place = Some(place);
+                view.prefetch_record(place);
+            }
+        }
+        while !phrases.is_empty() {
+            phrases.retain_mut(|phrase| {
+                let Some(search) = searches.get_mut(phrase.search as usize) else {
+                    return false;
+                };
+                let Some(view) = self.views.get(usize::from(search.lexicon)) else {
+                    return false;
+                };
+                let Some(node) = view.find(phrase.hash) else {
+                    return false;
+                };
+                if let Some(place) = node.place() {
+                    search.place = Some(place);
+                    search.length = phrase.read;
+                    view.prefetch_record(place);
+                }
+                let next = search.at as usize + usize::from(phrase.read);
+                let goes_on = node.has_longer()
+                    && usize::from(phrase.read) < MAX_SOURCE_TOKENS
+                    && next < phrase.end as usize
+                    && !protected.get(next).is_some_and(|&is| is);
+                if goes_on && let Some(longer) = tokens.extend_hash(phrase.hash, next) {
+                    phrase.hash = longer;
+                    phrase.read += 1;
+                    view.prefetch_bucket(longer);
+                    return true;
+                }
+                false
+            });
+        }
+    }
+}
