@@ -1,159 +1,109 @@
-"""Switching throughput beside a plain Python loop; the answers are checked before the clock starts.
+"""Code-switching beside its peers and its limits, on one core of one process; then over threads.
 
-Run with `pytest -s benches/test_switching.py`. Two inputs: the English training passages of the embedded
-collection with its four lexicons of 6,000 sources; and text drawn from a Zipf distribution over made-up words
-of English length with six lexicons of 200,000 sources, which do not fit in the caches. The last lines give
-megabytes of UTF-8 and tokens (by white space) per second of the fastest round, and the ratio to the loop.
+Run with `pytest -s benches/test_switching.py` (about two minutes and 5 GB). Inputs are those of
+`switching_inputs`, engines those of `switching_peers`. Each engine first has to give the one right answer on
+texts made of known entries, alone with p = 1; then it is timed on the input, slow ones on its first part.
+`split and hash` finds the words of the same bytes, hashes each and does nothing else, and `memcpy` copies
+them. Rates are of the fastest round. CSLIR_BENCH_TITLES sets the number of titles.
 """
 
-import random
-import string
-from itertools import accumulate
+import os
 
+import numpy as np
 import pytest
+from switching_board import COPY, LIMIT, OURS, PAPER, Board
+from switching_inputs import INPUTS, answers, size_of, slice_of
+from switching_peers import LONGEST_TITLE, TITLE_ENGINES, WORD_ENGINES
 
-from cslir.datasets import load_embedded
-from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
-from cslir.switching import Lexicon, Switcher, load_lexicon
+from cslir import _core
+from cslir.switching import Switcher
 
-RATES: dict[str, tuple[float, float]] = {}
-LANGUAGES = ("de", "it", "ru", "fi", "ar", "tr")
-ENTRIES = 200_000
-TEXT_BYTES = 8_000_000
+ENGINES = {"real": WORD_ENGINES, "zipf": WORD_ENGINES, "titles": TITLE_ENGINES}
+LONGEST = {"real": 1, "zipf": 1, "titles": LONGEST_TITLE}
+PEER_BYTES = {PAPER: 400_000}
+CORES = len(os.sched_getaffinity(0))
+THREADS = sorted({1, 2, *(count for count in (4, 8, 16, 32, 64) if count < CORES), CORES})
 
 
-def make_words():
-    draw = random.Random(1)
-    lengths = list(range(2, 13))
-    words = {}
-    while len(words) < ENTRIES:
-        for length in sorted(draw.choices(lengths, [3, 6, 9, 10, 9, 8, 6, 5, 3, 2, 1], k=5000)):
-            words["".join(draw.choices(string.ascii_lowercase, k=length))] = None
-    return list(words)[:ENTRIES]
+@pytest.fixture(scope="module", params=INPUTS)
+def name(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def words():
-    return make_words()
+def given(name):
+    return INPUTS[name]()
 
 
 @pytest.fixture(scope="module")
-def texts(words):
-    draw = random.Random(2)
-    vocabulary = words + [f"{word}x" for word in words[: ENTRIES // 2]]
-    cumulative = list(accumulate(1 / (rank + 3) for rank in range(len(vocabulary))))
-    passages, size = [], 0
-    while size < TEXT_BYTES:
-        chosen = draw.choices(vocabulary, cum_weights=cumulative, k=60)
-        chosen[0] = chosen[0].title()
-        chosen[20] += ","
-        passages.append(" ".join(chosen) + ".")
-        size += len(passages[-1])
-    return passages
+def board(name):
+    board = Board(name)
+    yield board
+    print("\n" + "\n".join(board.lines()))
 
 
 @pytest.fixture(scope="module")
-def dictionaries(words):
-    return {language: {word: f"{word[::-1]}{language}" for word in words} for language in LANGUAGES}
+def known(name, given):
+    return answers(given.dictionaries[0], longest=LONGEST[name])
 
 
-@pytest.fixture(scope="module")
-def lexicons(dictionaries):
-    return [
-        Lexicon.from_entries(
-            "en", language, [(source, [(target, 1.0)]) for source, target in entries.items()]
-        )
-        for language, entries in dictionaries.items()
-    ]
+def time(benchmark, function, size, *, rounds=3):
+    """Runs the function and returns megabytes per second of its fastest round."""
+    benchmark.pedantic(function, rounds=rounds, warmup_rounds=1)
+    rate = size / benchmark.stats.stats.min / 1e6
+    benchmark.extra_info["MB_per_second"] = round(rate, 2)
+    return rate
 
 
-def plain_loop(texts, dictionary, translation_prob, draw):
-    """The usual loop: split at spaces, look each word up, join; punctuation stays on the words."""
-    switched = []
-    for text in texts:
-        words = text.split()
-        for at, word in enumerate(words):
-            if draw.random() < translation_prob and (target := dictionary.get(word.lower())):
-                words[at] = target
-        switched.append(" ".join(words))
-    return switched
+def numbers(texts):
+    return [str(number) for number in range(len(texts))]
 
 
-def report(benchmark, name, texts):
-    seconds = benchmark.stats.stats.min
-    megabytes = sum(len(text.encode()) for text in texts) / seconds / 1e6
-    tokens = sum(len(text.split()) for text in texts) / seconds
-    RATES[name] = (megabytes, tokens)
-    benchmark.extra_info.update(MB_per_second=round(megabytes, 1), tokens_per_second=round(tokens))
+# pytest runs the engines of one input before it makes the next input.
+@pytest.mark.parametrize("engine", list(WORD_ENGINES))
+def test_peer(benchmark, board, given, known, name, engine):
+    if engine not in ENGINES[name]:
+        pytest.skip("finds no phrases")
+    make = ENGINES[name][engine]
+    switch = make(given.dictionaries[:1], 1.0)
+    assert switch([answer.text for answer in known]) == [answer.switched for answer in known]
+    if len(given.dictionaries) > 1 or given.translation_prob < 1.0:
+        switch = make(given.dictionaries, given.translation_prob)
+    texts = slice_of(given.texts, PEER_BYTES.get(engine, 2_000_000))
+    board.rates[engine] = time(benchmark, lambda: switch(texts), size_of(texts))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def summary():
-    yield
-    print()
-    for name, (megabytes, tokens) in RATES.items():
-        loop = RATES[f"{name.partition(',')[0]}, Python loop"][0]
-        print(f"{name:45} {megabytes:7.1f} MB/s {tokens / 1e6:6.2f} M tokens/s {megabytes / loop:6.1f}x")
+@pytest.mark.parametrize("threads", THREADS)
+def test_cslir(benchmark, board, given, known, threads):
+    texts = [answer.text for answer in known]
+    all_of_one = Switcher(given.lexicons[:1], translation_prob=1.0, seed=1, target_choice="best")
+    switched, _ = all_of_one.switch_batch(texts, numbers(texts), threads=threads)
+    assert switched == [answer.switched for answer in known]
+
+    texts, ids = given.texts, numbers(given.texts)
+    unchanged = Switcher(given.lexicons, translation_prob=0.0, seed=1)
+    assert unchanged.switch_batch(texts[:2000], ids[:2000], threads=threads)[0] == texts[:2000]
+    switcher = Switcher(given.lexicons, translation_prob=given.translation_prob, seed=1)
+    one_by_one = [switcher.switch(text, record) for text, record in zip(texts[:200], ids[:200], strict=True)]
+    assert switcher.switch_batch(texts[:200], ids[:200], threads=threads)[0] == one_by_one
+
+    def switch():
+        switcher.switch_batch(texts, ids, threads=threads)
+
+    board.by_threads[threads] = time(benchmark, switch, size_of(texts), rounds=5)
+    if threads == 1:
+        board.rates[OURS] = board.by_threads[1]
 
 
-@pytest.fixture(scope="module")
-def passages():
-    return [example.positive.full_text for example in load_embedded().train()]
+def test_split_and_hash(benchmark, board, given):
+    text = " ".join(given.texts).encode()
+    assert _core.split_and_hash(b"one, two") == sum(map(_core.split_and_hash, (b"one", b"two"))) % 2**64
+    board.rates[LIMIT] = time(benchmark, lambda: _core.split_and_hash(text), len(text), rounds=8)
 
 
-@pytest.fixture(scope="module")
-def embedded():
-    return [load_lexicon(embedded_lexicon_path(*pair), *pair) for pair in EMBEDDED_PAIRS]
-
-
-def test_real_text_python_loop(benchmark, passages, embedded):
-    best = {source: targets[0][0] for source, targets in embedded[0].entries()}
-    benchmark.pedantic(lambda: plain_loop(passages, best, 0.5, random.Random(1)), rounds=3)
-    report(benchmark, "real text, Python loop", passages)
-
-
-@pytest.mark.parametrize("threads", [1, None], ids=["one-thread", "all-threads"])
-@pytest.mark.parametrize("count", [1, 4], ids=["bl-cs", "ml-cs-four"])
-def test_real_text(benchmark, passages, embedded, count, threads):
-    ids = [str(number) for number in range(len(passages))]
-    unchanged = Switcher(embedded[:count], translation_prob=0.0, seed=1)
-    assert unchanged.switch_batch(passages, ids, threads=threads)[0] == passages
-    switcher = Switcher(embedded[:count], translation_prob=0.5, seed=1)
-    one_by_one = [
-        switcher.switch(text, record) for text, record in zip(passages[:200], ids[:200], strict=True)
-    ]
-    assert switcher.switch_batch(passages[:200], ids[:200], threads=threads)[0] == one_by_one
-    benchmark.pedantic(
-        lambda: switcher.switch_batch(passages, ids, threads=threads), rounds=5, warmup_rounds=1
-    )
-    arm = "BL-CS" if count == 1 else "ML-CS, four lexicons"
-    report(benchmark, f"real text, {arm}, {'1 thread' if threads else 'all threads'}", passages)
-
-
-def test_large_lexicons_python_loop(benchmark, texts, dictionaries):
-    sample = texts[: len(texts) // 8]
-    benchmark.pedantic(lambda: plain_loop(sample, dictionaries["de"], 0.5, random.Random(1)), rounds=3)
-    report(benchmark, "large lexicons, Python loop", sample)
-
-
-@pytest.mark.parametrize("threads", [1, None], ids=["one-thread", "all-threads"])
-@pytest.mark.parametrize("count", [1, 6], ids=["bl-cs", "ml-cs-six"])
-def test_large_lexicons(benchmark, texts, dictionaries, lexicons, count, threads):
-    lower = [text.lower().replace(",", "").rstrip(".") for text in texts[:200]]
-    ids = [str(number) for number in range(len(texts))]
-    bilingual = Switcher(lexicons[:1], translation_prob=1.0, seed=1)
-    expected = plain_loop(lower, dictionaries["de"], 1.0, random.Random(1))
-    assert bilingual.switch_batch(lower, ids[:200], threads=threads)[0] == expected
-
-    switcher = Switcher(lexicons[:count], translation_prob=0.5, seed=1)
-    benchmark.pedantic(lambda: switcher.switch_batch(texts, ids, threads=threads), rounds=5, warmup_rounds=1)
-    arm = "BL-CS" if count == 1 else "ML-CS, six lexicons"
-    report(benchmark, f"large lexicons, {arm}, {'1 thread' if threads else 'all threads'}", texts)
-
-
-def test_open_a_compiled_lexicon(benchmark, lexicons, tmp_path):
-    path = tmp_path / "en-de.cslex"
-    lexicons[0].save(path)
-    assert Lexicon.open(path).lookup("nothing of it") == []
-    benchmark(Lexicon.open, path)
-    benchmark.extra_info["megabytes"] = round(path.stat().st_size / 1e6, 1)
+def test_memcpy(benchmark, board, given):
+    text = np.frombuffer(" ".join(given.texts).encode(), np.uint8)
+    text = np.tile(text, 200_000_000 // len(text))  # more than the caches hold
+    copy = np.empty_like(text)
+    board.rates[COPY] = time(benchmark, lambda: np.copyto(copy, text), len(text), rounds=8)
+    assert np.array_equal(copy, text)

@@ -5,6 +5,7 @@
 pub mod error;
 pub mod interrupt;
 pub mod lexicon;
+pub mod limits;
 pub mod pool;
 mod prefetch;
 pub mod switch;

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use crate::Error;
 
 mod interruptible;
+mod limits;
 mod switching;
 mod vectors;
 
@@ -49,6 +50,7 @@ pub(crate) fn to_python_error(python: Python<'_>, error: Error) -> PyErr {
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    limits::register(module)?;
     switching::register(module)?;
     vectors::register(module)?;
     Ok(())
