@@ -1,11 +1,12 @@
 from collections.abc import Sequence
 from os import PathLike
-from typing import Literal, final
+from typing import Literal, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "ArrowStrings",
     "Lexicon",
     "Span",
     "SwitchCounts",
@@ -141,6 +142,23 @@ class Span:
     @property
     def target_bytes(self) -> tuple[int, int]: ...
 
+class _ArrowArray(Protocol):
+    """A column in one piece, after the Arrow PyCapsule interface."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+class _ArrowStream(Protocol):
+    """A column in chunks, after the Arrow PyCapsule interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class ArrowStrings:
+    """A column of strings for any library that reads Arrow."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+    def __len__(self) -> int: ...
+
 @final
 class SwitchCounts:
     """How many tokens were switched or missed, and into which language.
@@ -209,6 +227,31 @@ class Switcher:
         epoch: int = 0,
         threads: int | None = None,
     ) -> tuple[list[str], SwitchCounts]: ...
+    def switch_arrow(
+        self,
+        texts: _ArrowArray | _ArrowStream,
+        record_ids: _ArrowArray | _ArrowStream,
+        *,
+        field: str = "text",
+        epoch: int = 0,
+        threads: int | None = None,
+    ) -> tuple[ArrowStrings, SwitchCounts]:
+        """Switches a column of strings that lies in Arrow memory, without copying it.
+
+        Gives the strings of `switch_batch`; a null text stays null. Columns may be `string`,
+        `large_string` or `string_view`, in one piece or in chunks (pyarrow, polars, pandas, DuckDB).
+
+        Returns:
+            column: For `pyarrow.array(column)` or `polars.Series(column)`; of the type `string` if
+                `texts` are, else `large_string`.
+            counts: As for `switch_batch`.
+
+        Raises:
+            InputError: The lengths differ, the record id of a text is null, or the column grows beyond
+                what `string` can hold.
+            TypeError: A column is no Arrow data or not of strings.
+            ValueError: A column is damaged.
+        """
 
 def read_bandwidth(*, threads: int | None = None) -> float:
     """Measures the bytes per second that the threads read from memory together (takes a second)."""

@@ -5,6 +5,8 @@ use pyo3::prelude::*;
 
 use crate::Error;
 
+mod arrow;
+mod capsules;
 mod interruptible;
 mod limits;
 mod switching;
@@ -50,6 +52,7 @@ pub(crate) fn to_python_error(python: Python<'_>, error: Error) -> PyErr {
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    arrow::register(module)?;
     limits::register(module)?;
     switching::register(module)?;
     vectors::register(module)?;

@@ -134,7 +134,7 @@ impl Lexicon {
 }
 
 #[pyclass(frozen, module = "cslir._core")]
-struct Switcher(switch::Switcher);
+pub(super) struct Switcher(pub(super) switch::Switcher);
 
 /// The value that a name given by the user stands for.
 fn named<T: Copy>(option: &str, given: &str, names: [(&str, T); 2]) -> Result<T> {
@@ -161,7 +161,7 @@ impl Switcher {
         by_language
     }
 
-    fn counts(&self, counts: &Counts) -> SwitchCounts {
+    pub(super) fn counts(&self, counts: &Counts) -> SwitchCounts {
         SwitchCounts {
             tokens: counts.tokens,
             content: counts.content,
@@ -387,7 +387,7 @@ struct Switched {
 
 #[pyclass(frozen, eq, module = "cslir._core")]
 #[derive(Clone, PartialEq)]
-struct SwitchCounts {
+pub(super) struct SwitchCounts {
     #[pyo3(get)]
     tokens: u64,
     #[pyo3(get)]
