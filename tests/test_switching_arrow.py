@@ -63,6 +63,16 @@ def test_the_same_output_can_be_read_twice():
     assert pyarrow.array(switched) == pyarrow.array(switched)
 
 
+def test_the_column_says_that_it_may_hold_nulls():
+    switched, _ = switcher().switch_arrow(pyarrow.array([None], pyarrow.string()), pyarrow.array(["a"]))
+
+    class Schema:
+        def __arrow_c_schema__(self):
+            return switched.__arrow_c_array__()[0]
+
+    assert pyarrow.field(Schema()) == pyarrow.field("", pyarrow.string(), nullable=True)
+
+
 @pytest.mark.parametrize(
     ("texts", "ids", "error", "message"),
     [

@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{Array as _, ArrayRef, make_array};
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, Field};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
@@ -44,7 +44,8 @@ pub(super) fn import(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<Arra
 /// What `__arrow_c_array__` returns for an array.
 pub(super) fn export<'py>(python: Python<'py>, array: &ArrayRef) -> PyResult<Bound<'py, PyTuple>> {
     let data = array.to_data();
-    let schema = FFI_ArrowSchema::try_from(data.data_type())
+    let field = Field::new("", data.data_type().clone(), true);
+    let schema = FFI_ArrowSchema::try_from(&field)
         .map_err(|error| PyValueError::new_err(error.to_string()))?;
     let schema = PyCapsule::new_with_value(python, schema, SCHEMA)?;
     let array = PyCapsule::new_with_value(python, FFI_ArrowArray::new(&data), ARRAY)?;
