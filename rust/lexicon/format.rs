@@ -66,7 +66,7 @@ pub(super) struct Layout {
     first_filter: Range<usize>,
     pair_filter: Range<usize>,
     buckets: Range<usize>,
-    longest_probe: u32,
+    longest_probe: usize,
     records: Range<usize>,
 }
 
@@ -78,7 +78,7 @@ pub struct View<'l> {
     pair_filter: &'l [u8],
     buckets: &'l [[u8; BUCKET]],
     records: &'l [u8],
-    longest_probe: u32,
+    longest_probe: usize,
 }
 
 /// A node of the table: a token sequence that some source is or starts with.
@@ -128,6 +128,20 @@ pub(super) fn checksum_of(bytes: &[u8]) -> u64 {
     let before = bytes.get(..CHECKSUM.start).unwrap_or_default();
     let after = bytes.get(CHECKSUM.end..).unwrap_or_default();
     checksum(after) ^ checksum(before).rotate_left(1)
+}
+
+/// Writes the length and the checksum that belong into a buffer, so that a fuzzer reaches what is behind them.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn mend(bytes: &mut [u8]) {
+    let length = bytes.len() as u64;
+    if let Some(place) = bytes.get_mut(16..24) {
+        place.copy_from_slice(&length.to_le_bytes());
+    }
+    let sum = checksum_of(bytes);
+    if let Some(place) = bytes.get_mut(CHECKSUM) {
+        place.copy_from_slice(&sum.to_le_bytes());
+    }
 }
 
 /// The bucket in which the search for a hash starts.
@@ -218,7 +232,8 @@ impl Layout {
             first_filter: first_start..pair_start,
             pair_filter: pair_start..buckets_start,
             buckets: buckets_start..records_start,
-            longest_probe: u32_at(bytes, 12)?,
+            // No more than there are, whatever a forged file says.
+            longest_probe: (u32_at(bytes, 12)? as usize).min(bucket_count),
             records,
         })
     }

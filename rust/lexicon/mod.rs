@@ -24,6 +24,8 @@ mod record;
 mod table;
 
 pub use compile::{Description, compile};
+#[cfg(fuzzing)]
+pub use format::mend;
 pub use format::{FORMAT_VERSION, View};
 pub use keyed::{KeyedToken, KeyedTokens, TextPlace};
 pub use normalise::normalise;
