@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from cslir.errors import InputError
 from cslir.lexicons import (
     EMBEDDED_PAIRS,
-    coverage,
     embedded_lexicon_path,
     embedded_lexicons,
     read_entries,
@@ -69,15 +68,6 @@ def test_tokens() -> None:
     assert tokens_of("Don’t use C++ or x86-64: the file-system's 3 FILES") == [
         "don't", "use", "c", "or", "x", "the", "file-system's", "files",
     ]  # fmt: skip
-
-
-def test_coverage_prefers_phrases() -> None:
-    entries = [("file", "Datei", 1.0), ("source code", "Quelltext", 1.0), ("code", "Code", 1.0)]
-    found = coverage(entries, ["Source code file", "a source of code", ""])
-    assert (found.tokens, found.tokens_covered) == (7, 4)
-    assert (found.types, found.types_covered) == (5, 3)
-    assert found.token_share == 4 / 7
-    assert coverage([], []).token_share == coverage([], []).type_share == 0
 
 
 @pytest.mark.parametrize("pair", EMBEDDED_PAIRS, ids="-".join)
