@@ -1,0 +1,73 @@
+"""Arguments that the commands on lexicons share, and how they read and write."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cslir.cli.arguments import parse_lexicons
+from cslir.errors import InputError
+from cslir.progress import announce
+
+if TYPE_CHECKING:
+    from cslir.lexicons.tables import LexiconTable
+
+__all__ = ["Format", "Output", "Strict", "read_named", "source_texts", "write"]
+
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format", metavar="NAME", help="Format of the files; found by name and contents if left out."
+    ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="A malformed line is an error; otherwise skipped and counted.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Written as .tsv or .cslex.")]
+
+
+def read_named(specifications: Sequence[str], file_format: str | None, strict: bool) -> "list[LexiconTable]":
+    """Read each `PAIR[=FILE]`, saying which lines were skipped.
+
+    Raises:
+        InputError: A pair, format or file is wrong.
+    """
+    from cslir.lexicons.readers import FORMATS
+    from cslir.lexicons.tables import read_table
+    from cslir.lexicons.translations import SkippedLines
+
+    if file_format is not None and file_format not in FORMATS:
+        raise InputError(f"unknown format {file_format!r}", remedy=f"use one of {', '.join(FORMATS)}")
+    named = [parse_lexicons([specification])[0] for specification in specifications]
+    tables = []
+    for source, target, path in named:
+        skipped = SkippedLines(strict)
+        tables.append(read_table(path, source, target, format=file_format, skipped=skipped))
+        for line in skipped.shown:
+            announce(f"skipped {line}")
+        if skipped.count:
+            announce(f"{path}: {skipped.count:,} malformed lines skipped in all")
+    return tables
+
+
+def write(path: Path, table: "LexiconTable", *, lemma_forms: bool = False) -> None:
+    """Write a lexicon and say what was written."""
+    from cslir.lexicons.tables import write_table
+
+    compiled = write_table(path, table, lemma_forms=lemma_forms)
+    typer.echo(f"{path}\t{len(table.targets):,} sources, {table.entries:,} entries")
+    if compiled is not None and compiled.left_out:
+        announce(f"{compiled.left_out:,} entries left out: punctuation alone, or of too many tokens")
+
+
+def source_texts(path: Path | None) -> list[str]:
+    """Return the texts of a file, or the embedded collection's English training texts."""
+    if path is not None:
+        from cslir.lexicons.coverage import read_texts
+
+        return list(read_texts(path))
+    from cslir.datasets import load_embedded
+
+    pairs = load_embedded().train()
+    return [text for pair in pairs for text in (pair.query.text, pair.positive.full_text)]
