@@ -2,7 +2,8 @@
 
 from cslir.lexicons.build import LexiconReport, build_lexicons
 from cslir.lexicons.embedded_lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
-from cslir.lexicons.entries import Coverage, LexiconEntry, coverage, read_entries, write_entries
+from cslir.lexicons.entries import Coverage, LexiconEntry, coverage, write_entries
+from cslir.lexicons.readers.word_lists import read_entries
 
 __all__ = [
     "EMBEDDED_PAIRS",

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from cslir.errors import CslirError, InputError
 from cslir.files import cache_folder, sha256_of
-from cslir.lexicons.dictd import read_freedict
-from cslir.lexicons.ding import read_ding
-from cslir.lexicons.mueller import read_mueller
+from cslir.lexicons.readers.dictd import read_freedict
+from cslir.lexicons.readers.ding import read_ding
+from cslir.lexicons.readers.mueller import read_mueller
 from cslir.lexicons.translations import SkippedLines, Translation
 
 __all__ = [
