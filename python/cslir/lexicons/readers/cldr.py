@@ -10,6 +10,7 @@ from pathlib import Path
 from cslir.errors import InputError
 from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.readers.languages import Pair
+from cslir.lexicons.readers.titles import DIRECTION_MARKS
 from cslir.lexicons.readers.xml_elements import local_name, read_elements
 
 __all__ = ["find_cldr", "read_cldr"]
@@ -77,7 +78,7 @@ def _names(path: Path) -> dict[_Key, str]:
     """Return the names of a file by element, code and alternative."""
     names: dict[_Key, str] = {}
     for _, element in read_elements(path, _ELEMENTS):
-        name = " ".join((element.text or "").split())
+        name = " ".join((element.text or "").translate(DIRECTION_MARKS).split())
         if not name or name == _INHERITED or element.get("draft") in _UNSURE:
             continue
         if local_name(element) == "annotation":

@@ -21,6 +21,7 @@ _ENTRY_NUMBER = re.compile(r"EntL\d+X?")
 _DESCRIPTION = "？？？"
 USUALLY_KANA = "uk"
 """Mark of senses that are written in kana, whatever the headword."""
+_POOR_READINGS = {"ok", "ik"}
 
 
 class _Sense(NamedTuple):
@@ -76,7 +77,11 @@ def _is_utf8(raw: bytes) -> bool:
 def _translations(match: re.Match[str]) -> Iterator[Translation]:
     written = _forms(match["written"])
     read = _forms(match["read"] or "") or written
-    for number, sense in enumerate(_senses(match["glosses"]), start=1):
+    senses = _senses(match["glosses"])
+    # Outdated and irregular readings are marked at the first sense, for all.
+    if senses and not _POOR_READINGS.isdisjoint(senses[0].marks):
+        read = written
+    for number, sense in enumerate(senses, start=1):
         labels = tuple(sense.marks)
         for source in read if USUALLY_KANA in labels else written:
             for gloss in sense.glosses:

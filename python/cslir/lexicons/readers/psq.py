@@ -41,6 +41,7 @@ def read_psq(path: Path, *, skipped: SkippedLines) -> Iterator[LexiconEntry]:
         text.expect("}")
     else:
         while True:
+            text.peek()
             line = text.line
             source = text.value()
             text.expect(":")
