@@ -103,7 +103,7 @@ BAD_CALLS = {
     "no such file": (["invert", "en-de={tmp}/absent", "-o", "{tmp}/o.tsv"], "absent: no such file"),
     "unknown format": (
         ["invert", "en-de={a}", "--format", "xls", "-o", "{tmp}/o.tsv"],
-        "unknown format 'xls'; use",
+        "no format 'xls' is known",
     ),
     "no third language": (["pivot", "en-de={a}", "en-de={a}", "-o", "{tmp}/o.tsv"], "third language"),
     "nothing to pivot": (["pivot", "en-de={a}", "de-it={a}", "-o", "{tmp}/o.tsv"], "o.tsv: no entry is left"),

@@ -40,18 +40,18 @@ def test_weights_are_optional(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("file", "has no target"),
-        ("file\t", "has no target"),
-        ("\tDatei", "has no target"),
+        ("file", "no source and target"),
+        ("file\t", "no source and target"),
+        ("\tDatei", "no source and target"),
         ("file\tDatei\tmany", "weight 'many' is not a positive number"),
         ("file\tDatei\t0", "weight '0' is not a positive number"),
         ("file\tDatei\tnan", "weight .nan. is not a positive number"),
-        ("file\tDatei\t1\t2", "has 4 fields"),
+        ("file\tDatei\t1\t2", "4 columns"),
     ],
 )
 def test_bad_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "x.tsv").write_text(f"free\tfrei\t1\n{line}\n")
-    with pytest.raises(InputError, match=rf"x\.tsv:2: {message}.*; each line is"):
+    with pytest.raises(InputError, match=rf"x\.tsv:2: {message}.*; give `source TAB target`"):
         list(read_entries(tmp_path / "x.tsv"))
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from cslir.errors import InputError
-from cslir.lexicons.dictd import read_dictd_entries, read_freedict
-from cslir.lexicons.ding import read_ding, read_ding_forms
-from cslir.lexicons.mueller import read_mueller
+from cslir.lexicons.readers.dictd import read_dictd_entries, read_freedict
+from cslir.lexicons.readers.ding import read_ding, read_ding_forms
+from cslir.lexicons.readers.mueller import read_mueller
 from cslir.lexicons.translations import SHOWN_LIMIT, SkippedLines, Translation
 
 PACKAGES = Path(__file__).parent / "fixtures" / "lexicons"

@@ -102,13 +102,13 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 def test_bad_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "x.cslex"
     write_table(path, table())
-    with pytest.raises(InputError, match=r"x\.cslex: lexicon for en-de, en-fr was asked for"):
+    with pytest.raises(InputError, match=r"x\.cslex: .*en-de"):
         read_table(path, "en", "fr")
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(InputError, match=r"x\.cslex"):
         read_table(path, "en", "de")
     (tmp_path / "empty.tsv").write_text("\n")
-    with pytest.raises(InputError, match=r"empty\.tsv: no entry"):
+    with pytest.raises(InputError, match=r"empty\.tsv: .* entr"):
         read_table(tmp_path / "empty.tsv", "en", "de")
     with pytest.raises(InputError, match="no such file"):
         read_table(tmp_path / "absent.tsv", "en", "de")

@@ -12,6 +12,7 @@ from cslir.lexicons.entries import LexiconEntry, write_entries
 from cslir.lexicons.inflection import lemma_forms as forms_of
 from cslir.lexicons.inflection import lemma_sources
 from cslir.lexicons.readers import read_lexicon
+from cslir.lexicons.readers.detection import is_compiled
 from cslir.lexicons.tokens import source_form
 from cslir.lexicons.translations import SkippedLines
 
@@ -102,33 +103,23 @@ def read_table(
 
     Args:
         path: The file.
-        source_language: ISO 639-1 code; a compiled lexicon must agree.
-        target_language: ISO 639-1 code; a compiled lexicon must agree.
+        source_language: ISO 639-1 code.
+        target_language: ISO 639-1 code.
         format: As `read_lexicon` has it.
         skipped: Receives malformed lines; None makes the first one an error.
 
     Raises:
-        InputError: As `read_lexicon`, or the file has no entry or another language pair.
+        InputError: As `read_lexicon`.
     """
-    from cslir.switching import is_compiled
-
     table = LexiconTable(source_language, target_language)
     if is_compiled(path):
         lexicon = Lexicon.open(path)
-        if (found := f"{lexicon.source_language}-{lexicon.target_language}") != table.pair:
-            raise InputError(
-                f"lexicon for {found}, {table.pair} was asked for",
-                path=path,
-                remedy="name the language pair of the file",
-            )
         table.licence, table.provenance = lexicon.licence, lexicon.provenance
     elif (pair := (source_language, target_language)) in EMBEDDED_PAIRS and path == embedded_lexicon_path(
         *pair
     ):
         table.licence = _EMBEDDED_LICENCE
     tabulate(table, read_lexicon(path, source_language, target_language, format=format, skipped=skipped))
-    if not table.targets:
-        raise InputError("no entry", path=path, remedy="check the file, its format and the language pair")
     if not table.provenance:
         table.provenance = f"{path.name} (sha256 {sha256_of(path)})" if path.is_file() else path.name
     return table

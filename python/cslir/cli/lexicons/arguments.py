@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cslir.cli.arguments import parse_lexicons
-from cslir.errors import InputError
 from cslir.progress import announce
 
 if TYPE_CHECKING:
@@ -33,12 +32,9 @@ def read_named(specifications: Sequence[str], file_format: str | None, strict: b
     Raises:
         InputError: A pair, format or file is wrong.
     """
-    from cslir.lexicons.readers import FORMATS
     from cslir.lexicons.tables import read_table
     from cslir.lexicons.translations import SkippedLines
 
-    if file_format is not None and file_format not in FORMATS:
-        raise InputError(f"unknown format {file_format!r}", remedy=f"use one of {', '.join(FORMATS)}")
     named = [parse_lexicons([specification])[0] for specification in specifications]
     tables = []
     for source, target, path in named:

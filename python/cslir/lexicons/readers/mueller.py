@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from cslir.lexicons.dictd import read_dictd_entries
+from cslir.lexicons.readers.dictd import read_dictd_entries
 from cslir.lexicons.translations import SkippedLines, Translation
 
 __all__ = ["read_mueller"]
