@@ -36,6 +36,15 @@ def test_merge_by_union_takes_mean_shares() -> None:
     assert merged.targets["free"] == {"frei": 1.0}
 
 
+def test_licences_add_up() -> None:
+    own, free = table(("a", "b", 1.0)), table(("a", "c", 1.0))
+    own.licence, free.licence = "", "GPL-3.0-only"
+    assert merge([own, own]).licence == ""
+    assert merge([free, own, free]).licence == "GPL-3.0-only AND unknown"
+    free.licence = "CC0-1.0"
+    assert pivot(GOOD, table(("a", "b", 1.0), pair="de-fr")).licence == "CC0-1.0"
+
+
 def test_pool_keeps_weights() -> None:
     pooled = pool([GOOD, WIDE])
     assert pooled.targets == {"file": {"Datei": 3.0, "Akte": 1.0, "Feile": 1.0}, "free": {"frei": 2.0}}

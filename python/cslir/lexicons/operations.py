@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cslir.errors import InputError
-from cslir.lexicons.tables import LexiconTable, joined, shares, tabulate
+from cslir.lexicons.tables import LexiconTable, joined, joined_licences, shares, tabulate
 from cslir.lexicons.tokens import source_form, token_ranges
 
 __all__ = ["EntryFilter", "MergeMode", "filter_table", "invert", "merge", "pivot", "pool"]
@@ -62,7 +62,7 @@ def _alike(tables: Sequence[LexiconTable]) -> LexiconTable:
             raise InputError(
                 f"lexicons of two language pairs, {first.pair} and {table.pair}", remedy="give one pair's"
             )
-    licence = joined((table.licence for table in tables), " AND ")
+    licence = joined_licences(table.licence for table in tables)
     provenance = joined(table.provenance for table in tables)
     return LexiconTable(first.source_language, first.target_language, licence=licence, provenance=provenance)
 
@@ -117,7 +117,7 @@ def pivot(
     joined_table = LexiconTable(
         first.source_language,
         second.target_language,
-        licence=joined((first.licence, second.licence), " AND "),
+        licence=joined_licences((first.licence, second.licence)),
         provenance=f"pivot of {first.provenance} and {second.provenance}",
     )
     for source, pivots in first.targets.items():

@@ -20,6 +20,7 @@ __all__ = [
     "LexiconTable",
     "compile_lexicon",
     "joined",
+    "joined_licences",
     "read_table",
     "require_writable",
     "shares",
@@ -125,9 +126,15 @@ def read_table(
     return table
 
 
-def joined(parts: Iterable[str], separator: str = "; ") -> str:
-    """Return licences or provenances together, each once, without empty ones."""
-    return separator.join(dict.fromkeys(part for part in parts if part))
+def joined(provenances: Iterable[str]) -> str:
+    """Return provenances together, each once, without empty ones."""
+    return "; ".join(dict.fromkeys(one for one in provenances if one))
+
+
+def joined_licences(licences: Iterable[str]) -> str:
+    """Return the licences that hold together, each once; `unknown` for those that are not, empty for all."""
+    found = dict.fromkeys(licences)
+    return " AND ".join(one or "unknown" for one in found) if any(found) else ""
 
 
 def compile_lexicon(

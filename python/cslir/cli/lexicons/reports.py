@@ -111,12 +111,12 @@ def coverage(
     from cslir.lexicons.stop_words import stop_words as words_of
     from cslir.lexicons.tables import compile_lexicon
 
-    named = [f"{source}-{target}={path}" for source, target, path in _of_one_source(lexicon)]
-    source_language = named[0].partition("-")[0]
+    named = _of_one_source(lexicon)
+    source_language = named[0][0]
     if texts is None and source_language != "en":
         raise InputError(f"no text of the language {source_language!r}", remedy="name a file with --texts")
     content = words_of(stop_words or source_language)
-    tables = read_named(named, file_format, strict)
+    tables = read_named([f"{one}-{other}={path}" for one, other, path in named], file_format, strict)
     lexicons = [compile_lexicon(table, table.source_language, table.target_language) for table in tables]
     if lemma:
         lexicons += map(compile_with_forms, tables)
@@ -125,7 +125,12 @@ def coverage(
     if as_json:
         _print_json(tables, exact, by_lemma)
     else:
-        _print_coverage(tables, exact, by_lemma)
+        pairs = [table.pair for table in tables]
+        names = [
+            pair if pairs.count(pair) == 1 else path.name
+            for pair, (_, _, path) in zip(pairs, named, strict=True)
+        ]
+        _print_coverage(names, tables, exact, by_lemma)
 
 
 def _of_one_source(specifications: list[str] | None) -> list[tuple[str, str, Path]]:
@@ -160,14 +165,15 @@ def _print_json(tables: "list[LexiconTable]", exact: "list[Coverage]", by_lemma:
 
 
 def _print_coverage(
-    tables: "list[LexiconTable]", exact: "list[Coverage]", by_lemma: "list[Coverage]"
+    names: list[str], tables: "list[LexiconTable]", exact: "list[Coverage]", by_lemma: "list[Coverage]"
 ) -> None:
     from rich.console import Console
     from rich.table import Table
 
     grid = Table(title="covered: exact, by lemma" if by_lemma else "covered", title_justify="left")
-    for heading in ("pair", "sources", "tokens", "types", "content words"):
-        grid.add_column(heading, justify="left" if heading == "pair" else "right")
+    grid.add_column("lexicon", overflow="fold")
+    for heading in ("sources", "tokens", "types", "content words"):
+        grid.add_column(heading, justify="right", no_wrap=True)
 
     def cell(*measured: "Covered") -> str:
         return "  ".join(f"{one.share:6.1%}" for one in measured)
@@ -175,7 +181,7 @@ def _print_coverage(
     for place, table in enumerate(tables):
         found = [exact[place], *by_lemma[place : place + 1]]
         grid.add_row(
-            table.pair,
+            names[place],
             f"{len(table.targets):,}",
             cell(*(one.tokens for one in found)),
             cell(*(one.types for one in found)),
