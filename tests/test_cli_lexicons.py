@@ -49,6 +49,14 @@ def test_merge_invert_pivot_filter(run, files):
         assert (files / "out.tsv").read_text(encoding="utf-8") == text, command
 
 
+def test_the_format_is_that_of_the_files_given(run, files):
+    outcome = run(
+        "lexicons", "merge", f"en-de={files / 'b.txt'}", "en-de", "--format", "muse", "-o", files / "o.tsv"
+    )
+    assert outcome.status == 0, outcome.err
+    assert "file\tFeile\t1.000\n" in (files / "o.tsv").read_text(encoding="utf-8")
+
+
 def test_filter_by_texts_and_frequency(run, files):
     (files / "texts.jsonl").write_text('{"_id": "1", "text": "Hard, disk"}\n')
     output = files / "out.tsv"

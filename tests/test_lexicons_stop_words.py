@@ -31,6 +31,8 @@ def test_the_switcher_takes_them(language: str) -> None:
 def test_unknown_languages_are_named() -> None:
     with pytest.raises(InputError, match="no stop words are known for the language 'qq'; give a file"):
         stop_words("qq")
+    with pytest.raises(InputError, match="tlh: no such file"):
+        stop_words("tlh")
 
 
 def test_words_of_a_file(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from cslir.lexicons.tokens import normal_form, token_ranges
 
 __all__ = ["stop_words"]
 
-_CODE = re.compile(r"[a-z]{2,3}")
+_CODE = re.compile(r"[a-z]{2}")
 _ENGLISH = """
 a an the this that these those
 i me my mine myself you your yours yourself yourselves he him his himself she her hers herself it its itself

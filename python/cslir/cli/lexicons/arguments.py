@@ -1,7 +1,7 @@
 """Arguments that the commands on lexicons share, and how they read and write."""
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +28,7 @@ Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Wr
 
 
 def read_named(specifications: Sequence[str], file_format: str | None, strict: bool) -> "list[LexiconTable]":
-    """Read each `PAIR[=FILE]`, saying which lines were skipped.
+    """Read each `PAIR[=FILE]`, saying which lines were skipped; the format is not that of embedded lexicons.
 
     Raises:
         InputError: A pair, format or file is wrong.
@@ -36,15 +36,17 @@ def read_named(specifications: Sequence[str], file_format: str | None, strict: b
     from cslir.lexicons.tables import read_table
     from cslir.lexicons.translations import SkippedLines
 
-    named = [parse_lexicons([specification])[0] for specification in specifications]
+    named = [(parse_lexicons([one])[0], file_format if "=" in one else None) for one in specifications]
     tables = []
-    for source, target, path in named:
+    for (source, target, path), own_format in named:
         skipped = SkippedLines(strict)
-        tables.append(read_table(path, source, target, format=file_format, skipped=skipped))
-        for line in skipped.shown:
-            announce(f"skipped {line}")
-        if skipped.count:
-            announce(f"{path}: {skipped.count:,} malformed lines skipped in all")
+        try:
+            tables.append(read_table(path, source, target, format=own_format, skipped=skipped))
+        finally:
+            for line in skipped.shown:
+                announce(f"skipped {line}")
+            if skipped.count:
+                announce(f"{path}: {skipped.count:,} malformed lines skipped in all")
         # A table of a million entries stays to the end: spare the collector going through it again and again.
         gc.freeze()
     return tables
@@ -60,13 +62,14 @@ def write(path: Path, table: "LexiconTable", *, lemma_forms: bool = False) -> No
         announce(f"{compiled.left_out:,} entries left out: punctuation alone, or of too many tokens")
 
 
-def source_texts(path: Path | None) -> list[str]:
-    """Return the texts of a file, or the embedded collection's English training texts."""
+def source_texts(path: Path | None) -> Iterator[str]:
+    """Yield the texts of a file, or the embedded collection's English training texts."""
     if path is not None:
         from cslir.lexicons.coverage import read_texts
 
-        return list(read_texts(path))
+        yield from read_texts(path)
+        return
     from cslir.datasets import load_embedded
 
-    pairs = load_embedded().train()
-    return [text for pair in pairs for text in (pair.query.text, pair.positive.full_text)]
+    for pair in load_embedded().train():
+        yield from (pair.query.text, pair.positive.full_text)

@@ -116,7 +116,7 @@ def coverage(
     if texts is None and source_language != "en":
         raise InputError(f"no text of the language {source_language!r}", remedy="name a file with --texts")
     content = words_of(stop_words or source_language)
-    tables = read_named([f"{one}-{other}={path}" for one, other, path in named], file_format, strict)
+    tables = read_named(lexicon or [f"{one}-{other}" for one, other, _ in named], file_format, strict)
     lexicons = [compile_lexicon(table, table.source_language, table.target_language) for table in tables]
     if lemma:
         lexicons += map(compile_with_forms, tables)
