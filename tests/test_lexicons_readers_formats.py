@@ -357,6 +357,9 @@ def test_the_other_dump_and_the_table_are_needed(tmp_path: Path) -> None:
         list(read_lexicon(copy_dumps(tmp_path, links, links), "en", "de"))
     with pytest.raises(InputError, match="has no column page_is_redirect"):
         list(read_lexicon(copy_dumps(tmp_path, pages.replace(b"page_is_redirect", b"x"), links), "en", "de"))
+    doubled = pages.replace(b"  `page_len`", b"  `page_id` int,\n  `page_len`")
+    with pytest.raises(InputError, match="has a column twice"):
+        list(read_lexicon(copy_dumps(tmp_path, doubled, links), "en", "de"))
     shutil.copy(PAGES, tmp_path / "titles.sql.gz")
     with pytest.raises(InputError, match="neither `page` nor `langlinks` in its name"):
         list(read_lexicon(tmp_path / "titles.sql.gz", "en", "de"))

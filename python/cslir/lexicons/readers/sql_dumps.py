@@ -40,7 +40,7 @@ def read_rows(
     row: re.Pattern[bytes] | None = None
     for number, line in read_raw_lines(path):
         if line.startswith(create):
-            creating = True
+            creating, names = True, []
         elif creating:
             if column := _COLUMN.match(line):
                 names.append(column[1])
@@ -65,6 +65,8 @@ def _row_pattern(path: Path, table: str, names: Sequence[bytes], columns: Sequen
             path=path,
             remedy="give the dump as MediaWiki publishes it, with its CREATE TABLE",
         )
+    if len(set(names)) < len(names):
+        raise InputError(f"its table `{table}` has a column twice", path=path, remedy="fetch the dump again")
     values = [rb"(?P<%b>%b)" % (name, _VALUE) if name in wanted else _VALUE for name in names]
     return re.compile(rb"\s*\(" + rb",".join(values) + rb"\)\s*(?:,|;|$)", re.DOTALL)
 
