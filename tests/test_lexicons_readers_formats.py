@@ -150,6 +150,21 @@ def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path: Path) -> No
     assert all(name in caught.value.remedy for name in FORMATS)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bad\nhouse\tHaus\ndog\tHund\n", "tsv"),
+        ("house haus\ndog\thund\ncat katze\n", "muse"),
+        ("#\tRaute\n*\tStern\n", "tsv"),
+        ("# Ding\nHaus {n} :: house\nlose Zeile\nHund {m} :: dog\n", "ding"),
+        ('\ufeff\n {"a": {}}', "psq"),
+    ],
+)
+def test_a_few_odd_lines_do_not_hide_the_format(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "x").write_text(text)
+    assert detect_format(tmp_path / "x") == expected
+
+
 def test_text_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.tsv").write_bytes("house\tHaus\nbook\tBücher\n".encode("latin-1"))
     with pytest.raises(InputError, match=r"x\.tsv:2: not UTF-8"):
@@ -357,6 +372,9 @@ def test_the_other_dump_and_the_table_are_needed(tmp_path: Path) -> None:
         list(read_lexicon(copy_dumps(tmp_path, links, links), "en", "de"))
     with pytest.raises(InputError, match="has no column page_is_redirect"):
         list(read_lexicon(copy_dumps(tmp_path, pages.replace(b"page_is_redirect", b"x"), links), "en", "de"))
+    doubled = pages.replace(b"  `page_len`", b"  `page_id` int,\n  `page_len`")
+    with pytest.raises(InputError, match="has a column twice"):
+        list(read_lexicon(copy_dumps(tmp_path, doubled, links), "en", "de"))
     shutil.copy(PAGES, tmp_path / "titles.sql.gz")
     with pytest.raises(InputError, match="neither `page` nor `langlinks` in its name"):
         list(read_lexicon(tmp_path / "titles.sql.gz", "en", "de"))

@@ -1,6 +1,7 @@
 """Which format a lexicon or dictionary file has, from its name and its first bytes."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from cslir.errors import InputError
@@ -27,6 +28,7 @@ FORMATS: tuple[str, ...] = (
 
 _CSLEX_MAGIC = b"\x89CSLEX\r\n"
 _HEAD = 1 << 16
+_LINES = 20
 _DICTD_NAME = re.compile(r"\.(?:dict(?:\.dz)?|index)$")
 _XML_ROOTS = ((rb"<TEI[\s>.]", "tei"), (rb"<ldml[\s>]", "cldr"), (rb"<translation[\s>]", "wikititles"))
 _SQL = re.compile(rb"(?:CREATE TABLE|INSERT INTO) `(?:page|langlinks)`")
@@ -87,12 +89,19 @@ def _by_contents(head: bytes) -> str | None:
         return "psq"
     if _SQL.search(head):
         return "wikipedia"
-    lines = (line for line in head.splitlines() if line.strip())
-    first = next((line for line in lines if not line.startswith(b"#")), b"")
-    if _DING_LINE.search(first):
+    lines = [line for line in head.splitlines() if line.strip() and not line.startswith(b"#")][:_LINES]
+    kinds = Counter(kind for line in lines if (kind := _kind_of_line(line)))
+    # Malformed lines do not hide what the others are, but two words in some line are in prose as well.
+    if 2 * kinds["muse"] <= len(lines):
+        del kinds["muse"]
+    return kinds.most_common(1)[0][0] if kinds else None
+
+
+def _kind_of_line(line: bytes) -> str | None:
+    if _DING_LINE.search(line):
         return "ding"
-    if is_edict_line(first):
+    if is_edict_line(line):
         return "edict"
-    if b"\t" in first:
+    if b"\t" in line:
         return "tsv"
-    return "muse" if _MUSE_LINE.fullmatch(first) else None
+    return "muse" if _MUSE_LINE.fullmatch(line) else None

@@ -24,11 +24,13 @@ _DIGITS = {
     for value, letter in enumerate(string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/")
 }
 _BLOCK = 1 << 20
+# Entries are held in memory one by one; those of a damaged index would not fit.
+_LENGTH_LIMIT = 1 << 24
 _SUFFIX = re.compile(r"\.(?:dict(?:\.dz)?|index)$")
 
 # FreeDict prints `headword /pronunciation/ <grammar> (abbreviation)`.
 _HEADWORD_END = re.compile(r"\s+(?:/|<|\()")
-_NUMBERED = re.compile(r"(\d+)\.\s+(\S.*)")
+_NUMBERED = re.compile(r"([1-9][0-9]{0,2})\.\s+(\S.*)")
 # Wiktionary-derived entries put the number of a second definition behind the translation: `1. libre 2.`
 _DANGLING_NUMBER = re.compile(r"\s+\d+\.$")
 _NOT_A_TRANSLATION = re.compile(r'\s*(?:Note:|Synonyms?:|see:|"|\d+\.$)')
@@ -66,6 +68,9 @@ def _places(index: Path, skipped: SkippedLines) -> list[_Place]:
             offset, length = _number(fields[1]), _number(fields[2])
         except KeyError:
             skipped.skip(index, line, "not `headword TAB offset TAB length` with base-64 numbers")
+            continue
+        if length > _LENGTH_LIMIT:
+            skipped.skip(index, line, f"its entry would have {length} bytes")
             continue
         # Server settings, not entries; dictfmt drops the hyphens where it indexes letters only.
         if not fields[0].startswith(("00-database", "00database")):

@@ -14,7 +14,7 @@ from cslir.lexicons.translations import SkippedLines, Translation
 
 __all__ = ["is_edict_line", "read_edict"]
 
-_LINE = re.compile(r"(?P<written>\S[^\[/]*?)\s*(?:\[(?P<read>[^\]]*)\]\s*)?/(?P<glosses>.*)/\s*")
+_LINE = re.compile(r"(?P<written>\S[^\[/]*?)\s*(?:\[(?P<read>[^\]]*)\]\s*)?/(?:(?P<glosses>.*)/)?\s*")
 _MARKS = re.compile(r"\(([^()]*)\)\s*")
 _ENTRY_NUMBER = re.compile(r"EntL\d+X?")
 # The first line describes the file under a headword that sorts first.
@@ -77,7 +77,7 @@ def _is_utf8(raw: bytes) -> bool:
 def _translations(match: re.Match[str]) -> Iterator[Translation]:
     written = _forms(match["written"])
     read = _forms(match["read"] or "") or written
-    senses = _senses(match["glosses"])
+    senses = _senses(match["glosses"] or "")
     # Outdated and irregular readings are marked at the first sense, for all.
     if senses and not _POOR_READINGS.isdisjoint(senses[0].marks):
         read = written

@@ -16,7 +16,7 @@ __all__ = ["read_mueller"]
 
 _PARENTHESES = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
 _MARKER = re.compile(
-    r"(?:^|(?<=\s))(?:_(?P<homonym>[IVX]+)\b|\d+\.(?=\s)|(?P<sense>\d+)\)|(?P<letter>[а-я])\))"
+    r"(?:^|(?<=\s))(?:_(?P<homonym>[IVX]+)\b|\d+\.(?=\s)|(?P<sense>[1-9][0-9]{0,2})\)|(?P<letter>[а-я])\))"
 )
 _LABEL = re.compile(r"_(\w+)\.?")
 _EXAMPLE = re.compile(r"[A-Za-z=:]")

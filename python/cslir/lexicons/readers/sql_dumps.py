@@ -8,10 +8,10 @@ from cslir.errors import InputError
 from cslir.files import read_raw_lines
 from cslir.lexicons.translations import SkippedLines
 
-__all__ = ["read_rows"]
+__all__ = ["plain_value", "read_rows"]
 
-# A string with backslash escapes or doubled quotes, or a bare value: a number, NULL, a hexadecimal literal.
-_VALUE = rb"(?:'(?:[^'\\]|\\.|'')*+'|[^',()]++)"
+# A bare value (a number, NULL, a hexadecimal literal), or a string with backslash escapes or doubled quotes.
+_VALUE = rb"(?:[^',()]++|'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+')"
 _COLUMN = re.compile(rb"\s*`(\w+)`\s")
 _ESCAPE = re.compile(rb"\\(.)|''", re.DOTALL)
 _ESCAPED = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
@@ -20,7 +20,7 @@ _ESCAPED = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z
 def read_rows(
     path: Path, table: str, columns: Sequence[str], *, skipped: SkippedLines
 ) -> Iterator[tuple[bytes, ...]]:
-    """Yield the values of some columns of a table, in the order of `columns`, as bytes; NULL as b"".
+    """Yield the values of some columns of a table, in the order of `columns`, as printed (see `plain_value`).
 
     The positions of the columns are those of the dump's `CREATE TABLE`, since they differ among versions.
 
@@ -40,7 +40,7 @@ def read_rows(
     row: re.Pattern[bytes] | None = None
     for number, line in read_raw_lines(path):
         if line.startswith(create):
-            creating = True
+            creating, names = True, []
         elif creating:
             if column := _COLUMN.match(line):
                 names.append(column[1])
@@ -65,6 +65,8 @@ def _row_pattern(path: Path, table: str, names: Sequence[bytes], columns: Sequen
             path=path,
             remedy="give the dump as MediaWiki publishes it, with its CREATE TABLE",
         )
+    if len(set(names)) < len(names):
+        raise InputError(f"its table `{table}` has a column twice", path=path, remedy="fetch the dump again")
     values = [rb"(?P<%b>%b)" % (name, _VALUE) if name in wanted else _VALUE for name in names]
     return re.compile(rb"\s*\(" + rb",".join(values) + rb"\)\s*(?:,|;|$)", re.DOTALL)
 
@@ -83,12 +85,13 @@ def _rows(
         if match.start() > start:
             skipped.skip(path, number, "holds a row that has not the table's columns")
         start = match.end()
-        yield tuple(map(_plain, match.group(*columns)))
+        yield match.group(*columns)
     if line[start:].strip(b" \t\r\n;"):
         skipped.skip(path, number, "holds a row that has not the table's columns")
 
 
-def _plain(value: bytes) -> bytes:
+def plain_value(value: bytes) -> bytes:
+    """Return a printed value without quotes and escapes; NULL is b""."""
     if not value.startswith(b"'"):
         return b"" if value == b"NULL" else value
     value = value[1:-1]

@@ -12,6 +12,8 @@ SECONDARY_WEIGHT = 0.5
 
 # `Mercury (planet)`; full-width parentheses in Chinese and Japanese.
 _SUFFIX = re.compile(r"\s*[(（][^()（）]*[)）]$")
+# MediaWiki writes spaces as underscores; a lexicon takes no control characters.
+_BLANKS = re.compile(r"[\s_\x00-\x1f\x7f-\x9f]+")
 DIRECTION_MARKS = str.maketrans(dict.fromkeys("\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069\ufeff"))
 """Invisible marks, often unpaired, that would turn the text around a name; for `str.translate`."""
 
@@ -26,6 +28,5 @@ def title_entry(source: str, target: str) -> LexiconEntry | None:
 
 
 def _name(title: str) -> str:
-    title = unicodedata.normalize("NFC", title.replace("_", " ").translate(DIRECTION_MARKS))
-    # Blanks and control characters alike: a lexicon takes neither inside a name but for single spaces.
-    return " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in title).split())
+    title = unicodedata.normalize("NFC", title.translate(DIRECTION_MARKS))
+    return _BLANKS.sub(" ", title).strip()

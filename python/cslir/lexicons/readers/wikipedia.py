@@ -13,7 +13,7 @@ from cslir.errors import InputError
 from cslir.files import read_raw_lines
 from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.readers.languages import Pair, is_reversed
-from cslir.lexicons.readers.sql_dumps import read_rows
+from cslir.lexicons.readers.sql_dumps import plain_value, read_rows
 from cslir.lexicons.readers.titles import title_entry
 from cslir.lexicons.translations import SkippedLines
 
@@ -81,7 +81,7 @@ def read_wikipedia(path: Path, asked: Pair, *, skipped: SkippedLines) -> Iterato
         if linked is None:
             continue
         try:
-            near, far = title.decode(), linked.decode()
+            near, far = plain_value(title).decode(), linked.decode()
         except UnicodeDecodeError:
             skipped.skip(pages, 0, f"the title of page {page_id.decode(errors='replace')} is not UTF-8")
             continue
@@ -91,12 +91,12 @@ def read_wikipedia(path: Path, asked: Pair, *, skipped: SkippedLines) -> Iterato
 
 
 def _links(path: Path, language: str, skipped: SkippedLines) -> Iterator[tuple[int, bytes]]:
-    wanted = language.encode()
+    wanted = f"'{language}'".encode()
     for page_id, found, title in read_rows(
         path, "langlinks", ("ll_from", "ll_lang", "ll_title"), skipped=skipped
     ):
-        if found == wanted and title and (number := _number(page_id)) >= 0:
-            yield number, title
+        if found == wanted and (plain := plain_value(title)) and (number := _number(page_id)) >= 0:
+            yield number, plain
 
 
 def _number(text: bytes) -> int:

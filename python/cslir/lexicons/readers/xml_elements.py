@@ -32,14 +32,16 @@ def read_elements(path: Path, names: Collection[str]) -> Iterator[FoundElement]:
         InputError: The file can't be read or is no well-formed XML.
     """
     parser: ET.XMLPullParser[ET.Element] = ET.XMLPullParser(("start", "end"))
-    ancestors: list[ET.Element] = []
+    tree = _Tree(frozenset(names))
     number = 0
     try:
         for number, raw in read_raw_lines(path):
             parser.feed(raw)
-            yield from _finished(parser, ancestors, names, number)
+            for element in tree.finished(parser):
+                yield FoundElement(number, element)
         parser.close()
-        yield from _finished(parser, ancestors, names, number)
+        for element in tree.finished(parser):
+            yield FoundElement(number, element)
     except (ET.ParseError, LookupError, ValueError) as error:
         raise InputError(
             f"not well-formed XML ({error})",
@@ -49,19 +51,29 @@ def read_elements(path: Path, names: Collection[str]) -> Iterator[FoundElement]:
         ) from None
 
 
-def _finished(
-    parser: "ET.XMLPullParser[ET.Element]",
-    ancestors: list[ET.Element],
-    names: Collection[str],
-    line: int,
-) -> Iterator[FoundElement]:
-    for event, element in cast(Iterator[tuple[str, ET.Element]], parser.read_events()):
-        if event == "start":
-            ancestors.append(element)
-            continue
-        ancestors.pop()
-        inside = any(local_name(one) in names for one in ancestors)
-        if not inside and local_name(element) in names:
-            yield FoundElement(line, element)
-        if ancestors and not inside:
-            ancestors[-1].remove(element)
+class _Tree:
+    """The ancestors of the element that is being read, and whether one of them is wanted as a whole."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+        self._wanted: dict[str, bool] = {}
+        self._ancestors: list[ET.Element] = []
+        self._inside = 0
+
+    def finished(self, parser: "ET.XMLPullParser[ET.Element]") -> Iterator[ET.Element]:
+        for event, element in cast(Iterator[tuple[str, ET.Element]], parser.read_events()):
+            wanted = self._wanted.get(element.tag)
+            if wanted is None:
+                wanted = self._wanted[element.tag] = local_name(element) in self._names
+            if event == "start":
+                self._ancestors.append(element)
+                self._inside += wanted
+                continue
+            self._ancestors.pop()
+            self._inside -= wanted
+            if self._inside:
+                continue
+            if wanted:
+                yield element
+            if self._ancestors:
+                self._ancestors[-1].remove(element)
