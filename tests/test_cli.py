@@ -17,6 +17,11 @@ COMMANDS = [
     ["datasets", "describe"],
     ["lexicons"],
     ["lexicons", "build"],
+    ["lexicons", "merge"],
+    ["lexicons", "invert"],
+    ["lexicons", "pivot"],
+    ["lexicons", "filter"],
+    ["lexicons", "inspect"],
     ["lexicons", "coverage"],
     ["switch"],
     ["train"],
@@ -112,14 +117,6 @@ def test_describe_the_embedded_collection(run):
     outcome = run("datasets", "describe")
     assert outcome.status == 0, outcome.err
     assert "1,000" in outcome.out
-
-
-def test_embedded_lexicon_coverage(run, tmp_path):
-    texts = tmp_path / "texts"
-    texts.write_text("library\nxqzzy\n")
-    outcome = run("lexicons", "coverage", "en-de", texts)
-    assert outcome.status == 0, outcome.err
-    assert "50" in outcome.out
 
 
 BAD_CALLS = {

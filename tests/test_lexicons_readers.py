@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from cslir.errors import InputError
-from cslir.lexicons.dictd import read_dictd_entries, read_freedict
-from cslir.lexicons.ding import read_ding, read_ding_forms
-from cslir.lexicons.mueller import read_mueller
+from cslir.lexicons.readers.dictd import read_dictd_entries, read_freedict
+from cslir.lexicons.readers.ding import read_ding, read_ding_forms
+from cslir.lexicons.readers.mueller import read_mueller
 from cslir.lexicons.translations import SHOWN_LIMIT, SkippedLines, Translation
 
 PACKAGES = Path(__file__).parent / "fixtures" / "lexicons"
@@ -51,6 +51,21 @@ def test_freedict_takes_the_line_below_a_headword_with_one_sense() -> None:
 def test_the_senses_of_repeated_headwords_are_counted_through(tmp_path: Path) -> None:
     path, index = write_dictd(tmp_path, ["go /gou/\nandare\n", "go /gou/\n1. perdersi\n2. partire\n"])
     assert [entry.sense for entry in read_freedict(path, index, skipped=SkippedLines())] == [1, 2, 3]
+
+
+def test_numbers_that_no_sense_has_are_text(tmp_path: Path) -> None:
+    path, index = write_dictd(tmp_path, ["go /gou/\n0. andare\n", f"do /du/\n{'9' * 5000}. fare\n"])
+    assert {entry.sense for entry in read_freedict(path, index, skipped=SkippedLines())} == {1}
+    path, index = write_dictd(tmp_path, [f"go\n[gou] 0) идти 1) ходить {'9' * 5000}) ехать\n"])
+    assert {entry.sense for entry in read_mueller(path, index, skipped=SkippedLines())} == {1}
+
+
+def test_lengths_that_no_entry_has_are_skipped(tmp_path: Path) -> None:
+    path, index = write_dictd(tmp_path, ["a /a/\nb\n"])
+    index.write_text(f"{index.read_text()}c\tA\t{'/' * 8}\nd\tA\t{'/' * 60}\n")
+    skipped = SkippedLines()
+    assert [entry.source for entry in read_freedict(path, index, skipped=skipped)] == ["a"]
+    assert skipped.count == 2
 
 
 def test_server_settings_are_no_entries() -> None:

@@ -16,14 +16,19 @@ from typing import IO, BinaryIO, cast
 from cslir.errors import InputError
 
 __all__ = [
+    "DAMAGE_ERRORS",
     "cache_folder",
     "open_bytes",
     "read_lines",
+    "read_raw_lines",
     "replace_file",
     "replace_folder",
     "require_replaceable",
     "sha256_of",
 ]
+
+DAMAGE_ERRORS = (EOFError, OSError, RuntimeError, lzma.LZMAError, zlib.error)
+"""What reading from `open_bytes` raises where a file is truncated or corrupt."""
 
 
 def cache_folder() -> Path:
@@ -71,22 +76,32 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         InputError: The file can't be opened, is truncated or corrupt, or a line is not UTF-8.
     """
+    for number, raw in read_raw_lines(path):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"not UTF-8 (byte {error.object[error.start]:#04x} at column {error.start + 1})",
+                path=path,
+                line=number,
+                remedy="convert the file to UTF-8, with iconv for example",
+            ) from None
+        yield number, line.removesuffix("\n").removesuffix("\r")
+
+
+def read_raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (line number from 1, bytes of the line with its end), decompressed as they are read.
+
+    Raises:
+        InputError: The file can't be opened, or is truncated or corrupt.
+    """
     number = 0
     with open_bytes(path) as file:
         try:
             for raw in file:
                 number += 1
-                try:
-                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    raise InputError(
-                        f"not UTF-8 (byte {error.object[error.start]:#04x} at column {error.start + 1})",
-                        path=path,
-                        line=number,
-                        remedy="convert the file to UTF-8, with iconv for example",
-                    ) from None
-                yield number, line.removesuffix("\n").removesuffix("\r")
-        except (EOFError, lzma.LZMAError, zlib.error, OSError, RuntimeError) as error:
+                yield number, raw
+        except DAMAGE_ERRORS as error:
             raise InputError(
                 f"truncated or corrupt after line {number} ({error})",
                 path=path,

@@ -6,14 +6,14 @@ al., "Boosting Zero-shot Cross-lingual Retrieval by Training on Artificially Cod
 (arXiv 2305.05295). Whatever is not switched stays byte for byte as it was.
 """
 
-import math
-from collections.abc import Iterator, Sequence
+import gc
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from cslir._core import Lexicon, Span, SwitchCounts, Switched, Switcher
 from cslir.errors import InputError
-from cslir.files import read_lines
+from cslir.lexicons.translations import SkippedLines
 from cslir.records import Example, Passage, Query
 
 __all__ = [
@@ -26,8 +26,6 @@ __all__ = [
     "TextPair",
     "load_lexicon",
 ]
-
-CSLEX_MAGIC = b"\x89CSLEX\r\n"
 
 
 class TextPair(NamedTuple):
@@ -44,31 +42,34 @@ def load_lexicon(
     source_language: str,
     target_language: str,
     *,
+    format: str | None = None,  # noqa: A002
+    skipped: SkippedLines | None = None,
     licence: str = "",
     provenance: str = "",
 ) -> Lexicon:
-    """Open a compiled lexicon, or compile one from a list of words.
+    """Open a compiled lexicon, or compile one from a lexicon or dictionary file of any format that is read.
 
-    A word list has one translation a line, as `source<TAB>target` or `source<TAB>target<TAB>weight`, or, as
-    MUSE has it, `source target` with a space between and no other. A repeated source has a further target.
-    Blank lines are skipped; gzip, bzip2, xz and lz4 are decompressed. Sources that can match no text, such as
-    punctuation, are left out and counted in `Lexicon.left_out`.
+    Sources that can match no text, such as punctuation, are left out and counted in `Lexicon.left_out`.
 
     Args:
-        path: A `.cslex` file (known by its first bytes, not its name) or a word list.
+        path: A `.cslex` file (known by its first bytes, not its name), or what `read_lexicon` reads.
         source_language: ISO 639-1 code; a compiled lexicon must agree.
         target_language: ISO 639-1 code; a compiled lexicon must agree.
-        licence: Kept in a lexicon compiled from a word list.
+        format: One of `cslir.lexicons.readers.FORMATS`; None finds it by name and contents.
+        skipped: Receives malformed lines; None makes the first one an error.
+        licence: Kept in a lexicon compiled here.
         provenance: Kept likewise; the file's name where empty.
 
     Raises:
         InputError: The file is missing or damaged, has other languages or no entry, or a line is malformed.
     """
+    from cslir.lexicons.readers import read_lexicon
+    from cslir.lexicons.readers.detection import is_compiled
+
     path = Path(path)
-    if not is_compiled(path):
-        entries = [(source, [(target, weight)]) for source, target, weight in read_word_list(path)]
-        if not entries:
-            raise InputError("no entry", path=path, remedy="give lines of source, TAB, target")
+    if format not in (None, "cslex") or not is_compiled(path):
+        read = read_lexicon(path, source_language, target_language, format=format, skipped=skipped)
+        entries = _grouped(read)
         try:
             return Lexicon.from_entries(
                 source_language, target_language, entries, licence=licence, provenance=provenance or path.name
@@ -85,58 +86,26 @@ def load_lexicon(
     return lexicon
 
 
-def is_compiled(path: Path) -> bool:
-    """Whether the file starts like a `.cslex`; False too for one that can't be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(CSLEX_MAGIC)) == CSLEX_MAGIC
-    except OSError:
-        return False
+def _grouped(entries: Iterable[tuple[str, str, float]]) -> list[tuple[str, list[tuple[str, float]]]]:
+    """Return entries as the core takes them, neighbours of one source together.
 
-
-def read_word_list(path: Path) -> Iterator[tuple[str, str, float]]:
-    """Yield (source, target, weight) for each line of a word list; see `load_lexicon` for its form.
-
-    Raises:
-        InputError: The file can't be read or a line is malformed.
+    Millions of small tuples that all stay alive set off the garbage collector again and again, to no avail.
     """
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        columns = line.split("\t") if "\t" in line else line.split()
-        columns = [column.strip() for column in columns]
-        if len(columns) < 2 or not columns[0] or not columns[1]:
-            raise InputError(
-                "no source and target", path=path, line=number, remedy="separate the two by a TAB"
-            )
-        if len(columns) > 3 or ("\t" not in line and len(columns) > 2):
-            raise InputError(
-                f"{len(columns)} columns",
-                path=path,
-                line=number,
-                remedy="give source, TAB, target[, TAB, weight]",
-            )
-        yield columns[0], columns[1], parse_weight(columns[2], path, number) if len(columns) == 3 else 1.0
-
-
-def parse_weight(column: str, path: Path, line: int) -> float:
-    """Return a translation weight.
-
-    Raises:
-        InputError: It is not a positive, finite number.
-    """
+    grouped: list[tuple[str, list[tuple[str, float]]]] = []
+    last: str | None = None
+    targets: list[tuple[str, float]] = []
+    collecting = gc.isenabled()
+    gc.disable()
     try:
-        weight = float(column)
-    except ValueError:
-        weight = math.nan
-    if not (math.isfinite(weight) and weight > 0):
-        raise InputError(
-            f"weight {column!r} is not a positive number",
-            path=path,
-            line=line,
-            remedy="give a number above 0 or leave the column out",
-        )
-    return weight
+        for source, target, weight in entries:
+            if source != last:
+                last, targets = source, []
+                grouped.append((source, targets))
+            targets.append((target, weight))
+    finally:
+        if collecting:
+            gc.enable()
+    return grouped
 
 
 class Augmenter:

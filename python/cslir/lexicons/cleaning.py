@@ -24,10 +24,12 @@ _LEADING: dict[str, re.Pattern[str]] = {
     "es": re.compile(r"(?:(?:el|la|los|las|un|una)\s+)+(?=\S)"),
     "fr": re.compile(r"(?:(?:le|la|les|un|une|se)\s+|[ls]')+(?=\w)"),
     "it": re.compile(r"(?:(?:il|lo|la|i|gli|le|un|uno|una|si)\s+|(?:l|un)')+(?=\w)"),
+    "ja": re.compile(r"[〜～~]+(?=\w)"),
 }
 _TRAILING: dict[str, re.Pattern[str]] = {
     "de": re.compile(r"(?:\s+(?:etw\.|jdn\.|jdm\.|jds\.|jd\.))+$"),
     "en": re.compile(r"(?:\s+(?:sth\.|sb\.|sth|sb|one's|oneself))+$"),
+    "ja": re.compile(r"[〜～~]+$"),
     "ru": re.compile(r"(?:\s+\w+-(?:л|н|либо|нибудь)\.?)+$"),
 }
 # A placeholder that is not at an edge holds the phrase together: without it the phrase is wrong.
@@ -36,10 +38,22 @@ _PLACEHOLDER: dict[str, re.Pattern[str]] = {
     "en": re.compile(r"\b(?:sth|sb|smb|smth)\b\.?"),
     "ru": re.compile(r"-л\b|-либо\b|\bт\.|\bтж\b|\bособ\b"),
 }
+# At least one letter of the language's own, since Latin ones mix in freely (`Tシャツ`, `DNA鑑定`).
+_HAN, _KANA = r"々〇㐀-䶿一-鿿豈-﫿", r"ぁ-ゖゝ-ゟァ-ヺー-ヿ"
 _SCRIPT: dict[str, re.Pattern[str]] = {
     "ru": re.compile(r"[а-яёА-ЯЁ][а-яёА-ЯЁ' -]*"),
+    "ja": re.compile(rf"(?=.*[{_HAN}{_KANA}])[{_HAN}{_KANA}A-Za-z・ -]+"),
+    "zh": re.compile(rf"(?=.*[{_HAN}])[{_HAN}A-Za-z· -]+"),
+    "ko": re.compile(rf"(?=.*[가-힣])[가-힣{_HAN}A-Za-z· -]+"),
+    "th": re.compile(r"[ก-ฺเ-๎][ก-ฺเ-๎ .-]*"),
+    **{language: re.compile(r"[ء-ۓەۮ-ۼݐ-ݿ][ء-ۓەۮ-ۼݐ-ݿ\u064b-\u0652\u200c '-]*") for language in ("ar", "fa")},
+    "he": re.compile(r"[א-ת][א-ת\u05b0-\u05c7' -]*"),
+    "el": re.compile(r"[Ͱ-Ͽἀ-῿][Ͱ-Ͽἀ-῿' .-]*"),
     **{language: re.compile(r"[^\W\d_][\w' .-]*") for language in ("de", "en", "es", "fr", "it")},
 }
+UNSPACED_LETTERS_LIMIT = 14
+"""What longer expressions are in scripts without spaces, where tokens can't be counted."""
+_UNSPACED = ("ja", "zh")
 
 
 def normalise(text: str, language: str) -> str:
@@ -47,9 +61,12 @@ def normalise(text: str, language: str) -> str:
 
     Ligatures of Dutch (ĳ) are spelled out, typographic apostrophes made plain, soft hyphens and zero-width
     characters dropped; Arabic short vowels and tatweel, and stress marks over Russian vowels, are removed.
+    Japanese is in NFKC: old dictionaries print Latin letters in full and katakana in half width.
     """
     text = text.translate(_LIGATURE_TABLE)
-    if language == "ru":
+    if language == "ja":
+        text = unicodedata.normalize("NFKC", text)
+    elif language == "ru":
         # Only the acute and grave accents are stress marks: the breve and the diaeresis make й and ё.
         text = unicodedata.normalize("NFD", text).replace("\u0301", "").replace("\u0300", "")
     elif language == "ar":
@@ -87,5 +104,7 @@ def clean(text: str, language: str) -> str:
     if (pattern := _PLACEHOLDER.get(language)) and pattern.search(text):
         return ""
     if (pattern := _SCRIPT.get(language)) and not pattern.fullmatch(text):
+        return ""
+    if language in _UNSPACED and len(text) > UNSPACED_LETTERS_LIMIT:
         return ""
     return text

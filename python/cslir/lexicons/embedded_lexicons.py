@@ -6,10 +6,15 @@ from pathlib import Path
 from cslir.errors import InputError
 from cslir.files import read_lines, sha256_of
 
-__all__ = ["EMBEDDED_PAIRS", "embedded_lexicon_path"]
+__all__ = ["EMBEDDED_PAIRS", "EMBEDDED_TITLE_PAIRS", "embedded_lexicon_path", "embedded_titles_path"]
 
 EMBEDDED_PAIRS: tuple[tuple[str, str], ...] = (("en", "de"), ("en", "fr"), ("en", "it"), ("en", "ru"))
 """Source and target languages of the embedded lexicons."""
+EMBEDDED_TITLE_PAIRS: tuple[tuple[str, str], ...] = tuple(
+    ("en", target)
+    for target in ("ar", "de", "es", "fa", "fi", "fr", "he", "it", "ja", "ru", "th", "tr", "zh")
+)
+"""Source and target languages of the embedded lexicons of names."""
 
 _FOLDER = Path(__file__).with_name("embedded")
 
@@ -27,8 +32,28 @@ def embedded_lexicon_path(source: str, target: str) -> Path:
             f"no lexicon {source}-{target} is embedded",
             remedy=f"use one of {known}, name a lexicon file, or build one with `cslir lexicons build`",
         )
-    path = _FOLDER / f"{source}-{target}.tsv"
-    sums = {name: digest for digest, name in (line.split() for _, line in read_lines(_FOLDER / "SHA256SUMS"))}
+    return _verified(_FOLDER / f"{source}-{target}.tsv")
+
+
+@lru_cache
+def embedded_titles_path(source: str, target: str) -> Path:
+    """Return the path of an embedded lexicon of names from CLDR, after verifying its checksum.
+
+    Raises:
+        InputError: No names of this pair are embedded, or the file was changed.
+    """
+    if (source, target) not in EMBEDDED_TITLE_PAIRS:
+        known = ", ".join("-".join(pair) for pair in EMBEDDED_TITLE_PAIRS)
+        raise InputError(
+            f"no names {source}-{target} are embedded",
+            remedy=f"use one of {known}, or name a lexicon of titles, such as Wikipedia's",
+        )
+    return _verified(_FOLDER / "cldr" / f"{source}-{target}.tsv.xz")
+
+
+def _verified(path: Path) -> Path:
+    lines = read_lines(path.with_name("SHA256SUMS"))
+    sums = {name: digest for digest, name in (line.split() for _, line in lines)}
     if not path.is_file() or sha256_of(path) != sums.get(path.name):
         raise InputError("is missing or was changed", path=path, remedy="install cslir again")
     return path

@@ -1,61 +1,31 @@
-"""Lexicon files, `source TAB target TAB translation_weight`, sorted and without a header; their coverage."""
+"""Lexicon files, `source TAB target TAB translation_weight`, sorted and without a header."""
 
-import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
 from cslir.errors import InputError
-from cslir.files import read_lines, replace_file
+from cslir.files import replace_file
 
-__all__ = ["Coverage", "LexiconEntry", "coverage", "read_entries", "tokens_of", "write_entries"]
+__all__ = ["LexiconEntry", "tokens_of", "write_entries"]
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_REMEDY = "each line is `source TAB target` or `source TAB target TAB weight`"
 
 
 class LexiconEntry(NamedTuple):
     """One line of a lexicon.
 
     Attributes:
-        source: Word or phrase of the source language, case-folded.
+        source: Word or phrase of the source language; case-folded in the files that are built here.
         target: Its translation.
-        weight: `translation_weight` among the targets of this source, in (0, 1].
+        weight: `translation_weight` among the targets of this source, above 0.
     """
 
     source: str
     target: str
     weight: float
-
-
-def read_entries(path: str | PathLike[str]) -> Iterator[LexiconEntry]:
-    """Yield the entries of a lexicon file; a missing weight counts as 1.
-
-    Raises:
-        InputError: The file cannot be read, or a line lacks a source or target or has a bad weight.
-    """
-    path = Path(path)
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        fields = [field.strip() for field in line.split("\t")]
-        if len(fields) < 2 or not fields[0] or not fields[1]:
-            raise InputError("has no target", path=path, line=number, remedy=_REMEDY)
-        if len(fields) > 3:
-            raise InputError(f"has {len(fields)} fields", path=path, line=number, remedy=_REMEDY)
-        try:
-            weight = float(fields[2]) if len(fields) == 3 else 1.0
-        except ValueError:
-            weight = math.nan
-        if not 0.0 < weight < math.inf:
-            raise InputError(
-                f"weight {fields[2]!r} is not a positive number", path=path, line=number, remedy=_REMEDY
-            )
-        yield LexiconEntry(fields[0], fields[1], weight)
 
 
 def write_entries(path: str | PathLike[str], entries: Iterable[tuple[str, str, float]]) -> int:
@@ -79,48 +49,3 @@ def write_entries(path: str | PathLike[str], entries: Iterable[tuple[str, str, f
 def tokens_of(text: str) -> list[str]:
     """Return the case-folded words of a text: runs of letters, joined by inner apostrophes and hyphens."""
     return [token.replace("’", "'") for token in _TOKEN.findall(text.casefold())]
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How much of a text a lexicon knows.
-
-    Attributes:
-        tokens: Words of the texts.
-        tokens_covered: Those that the lexicon has, alone or as part of a phrase (longest match first).
-        types: Distinct words of the texts.
-        types_covered: Distinct words of which at least one occurrence is covered.
-    """
-
-    tokens: int
-    tokens_covered: int
-    types: int
-    types_covered: int
-
-    @property
-    def token_share(self) -> float:
-        """Share of tokens covered, 0 for no text."""
-        return self.tokens_covered / self.tokens if self.tokens else 0.0
-
-    @property
-    def type_share(self) -> float:
-        """Share of types covered, 0 for no text."""
-        return self.types_covered / self.types if self.types else 0.0
-
-
-def coverage(entries: Iterable[tuple[str, str, float]], texts: Iterable[str]) -> Coverage:
-    """Measure how many words of the texts a lexicon covers, by longest match over whole words."""
-    sources = {tuple(tokens_of(source)) for source, _, _ in entries}
-    longest = max(map(len, sources), default=0)
-    seen: Counter[str] = Counter()
-    covered: Counter[str] = Counter()
-    for text in texts:
-        tokens = tokens_of(text)
-        seen.update(tokens)
-        at = 0
-        while at < len(tokens):
-            sizes = range(min(longest, len(tokens) - at), 0, -1)
-            size = next((size for size in sizes if tuple(tokens[at : at + size]) in sources), 0)
-            covered.update(tokens[at : at + size])
-            at += max(size, 1)
-    return Coverage(seen.total(), covered.total(), len(seen), len(covered))

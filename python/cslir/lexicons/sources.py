@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from cslir.errors import CslirError, InputError
 from cslir.files import cache_folder, sha256_of
-from cslir.lexicons.dictd import read_freedict
-from cslir.lexicons.ding import read_ding
-from cslir.lexicons.mueller import read_mueller
+from cslir.lexicons.readers.dictd import read_freedict
+from cslir.lexicons.readers.ding import read_ding
+from cslir.lexicons.readers.mueller import read_mueller
 from cslir.lexicons.translations import SkippedLines, Translation
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "fetch_packages",
     "locate",
     "read_dictionary",
+    "unpack",
 ]
 
 
@@ -227,7 +228,7 @@ def locate(dictionaries: Sequence[Dictionary], folder: Path, unpacked: Path) -> 
             packages = sorted(folder.glob(f"{dictionary.package}_*.deb"))
             if packages:
                 root = unpacked / dictionary.package
-                _unpack(packages[-1], root)
+                unpack(packages[-1], root)
                 version = packages[-1].name.split("_")[1].replace("%3a", ":")
                 found.append(FoundDictionary(dictionary, root, version, sha256_of(packages[-1])))
     if not found:
@@ -240,7 +241,12 @@ def locate(dictionaries: Sequence[Dictionary], folder: Path, unpacked: Path) -> 
     return found
 
 
-def _unpack(package: Path, folder: Path) -> None:
+def unpack(package: Path, folder: Path) -> None:
+    """Unpack a .deb file into a folder.
+
+    Raises:
+        InputError: It is no Debian package, or dpkg-deb is not installed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if shutil.which("dpkg-deb") is None:
         raise InputError(

@@ -44,15 +44,24 @@ class SkippedLines:
     count: int = 0
     shown: list[str] = field(default_factory=list)
 
-    def skip(self, path: Path, line: int, message: str) -> None:
+    def skip(self, path: Path, line: int, message: str, remedy: str = "") -> None:
         """Record one malformed line.
+
+        Args:
+            path: The file.
+            line: Number of the line, from 1.
+            message: What is wrong with it.
+            remedy: What the user can do about it; to correct the line, or to skip it, if left out.
 
         Raises:
             InputError: `strict` is set.
         """
         if self.strict:
             raise InputError(
-                message, path=path, line=line, remedy="correct the line, or build without strict to skip it"
+                message,
+                path=path,
+                line=line,
+                remedy=remedy or "correct the line, or read without strict to skip it",
             )
         self.count += 1
         if len(self.shown) < SHOWN_LIMIT:

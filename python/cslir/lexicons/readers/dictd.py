@@ -14,20 +14,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cslir.errors import InputError
-from cslir.files import open_bytes, read_lines
+from cslir.files import DAMAGE_ERRORS, open_bytes, read_lines
 from cslir.lexicons.translations import SkippedLines, Translation
 
-__all__ = ["DictdEntry", "read_dictd_entries", "read_freedict"]
+__all__ = ["DictdEntry", "dictd_files", "read_dictd_entries", "read_freedict"]
 
 _DIGITS = {
     letter: value
     for value, letter in enumerate(string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/")
 }
 _BLOCK = 1 << 20
+# Entries are held in memory one by one; those of a damaged index would not fit.
+_LENGTH_LIMIT = 1 << 24
+_SUFFIX = re.compile(r"\.(?:dict(?:\.dz)?|index)$")
 
 # FreeDict prints `headword /pronunciation/ <grammar> (abbreviation)`.
 _HEADWORD_END = re.compile(r"\s+(?:/|<|\()")
-_NUMBERED = re.compile(r"(\d+)\.\s+(\S.*)")
+_NUMBERED = re.compile(r"([1-9][0-9]{0,2})\.\s+(\S.*)")
 # Wiktionary-derived entries put the number of a second definition behind the translation: `1. libre 2.`
 _DANGLING_NUMBER = re.compile(r"\s+\d+\.$")
 _NOT_A_TRANSLATION = re.compile(r'\s*(?:Note:|Synonyms?:|see:|"|\d+\.$)')
@@ -66,10 +69,31 @@ def _places(index: Path, skipped: SkippedLines) -> list[_Place]:
         except KeyError:
             skipped.skip(index, line, "not `headword TAB offset TAB length` with base-64 numbers")
             continue
+        if length > _LENGTH_LIMIT:
+            skipped.skip(index, line, f"its entry would have {length} bytes")
+            continue
         # Server settings, not entries; dictfmt drops the hyphens where it indexes letters only.
         if not fields[0].startswith(("00-database", "00database")):
             places.setdefault((offset, length), _Place(offset, length, line))
     return sorted(places.values())
+
+
+def dictd_files(path: Path) -> tuple[Path, Path]:
+    """Return the text and the index of a dictd database, given either.
+
+    Raises:
+        InputError: The name ends neither in `.dict.dz` or `.dict` nor in `.index`.
+    """
+    match = _SUFFIX.search(path.name)
+    if match is None:
+        raise InputError(
+            "is no dictd database by its name", path=path, remedy="give its `.dict.dz`, `.dict` or `.index`"
+        )
+    stem = path.name[: match.start()]
+    if match[0] != ".index":
+        return path, path.with_name(f"{stem}.index")
+    packed, plain = path.with_name(f"{stem}.dict.dz"), path.with_name(f"{stem}.dict")
+    return (plain if plain.exists() and not packed.exists() else packed), path
 
 
 def read_dictd_entries(path: Path, index: Path, *, skipped: SkippedLines) -> Iterator[DictdEntry]:
@@ -94,7 +118,7 @@ def read_dictd_entries(path: Path, index: Path, *, skipped: SkippedLines) -> Ite
                 while position < place.offset and (block := file.read(min(_BLOCK, place.offset - position))):
                     position += len(block)
                 raw = file.read(place.length)
-            except (EOFError, OSError, ValueError) as error:
+            except (*DAMAGE_ERRORS, ValueError) as error:
                 raise InputError(
                     f"truncated or corrupt ({error})", path=path, remedy="fetch the package again"
                 ) from None

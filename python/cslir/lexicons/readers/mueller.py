@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from cslir.lexicons.dictd import read_dictd_entries
+from cslir.lexicons.readers.dictd import read_dictd_entries
 from cslir.lexicons.translations import SkippedLines, Translation
 
 __all__ = ["read_mueller"]
 
 _PARENTHESES = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
 _MARKER = re.compile(
-    r"(?:^|(?<=\s))(?:_(?P<homonym>[IVX]+)\b|\d+\.(?=\s)|(?P<sense>\d+)\)|(?P<letter>[а-я])\))"
+    r"(?:^|(?<=\s))(?:_(?P<homonym>[IVX]+)\b|\d+\.(?=\s)|(?P<sense>[1-9][0-9]{0,2})\)|(?P<letter>[а-я])\))"
 )
 _LABEL = re.compile(r"_(\w+)\.?")
 _EXAMPLE = re.compile(r"[A-Za-z=:]")

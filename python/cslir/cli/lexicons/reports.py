@@ -1,0 +1,196 @@
+"""`cslir lexicons inspect` and `coverage`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cslir.cli.arguments import parse_lexicons
+from cslir.cli.lexicons.arguments import Format, Strict, read_named, source_texts
+from cslir.errors import InputError
+
+if TYPE_CHECKING:
+    from cslir.lexicons.coverage import Coverage, Covered
+    from cslir.lexicons.entries import LexiconEntry
+    from cslir.lexicons.inspection import Inspection
+    from cslir.lexicons.tables import LexiconTable
+
+__all__ = ["coverage", "inspect"]
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def inspect(
+    lexicon: Annotated[str, typer.Argument(metavar="PAIR[=FILE]", help="A lexicon, such as en-de=FILE.")],
+    *,
+    examples: Annotated[int, typer.Option(min=1, help="Entries shown of each kind.")] = 5,
+    file_format: Format = None,
+    strict: Strict = False,
+    as_json: _Json = False,
+) -> None:
+    """Show what a lexicon holds, and which of its targets are doubtful."""
+    from cslir.lexicons.inspection import inspect_table
+
+    (table,) = read_named([lexicon], file_format, strict)
+    found = inspect_table(table, examples=examples)
+    if as_json:
+        about = {"pair": table.pair, "licence": table.licence, "provenance": table.provenance}
+        counts = asdict(found) | {"longest": [entry._asdict() for entry in found.longest]}
+        counts["suspicions"] = {
+            name: {"count": one.count, "examples": [entry._asdict() for entry in one.examples]}
+            for name, one in found.suspicions.items()
+        }
+        typer.echo(json.dumps(about | counts, ensure_ascii=False))
+    else:
+        _print_inspection(table, found)
+
+
+def _print_inspection(table: "LexiconTable", found: "Inspection") -> None:
+    from cslir.lexicons.inspection import SUSPICIONS
+
+    typer.echo(f"{table.pair}: {found.sources:,} sources, {found.entries:,} entries")
+    typer.echo(f"licence: {table.licence or 'unknown'}")
+    typer.echo(f"provenance: {table.provenance}")
+    several = ", ".join(
+        f"{number}: {count:,}" for number, count in list(found.targets_per_source.items())[:5]
+    )
+    for name, value in (
+        (
+            "sources of several words",
+            f"{found.multiword_sources:,} ({found.multiword_sources / found.sources:.1%})",
+        ),
+        ("sources that match no text", f"{found.unmatchable:,}"),
+        ("sources by number of targets", several + (", ..." if len(found.targets_per_source) > 5 else "")),
+        ("repeated pairs", f"{found.repeated:,}"),
+        ("targets that are their source", f"{found.identical:,} ({found.identical / found.entries:.1%})"),
+        ("script of the targets", found.script.title() or "none"),
+    ):
+        typer.echo(f"{name}: {value}")
+    typer.echo("longest targets:")
+    _print_entries(found.longest)
+    for name, suspicion in found.suspicions.items():
+        typer.echo(f"suspicious, {SUSPICIONS[name]}: {suspicion.count:,}")
+        _print_entries(suspicion.examples)
+
+
+def _print_entries(entries: "list[LexiconEntry]") -> None:
+    for source, target, weight in entries:
+        typer.echo(f"  {source} -> {target}" if source else f"  {target} ({weight:,.0f} sources)")
+
+
+def coverage(
+    lexicon: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PAIR[=FILE]]...", help="Lexicons of one source language; the embedded ones."
+        ),
+    ] = None,
+    *,
+    texts: Annotated[
+        Path | None,
+        typer.Option(help="Text: lines, .tsv or .jsonl; the embedded collection's English if left out."),
+    ] = None,
+    stop_words: Annotated[
+        str | None,
+        typer.Option(metavar="CODE|FILE", help="No content words; those of the source language if left out."),
+    ] = None,
+    lemma: Annotated[
+        bool, typer.Option("--lemma/--no-lemma", help="Also count words whose base form is covered.")
+    ] = True,
+    file_format: Format = None,
+    strict: Strict = False,
+    as_json: _Json = False,
+) -> None:
+    """Print the share of a text's tokens, types and content words that lexicons cover.
+
+    Exact: a text's word, alone or in a phrase, is a source. By lemma: or its base form is.
+    """
+    from cslir.lexicons.coverage import compile_with_forms, measure_coverage
+    from cslir.lexicons.stop_words import stop_words as words_of
+    from cslir.lexicons.tables import compile_lexicon
+
+    named = _of_one_source(lexicon)
+    source_language = named[0][0]
+    if texts is None and source_language != "en":
+        raise InputError(f"no text of the language {source_language!r}", remedy="name a file with --texts")
+    content = words_of(stop_words or source_language)
+    tables = read_named(lexicon or [f"{one}-{other}" for one, other, _ in named], file_format, strict)
+    lexicons = [compile_lexicon(table, table.source_language, table.target_language) for table in tables]
+    if lemma:
+        lexicons += map(compile_with_forms, tables)
+    found = measure_coverage(lexicons, source_texts(texts), stop_words=content)
+    exact, by_lemma = found[: len(tables)], found[len(tables) :]
+    if as_json:
+        _print_json(tables, exact, by_lemma)
+    else:
+        pairs = [table.pair for table in tables]
+        names = [
+            pair if pairs.count(pair) == 1 else path.name
+            for pair, (_, _, path) in zip(pairs, named, strict=True)
+        ]
+        _print_coverage(names, tables, exact, by_lemma)
+
+
+def _of_one_source(specifications: list[str] | None) -> list[tuple[str, str, Path]]:
+    """Return pairs and files; unlike elsewhere several lexicons may have the same pair."""
+    if not specifications:
+        return parse_lexicons(None)
+    named = [parse_lexicons([specification])[0] for specification in specifications]
+    if len({source for source, _, _ in named}) > 1:
+        raise InputError(
+            "the lexicons have different source languages", remedy="measure one language at a time"
+        )
+    return named
+
+
+def _print_json(tables: "list[LexiconTable]", exact: "list[Coverage]", by_lemma: "list[Coverage]") -> None:
+    def shares(found: "Coverage") -> dict[str, Any]:
+        return {name: one | {"share": one["covered"] / one["total"] if one["total"] else 0.0}
+                for name, one in asdict(found).items()}  # fmt: skip
+
+    rows = []
+    for place, table in enumerate(tables):
+        row: dict[str, Any] = {
+            "pair": table.pair,
+            "provenance": table.provenance,
+            "sources": len(table.targets),
+        }
+        row["exact"] = shares(exact[place])
+        if by_lemma:
+            row["by_lemma"] = shares(by_lemma[place])
+        rows.append(row)
+    typer.echo(json.dumps(rows, ensure_ascii=False))
+
+
+def _print_coverage(
+    names: list[str], tables: "list[LexiconTable]", exact: "list[Coverage]", by_lemma: "list[Coverage]"
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(title="covered: exact, by lemma" if by_lemma else "covered", title_justify="left")
+    grid.add_column("lexicon", overflow="fold")
+    for heading in ("sources", "tokens", "types", "content words"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+
+    def cell(*measured: "Covered") -> str:
+        return "  ".join(f"{one.share:6.1%}" for one in measured)
+
+    for place, table in enumerate(tables):
+        found = [exact[place], *by_lemma[place : place + 1]]
+        grid.add_row(
+            names[place],
+            f"{len(table.targets):,}",
+            cell(*(one.tokens for one in found)),
+            cell(*(one.types for one in found)),
+            cell(*(one.content for one in found)),
+        )
+    console = Console()
+    console.print(grid)
+    first = exact[0]
+    console.print(
+        f"{first.tokens.total:,} tokens, {first.types.total:,} types, {first.content.total:,} content words",
+        highlight=False,
+    )

@@ -1,0 +1,126 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cslir.errors import InputError
+from cslir.lexicons import EntryFilter, LexiconTable, filter_table, invert, merge, pivot
+from cslir.lexicons.operations import pool
+from cslir.lexicons.tables import tabulate
+
+WORDS = st.text("abc ", min_size=1, max_size=3).map(lambda text: "x" + text.strip())
+ROWS = st.lists(st.tuples(WORDS, WORDS, st.floats(0.01, 5)), min_size=1, max_size=12)
+
+
+def table(*entries: tuple[str, str, float], pair: str = "en-de", name: str = "") -> LexiconTable:
+    source, _, target = pair.partition("-")
+    return tabulate(LexiconTable(source, target, licence="CC0-1.0", provenance=name), entries)
+
+
+GOOD = table(("file", "Datei", 3.0), ("file", "Akte", 1.0), name="good.tsv")
+WIDE = table(("file", "Feile", 1.0), ("file", "Datei", 1.0), ("free", "frei", 2.0), name="wide.tsv")
+
+
+def test_merge_by_priority_keeps_the_first_targets() -> None:
+    merged = merge([GOOD, WIDE])
+    assert merged.targets == {"file": {"Datei": 0.75, "Akte": 0.25}, "free": {"frei": 1.0}}
+    assert (merged.licence, merged.provenance) == ("CC0-1.0", "merge by priority of good.tsv; wide.tsv")
+    assert GOOD.targets["file"]["Datei"] == 3.0
+
+
+def test_merge_by_union_takes_mean_shares() -> None:
+    merged = merge([GOOD, WIDE], "union")
+    assert merged.targets["file"] == {"Datei": 0.625, "Feile": 0.25, "Akte": 0.125}
+    assert list(merged.targets["file"]) == ["Datei", "Feile", "Akte"]
+    assert merged.targets["free"] == {"frei": 1.0}
+
+
+def test_licences_add_up() -> None:
+    own, free = table(("a", "b", 1.0)), table(("a", "c", 1.0))
+    own.licence, free.licence = "", "GPL-3.0-only"
+    assert merge([own, own]).licence == ""
+    assert merge([free, own, free]).licence == "GPL-3.0-only AND unknown"
+    free.licence = "CC0-1.0"
+    assert pivot(GOOD, table(("a", "b", 1.0), pair="de-fr")).licence == "CC0-1.0"
+
+
+def test_pool_keeps_weights() -> None:
+    pooled = pool([GOOD, WIDE])
+    assert pooled.targets == {"file": {"Datei": 3.0, "Akte": 1.0, "Feile": 1.0}, "free": {"frei": 2.0}}
+    assert pooled.repeated == 1
+
+
+@pytest.mark.parametrize("operation", [merge, pool])
+def test_pairs_must_agree(operation) -> None:
+    with pytest.raises(InputError, match="two language pairs, en-de and en-fr"):
+        operation([GOOD, table(("file", "fichier", 1.0), pair="en-fr")])
+
+
+def test_invert_carries_shares_over() -> None:
+    inverse = invert(table(("file", "Akte", 1.0), ("file", "Datei", 1.0), ("record", "Akte", 2.0), name="x"))
+    assert inverse.pair == "de-en"
+    assert inverse.targets == {"akte": {"record": 2 / 3, "file": 1 / 3}, "datei": {"file": 1.0}}
+    assert inverse.provenance == "inverse of x"
+
+
+def test_pivot_sums_over_the_pivot_words() -> None:
+    second = table(
+        ("Datei", "fichier", 1.0), ("akte", "dossier", 3.0), ("akte", "fichier", 1.0), ("haus", "maison", 1.0),
+        pair="de-fr", name="second",
+    )  # fmt: skip
+    made = pivot(GOOD, second)
+    assert made.pair == "en-fr"
+    assert made.targets == {"file": {"fichier": 0.8125, "dossier": 0.1875}}
+    assert pivot(GOOD, second, max_targets=1).targets == {"file": {"fichier": 1.0}}
+    assert pivot(GOOD, second, min_weight=0.2).targets == {"file": {"fichier": 1.0}}
+    assert pivot(GOOD, second, min_weight=0.9).targets == {}
+    assert made.provenance == "pivot of good.tsv and second"
+
+
+@pytest.mark.parametrize("pair", ["fr-it", "de-en", "en-fr"])
+def test_pivots_must_lead_on(pair: str) -> None:
+    with pytest.raises(InputError, match=f"en-de and {pair} don't lead through a third language"):
+        pivot(GOOD, table(("a", "b", 1.0), pair=pair))
+
+
+@given(first=ROWS, second=ROWS)
+def test_weights_sum_to_one(first: list, second: list) -> None:
+    one, two = table(*first), table(*second)
+    onward = table(*second, pair="de-fr")
+    for made in (merge([one, two]), merge([one, two], "union"), invert(one), pivot(one, onward)):
+        for row in made.targets.values():
+            assert math.isclose(sum(row.values()), 1.0)
+            assert list(row.values()) == sorted(row.values(), reverse=True)
+    assert set(merge([one, two], "union").targets) == set(one.targets) | set(two.targets)
+    assert invert(invert(one)).targets.keys() == one.targets.keys()
+
+
+@given(rows=ROWS, other=ROWS, seed=st.randoms(use_true_random=False))
+def test_union_does_not_depend_on_order(rows: list, other: list, seed) -> None:
+    forth, back = merge([table(*rows), table(*other)], "union"), merge([table(*other), table(*rows)], "union")
+    assert forth.targets.keys() == back.targets.keys()
+    for source, row in forth.targets.items():
+        assert row.keys() == back.targets[source].keys()
+        assert all(math.isclose(weight, back.targets[source][target]) for target, weight in row.items())
+
+
+def test_filters() -> None:
+    made = table(
+        ("file", "Datei", 6.0), ("file", "file", 3.0), ("file", "eine lange Akte", 1.0),
+        ("hard disk", "Festplatte", 1.0), ("emacs", "Emacs", 1.0), ("free", "frei", 1.0), ("--", "Strich", 1.0),
+    )  # fmt: skip
+
+    def kept(**conditions) -> dict[str, dict[str, float]]:
+        return filter_table(made, EntryFilter(**conditions)).targets
+
+    assert kept(max_targets=1)["file"] == {"Datei": 1.0}
+    assert kept(min_weight=0.2)["file"] == pytest.approx({"Datei": 6 / 9, "file": 3 / 9})
+    assert "hard disk" not in kept(max_source_tokens=1)
+    assert kept(max_target_tokens=2)["file"] == pytest.approx({"Datei": 6 / 9, "file": 3 / 9})
+    assert "emacs" not in kept(drop_identical=True)
+    assert kept(drop_identical=True, max_targets=1)["file"] == {"Datei": 1.0}
+    assert list(kept(words={"hard", "disk", "free"})) == ["hard disk", "free"]
+    frequency = {"free": 5.0, "emacs": 2.0, "file": 2.0}
+    assert list(kept(max_sources=2, frequency=lambda word: frequency.get(word, 0.0))) == ["emacs", "free"]
+    assert made.targets["file"]["Datei"] == 6.0
