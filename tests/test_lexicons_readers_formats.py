@@ -283,8 +283,8 @@ def test_edict_is_read_in_utf8_and_in_the_form_of_edict2(tmp_path: Path) -> None
     assert entries == [
         ("くじら", "whale", 1.0),
         ("いさな", "whale", 1.0),
-        ("表", "table", 0.5),
-        ("表", "chart", 0.5),
+        ("表", "table", 0.1),
+        ("表", "chart", 0.1),
     ]
     assert skipped.shown == [f"{tmp_path / 'edict2'}:3: not `HEADWORD [reading] /gloss/gloss/`"]
 
