@@ -9,7 +9,15 @@ from typing import NamedTuple
 from cslir.lexicons.cleaning import clean
 from cslir.lexicons.translations import Translation
 
-__all__ = ["RankedTarget", "Route", "TranslationTable", "ZipfFrequency", "rank"]
+__all__ = [
+    "REGISTER_FACTOR",
+    "RankedTarget",
+    "Route",
+    "TranslationTable",
+    "ZipfFrequency",
+    "has_rare_register",
+    "rank",
+]
 
 ZipfFrequency = Callable[[str], float]
 """Frequency of a word or phrase in general text of one language: log10 of occurrences in 10^9 tokens."""
@@ -45,6 +53,15 @@ _RARE_REGISTERS = frozenset({
     "уст", "поэт", "жарг", "шутл", "книжн", "ирон", "груб", "диал", "разг", "редк", "пренебр",
 })
 # fmt: on
+
+
+def has_rare_register(labels: Iterable[str]) -> bool:
+    """Return whether a translation is marked as out of use or out of place."""
+    return not _RARE_REGISTERS.isdisjoint(_names(labels))
+
+
+def _names(labels: Iterable[str]) -> set[str]:
+    return {label.strip().rstrip(".") for label in labels}
 
 
 class TranslationTable:
@@ -101,7 +118,7 @@ class TranslationTable:
         return kept
 
     def _label_factor(self, labels: Iterable[str]) -> float:
-        names = {label.strip().rstrip(".") for label in labels}
+        names = _names(labels)
         if names & _RARE_REGISTERS:
             return REGISTER_FACTOR
         return PREFERRED_FACTOR if names & self._preferred_labels else 1.0

@@ -21,6 +21,8 @@ _ENTRY_NUMBER = re.compile(r"EntL\d+X?")
 _DESCRIPTION = "？？？"
 USUALLY_KANA = "uk"
 """Mark of senses that are written in kana, whatever the headword."""
+# Some 20,000 entries of everyday words have it; the others are many, and each gloss has several of them.
+_COMMON = "(P)"
 _POOR_READINGS = {"ok", "ik"}
 
 
@@ -82,7 +84,7 @@ def _translations(match: re.Match[str]) -> Iterator[Translation]:
     if senses and not _POOR_READINGS.isdisjoint(senses[0].marks):
         read = written
     for number, sense in enumerate(senses, start=1):
-        labels = tuple(sense.marks)
+        labels = tuple(sense.marks) if _COMMON in match.string else (*sense.marks, "rare")
         for source in read if USUALLY_KANA in labels else written:
             for gloss in sense.glosses:
                 yield Translation(source, gloss, number, len(sense.glosses), labels)

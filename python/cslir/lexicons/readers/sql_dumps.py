@@ -19,8 +19,8 @@ _ESCAPED = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z
 
 def read_rows(
     path: Path, table: str, columns: Sequence[str], *, skipped: SkippedLines
-) -> Iterator[tuple[bytes, ...]]:
-    """Yield the values of some columns of a table, in the order of `columns`, as printed (see `plain_value`).
+) -> Iterator[tuple[int, tuple[bytes, ...]]]:
+    """Yield, for each row of a table, its line and the values of some columns as printed (see `plain_value`).
 
     The positions of the columns are those of the dump's `CREATE TABLE`, since they differ among versions.
 
@@ -79,13 +79,13 @@ def _rows(
     row: re.Pattern[bytes],
     columns: Sequence[str],
     skipped: SkippedLines,
-) -> Iterator[tuple[bytes, ...]]:
+) -> Iterator[tuple[int, tuple[bytes, ...]]]:
     """Yield the rows of one line from a position on; what is no row is skipped up to the next that is."""
     for match in row.finditer(line, start):
         if match.start() > start:
             skipped.skip(path, number, "holds a row that has not the table's columns")
         start = match.end()
-        yield match.group(*columns)
+        yield number, match.group(*columns)
     if line[start:].strip(b" \t\r\n;"):
         skipped.skip(path, number, "holds a row that has not the table's columns")
 

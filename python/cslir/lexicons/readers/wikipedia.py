@@ -74,7 +74,7 @@ def read_wikipedia(path: Path, asked: Pair, *, skipped: SkippedLines) -> Iterato
     if not len(titles):
         raise InputError(f"has no link to the language {other}", path=links, remedy="name another language")
     columns = ("page_id", "page_namespace", "page_title", "page_is_redirect")
-    for page_id, namespace, title, redirect in read_rows(pages, "page", columns, skipped=skipped):
+    for line, (page_id, namespace, title, redirect) in read_rows(pages, "page", columns, skipped=skipped):
         if namespace != b"0" or redirect != b"0":
             continue
         linked = titles.get(_number(page_id))
@@ -83,7 +83,7 @@ def read_wikipedia(path: Path, asked: Pair, *, skipped: SkippedLines) -> Iterato
         try:
             near, far = plain_value(title).decode(), linked.decode()
         except UnicodeDecodeError:
-            skipped.skip(pages, 0, f"the title of page {page_id.decode(errors='replace')} is not UTF-8")
+            skipped.skip(pages, line, f"page {page_id.decode('ascii')} has a title that is not UTF-8")
             continue
         entry = title_entry(far, near) if inverted else title_entry(near, far)
         if entry is not None:
@@ -92,9 +92,8 @@ def read_wikipedia(path: Path, asked: Pair, *, skipped: SkippedLines) -> Iterato
 
 def _links(path: Path, language: str, skipped: SkippedLines) -> Iterator[tuple[int, bytes]]:
     wanted = f"'{language}'".encode()
-    for page_id, found, title in read_rows(
-        path, "langlinks", ("ll_from", "ll_lang", "ll_title"), skipped=skipped
-    ):
+    columns = ("ll_from", "ll_lang", "ll_title")
+    for _, (page_id, found, title) in read_rows(path, "langlinks", columns, skipped=skipped):
         if found == wanted and (plain := plain_value(title)) and (number := _number(page_id)) >= 0:
             yield number, plain
 
