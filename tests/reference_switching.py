@@ -21,7 +21,9 @@ PUNCTUATION = "«»\u2000-\u200b\u200e-\u200f\u2012-\u2018\u201a-\u206f\u3000-\u
 HARD = re.compile(f'["<>`\\s{PUNCTUATION}{UNSPACED}]')
 SOFT = re.compile(r"[()\[\]{}|,;]")
 WORD = r"[A-Za-z0-9\x80-\U0010ffff]"
-URL = re.compile(rf"[A-Za-z0-9+.-]+://|(?<!{WORD})(?:[wW]{{3}}\.(?={WORD})|[mM][aA][iI][lL][tT][oO]:(?=.))", re.DOTALL)
+URL = re.compile(
+    rf"[A-Za-z0-9+.-]+://|(?<!{WORD})(?:[wW]{{3}}\.(?={WORD})|[mM][aA][iI][lL][tT][oO]:(?=.))", re.DOTALL
+)
 CODE = re.compile(rf"[@\\=]|::|(?<={WORD})_(?={WORD})|^~|^(?:--|[./$#%&]){WORD}|^-[A-Za-z]\Z|/.*/", re.DOTALL)
 DOT = re.compile(rf"({WORD}+)\.(?=({WORD}+))")
 
