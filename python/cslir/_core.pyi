@@ -17,9 +17,12 @@ __all__ = [
     "kernel",
     "kernels",
     "multiply_add_peak",
+    "normal_form",
     "pool_tokens",
     "read_bandwidth",
+    "source_form",
     "split_and_hash",
+    "token_ranges",
     "top_k",
 ]
 
@@ -73,6 +76,23 @@ def pool_tokens(
         InputError: A wrong shape or layout, bad offsets, a token id without a row, or an embedding
             that is not finite; names the text.
         TypeError: An array has another dtype.
+    """
+
+def token_ranges(text: str) -> list[tuple[int, int]]:
+    """Returns where the tokens of a text start and end, in characters.
+
+    A token is a run of letters, digits and combining marks, held together by single apostrophes and soft
+    hyphens, or one character of a script without spaces; a hyphen separates.
+    """
+
+def normal_form(token: str) -> str:
+    """Returns a token as it is compared: NFKC, case-folded, plain apostrophes, no soft hyphens."""
+
+def source_form(source: str) -> str:
+    """Returns the normal form of a lexicon's source; empty where it can match no text.
+
+    The tokens are in normal form, white space and hyphens between them are one space: `Ice-Cream` and
+    `ice cream` are the same source.
     """
 
 def check_finite(vectors: NDArray[np.float32]) -> None:

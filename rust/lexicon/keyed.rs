@@ -281,7 +281,7 @@ impl KeyedTokens {
     }
 
     /// The normal form of all tokens joined by their gaps; `None` where a gap joins no phrase.
-    pub(super) fn spelling(&self) -> Option<String> {
+    pub fn spelling(&self) -> Option<String> {
         let mut spelling = Vec::with_capacity(self.text.len());
         for (at, token) in self.tokens.iter().enumerate() {
             if at > 0 {

@@ -10,6 +10,7 @@ mod capsules;
 mod interruptible;
 mod limits;
 mod switching;
+mod tokens;
 mod vectors;
 
 /// Raises `cslir.errors.InputError` (path, line, message, remedy) or `OSError`.
@@ -55,6 +56,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     arrow::register(module)?;
     limits::register(module)?;
     switching::register(module)?;
+    tokens::register(module)?;
     vectors::register(module)?;
     Ok(())
 }

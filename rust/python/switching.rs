@@ -324,14 +324,14 @@ impl Switcher {
 }
 
 /// Turns growing byte positions of a text into character positions, in one walk.
-struct Characters<'t> {
+pub(super) struct Characters<'t> {
     text: &'t str,
     bytes: usize,
     characters: usize,
 }
 
 impl<'t> Characters<'t> {
-    fn new(text: &'t str) -> Self {
+    pub(super) fn new(text: &'t str) -> Self {
         Characters {
             text,
             bytes: 0,
@@ -339,7 +339,7 @@ impl<'t> Characters<'t> {
         }
     }
 
-    fn before(&mut self, position: usize) -> usize {
+    pub(super) fn before(&mut self, position: usize) -> usize {
         let passed = self.text.get(self.bytes..position).unwrap_or_default();
         self.characters += passed.chars().count();
         self.bytes = position;

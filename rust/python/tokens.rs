@@ -1,0 +1,38 @@
+//! Tokens and their normal forms, for what Python counts and compares.
+
+use pyo3::prelude::*;
+
+use super::switching::Characters;
+use super::to_python_error;
+use crate::lexicon::{KeyedTokens, normalise};
+use crate::tokenize::tokens;
+
+/// First and one past the last character of each token.
+#[pyfunction]
+fn token_ranges(text: &str) -> Vec<(usize, usize)> {
+    let mut characters = Characters::new(text);
+    tokens(text)
+        .map(|token| (characters.before(token.start), characters.before(token.end)))
+        .collect()
+}
+
+#[pyfunction]
+fn normal_form(token: &str) -> String {
+    normalise(token)
+}
+
+/// The normal form under which a lexicon has a source; empty where it can match no text.
+#[pyfunction]
+fn source_form(python: Python<'_>, source: &str) -> PyResult<String> {
+    let mut tokens = KeyedTokens::default();
+    tokens
+        .read(source)
+        .map_err(|error| to_python_error(python, error))?;
+    Ok(tokens.spelling().unwrap_or_default())
+}
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(token_ranges, module)?)?;
+    module.add_function(wrap_pyfunction!(normal_form, module)?)?;
+    module.add_function(wrap_pyfunction!(source_form, module)?)
+}
