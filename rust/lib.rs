@@ -8,6 +8,7 @@ pub mod lexicon;
 pub mod limits;
 pub mod pool;
 mod prefetch;
+pub mod stream;
 pub mod switch;
 pub mod tokenize;
 pub mod topk;

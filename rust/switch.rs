@@ -237,6 +237,11 @@ impl Switcher {
         &self.lexicons
     }
 
+    /// How it switches.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Switches one text; pushes what was replaced to `spans` where they are wanted.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Literal, Protocol, final
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "ArrowStrings",
+    "FileSummary",
     "Lexicon",
     "Span",
     "SwitchCounts",
@@ -23,6 +24,7 @@ __all__ = [
     "source_form",
     "split_and_hash",
     "token_ranges",
+    "switch_file",
     "top_k",
 ]
 
@@ -272,6 +274,69 @@ class Switcher:
             TypeError: A column is no Arrow data or not of strings.
             ValueError: A column is damaged.
         """
+
+@final
+class FileSummary:
+    """What `switch_file` did; `own_bytes` of the input, and `seconds`, are those of this run alone."""
+
+    @property
+    def records(self) -> int: ...
+    @property
+    def counts(self) -> SwitchCounts: ...
+    @property
+    def input_bytes(self) -> int: ...
+    @property
+    def output_bytes(self) -> int: ...
+    @property
+    def resumed_after_line(self) -> int: ...
+    @property
+    def own_bytes(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+
+def switch_file(
+    source: str | PathLike[str],
+    destination: str | PathLike[str],
+    switcher: Switcher,
+    *,
+    fields: Sequence[str] = ...,
+    translation_probs: dict[str, float] = ...,
+    line_ids: bool = False,
+    epoch: int = 0,
+    threads: int | None = None,
+    restart: bool = False,
+    checkpoint_bytes: int = 268435456,
+    progress: Callable[[int, int | None, int], None] | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> FileSummary:
+    """Code-switches a tsv or jsonl file; every byte that is not switched stays.
+
+    The output is written to `destination` with `.part` after it and renamed at the end. A run that is
+    interrupted or killed leaves it with a journal, and the same call goes on from there; the output is the
+    same as of one run, and for any number of threads. The GIL is released, and Ctrl-C is heard.
+
+    Args:
+        source: `.tsv` or `.jsonl`, plain, gz, bz2, xz or zst (known by its first bytes). The record id, on
+            which the draws depend, is the first column, or the first of `_id`, `id`, `doc_id`, `query_id`.
+        destination: Written in the same layout; compressed by suffix (`.gz`, `.zst`, `.xz`).
+        switcher: Lexicons, probability and seed.
+        fields: jsonl keys, or numbers of tsv columns; if empty `title` and `text`, or all but the id.
+        translation_probs: By field, instead of the switcher's.
+        line_ids: The record's id is the number of its line, from 1; a tsv's first column is a text.
+        epoch: Part of the seed, as the record's id and the field are.
+        threads: Threads that switch; None for one per core.
+        restart: Ignore what an earlier run left.
+        checkpoint_bytes: A journal is written after so many bytes of output, and every few seconds.
+        progress: Called some times a second with (bytes of the input file done, its size or None for a
+            pipe, records done).
+        notice: Called with a message when an earlier run is continued, or can't be.
+
+    Raises:
+        InputError: The layout is unknown, input and output are the same file, another run writes the
+            output, a field or probability is wrong, or a line is bad or longer than 64 MiB; names file
+            and line.
+        OSError: The output can't be written.
+    """
 
 def read_bandwidth(*, threads: int | None = None) -> float:
     """Measures the bytes per second that the threads read from memory together (takes a second)."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["announce", "counting", "stderr_console"]
+__all__ = ["announce", "counting", "reading", "stderr_console"]
 
 
 def stderr_console() -> "Console":
@@ -39,6 +39,35 @@ def counting(description: str, unit: str) -> Iterator[Callable[[int, int | None]
         task = bar.add_task(description, total=None)
 
         def update(done: int, total: int | None = None) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield update
+
+
+@contextmanager
+def reading(description: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar of bytes while a file is read; yields a function to call with (done, total or None)."""
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = stderr_console()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(description, total=None)
+
+        def update(done: int, total: int | None) -> None:
             bar.update(task, completed=done, total=total)
 
         yield update

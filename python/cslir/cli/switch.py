@@ -1,68 +1,124 @@
 """`cslir switch`."""
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from cslir.cli.arguments import Lexicons, Seed, TranslationProb, parse_lexicons
-from cslir.progress import announce, counting
+from cslir.cli.arguments import Lexicons, Seed, parse_lexicons
+from cslir.cli.switching_options import (
+    LanguageChoice,
+    LanguageWeights,
+    LemmaFallback,
+    MissPolicy,
+    Protect,
+    StopWords,
+    SwitchingArm,
+    SwitchStopWords,
+    TargetChoice,
+    check_arm,
+    parse_language_weights,
+    parse_translation_probs,
+    read_stop_words,
+)
+from cslir.progress import announce, reading
 
 __all__ = ["switch"]
 
 
 def switch(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A .tsv or .jsonl file, plain or compressed.")],
-    destination: Annotated[Path, typer.Argument(metavar="OUT", help="The same layout, switched (.gz, .xz).")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="A .tsv or .jsonl file, plain or .gz, .zst, .xz, .bz2.")
+    ],
+    destination: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The same layout, switched; plain or .gz, .zst, .xz.")
+    ],
     *,
     lexicon: Lexicons = None,
     arm: Annotated[
-        Literal["bl-cs", "ml-cs"], typer.Option(help="One target language, or several.")
+        SwitchingArm,
+        typer.Option(help="Words into one language, into several, or titles and phrases (--lexicon)."),
     ] = "ml-cs",
-    translation_prob: TranslationProb = 0.5,
-    miss_policy: Annotated[
-        Literal["keep", "redraw"],
+    translation_prob: Annotated[
+        list[str] | None,
         typer.Option(
-            help="A drawn language that lacks the word: keep the word, or draw among those that have it."
+            metavar="P|FIELD=P",
+            help="Chance that a token is chosen: of all, or of one field; repeat. 0.5 if left out, 1 for"
+            " wiki-cs.",
         ),
-    ] = "keep",
-    field: Annotated[
-        list[str] | None, typer.Option(help="jsonl field to switch; repeat. title and text if left out.")
     ] = None,
+    language_choice: LanguageChoice = "token",
+    language_weight: LanguageWeights = None,
+    miss_policy: MissPolicy = "keep",
+    target_choice: TargetChoice = "weighted",
+    stop_words: StopWords = None,
+    switch_stop_words: SwitchStopWords = False,
+    lemma_fallback: LemmaFallback = False,
+    protect: Protect = True,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to switch: a jsonl key or the number of a tsv column; repeat. title and text, or all"
+            " columns but the id, if left out."
+        ),
+    ] = None,
+    no_id: Annotated[
+        bool,
+        typer.Option("--no-id", help="Records have no id: take the line's number. All columns are texts."),
+    ] = False,
     epoch: Annotated[int, typer.Option(min=0, help="Another epoch gives other switches.")] = 0,
     seed: Seed = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="One per core if left out.")] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start afresh, even if an unfinished run could be continued.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")] = False,
 ) -> None:
     """Code-switch the queries or passages of a file: only the switched words change.
 
-    The first column of a tsv line, or `_id` of a jsonl record, is its id and stays.
+    A record's id is the first column of a tsv line, or _id, id, doc_id or query_id of a jsonl record.
+    A run that was interrupted or killed goes on when the same command is given again.
     """
-    from cslir.errors import InputError
-    from cslir.streaming import switch_file
+    from cslir.streaming import summary_record, summary_text, switch_file
     from cslir.switching import Switcher, load_lexicon
 
-    lexicons = parse_lexicons(lexicon)
-    if arm == "bl-cs" and len(lexicons) != 1:
-        raise InputError("bl-cs takes one lexicon", remedy="give one --lexicon, or --arm ml-cs")
+    specified = parse_lexicons(lexicon)
+    check_arm(arm, len(specified))
+    general_prob, field_probs = parse_translation_probs(translation_prob, 1.0 if arm == "wiki-cs" else 0.5)
+    lexicons = [load_lexicon(path, first, second) for first, second, path in specified]
     switcher = Switcher(
-        [load_lexicon(path, source, target) for source, target, path in lexicons],
-        translation_prob=translation_prob,
+        lexicons,
+        translation_prob=general_prob,
         seed=seed,
+        language_choice=language_choice,
         miss_policy=miss_policy,
+        target_choice=target_choice,
+        language_weights=parse_language_weights(language_weight, lexicons),
+        stop_words=read_stop_words(stop_words),
+        switch_stop_words=switch_stop_words,
+        lemma_fallback=lemma_fallback,
+        protect=protect,
     )
-    with counting("switching", "records") as update:
-        counts = switch_file(
-            source,
-            destination,
-            switcher,
-            source_language=lexicons[0][0],
-            fields=tuple(field) if field else ("title", "text"),
-            epoch=epoch,
-            progress=lambda done: update(done, None),
-        )
-    by_language = ", ".join(
-        f"{language} {number:,}" for language, number in sorted(counts.switched_by_language.items())
-    )
-    announce(
-        f"{counts.records:,} records, {counts.tokens:,} tokens, {counts.switched:,} switched"
-        f" (switch_rate {counts.switch_rate:.3f}: {by_language or 'none'})"
-    )
+    try:
+        with reading("switching") as update:
+            summary = switch_file(
+                source,
+                destination,
+                switcher,
+                fields=field or (),
+                translation_probs=field_probs,
+                line_ids=no_id,
+                epoch=epoch,
+                threads=threads,
+                restart=restart,
+                progress=lambda done, total, _: update(done, total),
+                notice=announce,
+            )
+    except KeyboardInterrupt:
+        if (part := destination.with_name(f"{destination.name}.part")).exists():
+            announce(f"{part} is kept: the same command goes on from there")
+        raise
+    announce(summary_text(summary))
+    if as_json:
+        typer.echo(json.dumps(summary_record(summary), ensure_ascii=False))

@@ -1,0 +1,162 @@
+"""The options of code-switching, and their parsing into what the core takes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cslir.errors import InputError
+
+if TYPE_CHECKING:
+    from cslir.switching import Lexicon
+
+__all__ = [
+    "LanguageChoice",
+    "LanguageWeights",
+    "LemmaFallback",
+    "MissPolicy",
+    "Protect",
+    "StopWords",
+    "SwitchStopWords",
+    "SwitchingArm",
+    "TargetChoice",
+    "check_arm",
+    "parse_language_weights",
+    "parse_translation_probs",
+    "read_stop_words",
+]
+
+SwitchingArm = Literal["bl-cs", "ml-cs", "wiki-cs"]
+
+LanguageChoice = Annotated[
+    Literal["token", "text"],
+    typer.Option("--language-choice", help="Draw the language for each token, or once for a text."),
+]
+LanguageWeights = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--language-weight",
+        metavar="LANGUAGE=WEIGHT",
+        help="Weight of a language in the draw, such as de=2; 1 for those left out. Repeat.",
+    ),
+]
+MissPolicy = Annotated[
+    Literal["keep", "redraw"],
+    typer.Option(
+        "--miss-policy",
+        help="A drawn language that lacks the word: keep the word, or draw among those that have it.",
+    ),
+]
+TargetChoice = Annotated[
+    Literal["weighted", "best"],
+    typer.Option("--target-choice", help="Draw a word's translation by weight, or take the heaviest."),
+]
+StopWords = Annotated[
+    str | None,
+    typer.Option(
+        "--stop-words",
+        metavar="LANGUAGE_OR_FILE",
+        help="Words that are no content and not switched by themselves: a language's list, or a file with"
+        " one a line.",
+    ),
+]
+SwitchStopWords = Annotated[
+    bool, typer.Option("--switch-stop-words", help="Switch stop words too; they are counted all the same.")
+]
+LemmaFallback = Annotated[
+    bool,
+    typer.Option("--lemma-fallback", help="Look a word out of lexicon up by its base form."),
+]
+Protect = Annotated[
+    bool,
+    typer.Option("--protect/--no-protect", help="Leave URLs, e-mail addresses, numbers and code alone."),
+]
+
+
+def check_arm(arm: SwitchingArm, lexicons: int) -> None:
+    """Refuse an arm that does not go with the number of lexicons.
+
+    Raises:
+        InputError: bl-cs with several lexicons.
+    """
+    if arm == "bl-cs" and lexicons != 1:
+        raise InputError("bl-cs takes one lexicon", remedy="give one --lexicon, or --arm ml-cs")
+
+
+def parse_translation_probs(given: Sequence[str] | None, default: float) -> tuple[float, dict[str, float]]:
+    """Return the chance that a token is chosen, and that of single fields.
+
+    Args:
+        given: Each `P`, or `FIELD=P`.
+        default: Where no `P` is given.
+
+    Raises:
+        BadParameter: One is no number from 0 to 1, or is given twice.
+    """
+    general: float | None = None
+    by_field: dict[str, float] = {}
+    for text in given or ():
+        field, equals, number = text.rpartition("=")
+        try:
+            translation_prob = float(number)
+        except ValueError:
+            translation_prob = -1.0
+        if not 0.0 <= translation_prob <= 1.0 or bool(equals) != bool(field):
+            raise typer.BadParameter(
+                f"{text!r} is neither P nor FIELD=P, with P from 0 to 1.", param_hint="'--translation-prob'"
+            )
+        if field in by_field or (not field and general is not None):
+            raise typer.BadParameter(f"{text!r} is given twice.", param_hint="'--translation-prob'")
+        if field:
+            by_field[field] = translation_prob
+        else:
+            general = translation_prob
+    return default if general is None else general, by_field
+
+
+def parse_language_weights(given: Sequence[str] | None, lexicons: "Sequence[Lexicon]") -> list[float] | None:
+    """Return the weight of each lexicon's language, or None where all are equal.
+
+    Raises:
+        BadParameter: One is no language of a lexicon with a positive number, or is given twice.
+    """
+    if not given:
+        return None
+    languages = [lexicon.target_language for lexicon in lexicons]
+    weights: dict[str, float] = {}
+    for text in given:
+        language, _, number = text.partition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = -1.0
+        hint = "'--language-weight'"
+        if not 0.0 <= weight < float("inf"):
+            raise typer.BadParameter(
+                f"{text!r} is not LANGUAGE=WEIGHT, with a weight of 0 or more.", param_hint=hint
+            )
+        if language not in languages:
+            known = ", ".join(languages)
+            raise typer.BadParameter(f"no lexicon for {language!r}; there are {known}.", param_hint=hint)
+        if language in weights:
+            raise typer.BadParameter(f"{language!r} is given twice.", param_hint=hint)
+        weights[language] = weight
+    return [weights.get(language, 1.0) for language in languages]
+
+
+def read_stop_words(name: str | None) -> list[str]:
+    """Return the stop words of a file, one a line, or of the list of that name.
+
+    Raises:
+        InputError: There is neither a file nor a list of that name, or the file can't be read.
+    """
+    if name is None:
+        return []
+    if Path(name).is_file():
+        from cslir.files import read_lines
+
+        return [word for _, line in read_lines(Path(name)) if (word := line.strip())]
+    from cslir.lexicons.stop_words import stop_words
+
+    return stop_words(name)

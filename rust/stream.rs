@@ -1,0 +1,500 @@
+//! Code-switching from file to file: constant memory, all cores, order kept, resumable.
+//!
+//! One thread reads and decompresses blocks of whole lines, as many as wanted find the texts of a block
+//! ([`Layout`]), switch them, put them back and compress the block, and one writes the blocks in order. All
+//! bytes that are not switched stay: of a JSON object only the strings that were changed are written anew.
+//! Where blocks are cut depends on the input alone, each is compressed by itself, and the draws depend on
+//! (seed, epoch, record id, field), so the output is the same for any number of threads, and for a run that
+//! was broken off and continued.
+//!
+//! The output is written to `OUT.part` and renamed at the end. Every few seconds the output is flushed to disk
+//! and `OUT.part.json` tells how far it is and what it depends on. A run that finds both, with the same
+//! input and settings, goes on from there.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use crate::interrupt::Interrupt;
+use crate::switch::{Counts, Options, Switcher};
+use crate::{Error, Result};
+
+mod destination;
+mod journal;
+mod jsonl;
+mod pipeline;
+mod records;
+mod source;
+mod tsv;
+
+pub use records::Layout;
+pub use source::LONGEST_LINE;
+
+use destination::{Checkpoints, Compression, Destination};
+use journal::{Journal, Progress};
+use pipeline::Limits;
+use records::{Switched, Worker};
+use source::{Block, Position, Source};
+
+/// Where a record's id stands in a JSON object, the first of them that it has.
+const ID_NAMES: [&str; 4] = ["_id", "id", "doc_id", "query_id"];
+
+/// The texts of a JSON object, where the caller names none.
+const TEXT_NAMES: [&str; 2] = ["title", "text"];
+
+/// Bytes read ahead of what is written, for each thread and in all: what bounds the memory.
+const IN_FLIGHT_PER_THREAD: usize = 4 << 20;
+const IN_FLIGHT: usize = 48 << 20;
+
+/// Time between two journals.
+const CHECKPOINT_PERIOD: Duration = Duration::from_secs(5);
+
+/// What a record is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordIds {
+    /// By its first column, or its `_id`, `id`, `doc_id` or `query_id`.
+    Named,
+    /// By the number of its line, from 1; the first column is a text.
+    LineNumbers,
+}
+
+/// What to switch, and how.
+#[derive(Clone, Debug)]
+pub struct Job<'j> {
+    /// A `.tsv` or `.jsonl`, plain or compressed.
+    pub source: &'j Path,
+    /// Where the output goes, compressed by suffix (`.gz`, `.zst`, `.xz`).
+    pub destination: &'j Path,
+    /// Lexicons and options.
+    pub switcher: &'j Switcher,
+    /// The keys of the texts, or the numbers of their columns; if empty `title` and `text`, or all columns.
+    pub fields: Vec<String>,
+    /// `translation_prob` of single fields, instead of the switcher's.
+    pub translation_probs: Vec<(String, f64)>,
+    /// What the draws of a record depend on.
+    pub record_ids: RecordIds,
+    /// Training epoch.
+    pub epoch: u64,
+    /// Threads that switch; one more reads and one writes.
+    pub threads: usize,
+    /// Ignore an unfinished run.
+    pub restart: bool,
+    /// A journal is written after so many bytes of output, too.
+    pub checkpoint_bytes: u64,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Records in all.
+    pub records: u64,
+    /// What became of their tokens.
+    pub counts: Counts,
+    /// Bytes of the input, decompressed.
+    pub input_bytes: u64,
+    /// Bytes of the output as it is on disk.
+    pub output_bytes: u64,
+    /// Lines that an earlier run had done.
+    pub resumed_after_line: u64,
+    /// Bytes of the input that this run has done, decompressed.
+    pub own_bytes: u64,
+    /// Time this run took.
+    pub elapsed: Duration,
+}
+
+/// Who watches a run.
+pub trait Observer: Sync {
+    /// So many bytes of the input file are done, of so many in all, if that is known; and so many records.
+    ///
+    /// # Errors
+    /// Any error stops the run.
+    fn progress(&self, done: u64, total: Option<u64>, records: u64) -> Result<()>;
+
+    /// Something that the user should know.
+    fn notice(&self, message: &str);
+}
+
+/// A job in the form in which workers need it.
+struct Plan<'j> {
+    layout: Layout,
+    fields: Vec<String>,
+    /// The fields of a tsv; all if empty.
+    columns: Vec<usize>,
+    record_ids: RecordIds,
+    id_names: Vec<&'static str>,
+    source_language: String,
+    switcher: &'j Switcher,
+    /// The switchers of fields with a `translation_prob` of their own.
+    switchers: Vec<(String, Switcher)>,
+    epoch: u64,
+    compression: Compression,
+}
+
+impl<'j> Plan<'j> {
+    fn new(job: &Job<'j>) -> Result<Self> {
+        let layout = layout_of(job.source)?;
+        let mut fields = job.fields.clone();
+        if fields.is_empty() && layout == Layout::Jsonl {
+            fields = TEXT_NAMES.map(str::to_owned).to_vec();
+        }
+        let columns = match layout {
+            Layout::Tsv => columns_of(&job.fields, job.record_ids)?,
+            Layout::Jsonl => Vec::new(),
+        };
+        for (name, _) in &job.translation_probs {
+            let known = match layout {
+                Layout::Tsv => {
+                    let named = columns_of(std::slice::from_ref(name), job.record_ids)?;
+                    columns.is_empty() || named.iter().all(|column| columns.contains(column))
+                }
+                Layout::Jsonl => fields.contains(name),
+            };
+            if !known {
+                return Err(Error::input(
+                    format!("translation_prob for {name:?}, which is not switched"),
+                    "name it as a field, too",
+                ));
+            }
+        }
+        let switchers = job
+            .translation_probs
+            .iter()
+            .map(|(name, translation_prob)| {
+                let options = Options {
+                    translation_prob: *translation_prob,
+                    ..job.switcher.options().clone()
+                };
+                Ok((
+                    name.clone(),
+                    Switcher::new(job.switcher.lexicons().to_vec(), options)?,
+                ))
+            });
+        let first = job.switcher.lexicons().first();
+        Ok(Plan {
+            layout,
+            columns,
+            record_ids: job.record_ids,
+            id_names: ID_NAMES
+                .into_iter()
+                .filter(|name| fields.iter().all(|field| field != name))
+                .collect(),
+            fields,
+            source_language: first.map_or_else(String::new, |first| {
+                first.description().source_language.clone()
+            }),
+            switcher: job.switcher,
+            switchers: switchers.collect::<Result<_>>()?,
+            epoch: job.epoch,
+            compression: Compression::of_path(job.destination)?,
+        })
+    }
+
+    /// 0 for the job's switcher, else one more than the place among `switchers`.
+    fn number_of_switcher(&self, field: &str) -> usize {
+        let own = self.switchers.iter().position(|(name, _)| name == field);
+        own.map_or(0, |at| at + 1)
+    }
+
+    fn switcher_of_number(&self, number: usize) -> &Switcher {
+        let own = number.checked_sub(1).and_then(|at| self.switchers.get(at));
+        own.map_or(self.switcher, |(_, switcher)| switcher)
+    }
+
+    /// Everything that the output depends on, by a name that the user knows.
+    fn settings(&self, input: Value) -> Map<String, Value> {
+        let lexicons = self.switcher.lexicons().iter().map(|lexicon| {
+            let description = lexicon.description();
+            let bytes = lexicon.bytes();
+            // The head holds a checksum of the whole.
+            let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
+            json!([
+                description.source_language,
+                description.target_language,
+                bytes.len(),
+                source::crc(head)
+            ])
+        });
+        let probs = self
+            .switchers
+            .iter()
+            .map(|(name, switcher)| json!([name, switcher.options().translation_prob]));
+        let settings = [
+            ("version", json!(env!("CARGO_PKG_VERSION"))),
+            ("input", input),
+            ("lexicons", lexicons.collect()),
+            ("options", json!(format!("{:?}", self.switcher.options()))),
+            ("translation_probs", probs.collect()),
+            ("fields", json!(self.fields)),
+            ("columns", json!(self.columns)),
+            ("record_ids", json!(format!("{:?}", self.record_ids))),
+            ("epoch", json!(self.epoch)),
+            ("compression", json!(format!("{:?}", self.compression))),
+        ];
+        settings
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect()
+    }
+}
+
+/// What a name's suffixes say.
+fn layout_of(path: &Path) -> Result<Layout> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let has = |layout: &str| name.split('.').skip(1).any(|suffix| suffix == layout);
+    match (has("tsv"), has("jsonl")) {
+        (_, true) => Ok(Layout::Jsonl),
+        (true, false) => Ok(Layout::Tsv),
+        (false, false) => Err(in_file(
+            Error::input("neither .tsv nor .jsonl", "rename it by its layout"),
+            path,
+        )),
+    }
+}
+
+/// The columns that fields name.
+fn columns_of(fields: &[String], record_ids: RecordIds) -> Result<Vec<usize>> {
+    let first = match record_ids {
+        RecordIds::Named => 2,
+        RecordIds::LineNumbers => 1,
+    };
+    let columns = fields.iter().map(|field| {
+        let column = field.parse().ok().filter(|column| *column >= first);
+        column.ok_or_else(|| {
+            Error::input(
+                format!("the field {field:?} of a tsv file"),
+                format!("give the number of a column, from {first}"),
+            )
+        })
+    });
+    columns.collect()
+}
+
+/// Switches a file.
+///
+/// # Errors
+/// `Error::Input` with path and line for an input or a setting that can't be used; the unfinished output is
+/// removed. `Error::Io` and `Error::Interrupted`; the unfinished output stays for the next run.
+pub fn switch_file(
+    job: &Job<'_>,
+    observer: &dyn Observer,
+    interrupt: &Interrupt,
+) -> Result<Summary> {
+    let started = Instant::now();
+    let plan = Plan::new(job)?;
+    let fingerprint = source::fingerprint(job.source)?;
+    refuse_same_file(job.source, job.destination)?;
+    let resumable = fingerprint.is_some();
+    let settings = plan.settings(fingerprint.unwrap_or_default());
+    let earlier = (resumable && !job.restart).then_some(&settings);
+    let (mut destination, progress) = Destination::open(job.destination, earlier, observer)?;
+    let mut run = Run {
+        job,
+        plan: &plan,
+        observer,
+        interrupt,
+        first: progress.position,
+        journal: Journal { settings, progress },
+        resumable,
+    };
+    let outcome = run.go(&mut destination);
+    match outcome {
+        Ok(()) => destination.finish()?,
+        Err(error) => {
+            match &error {
+                Error::Interrupted | Error::Io { .. }
+                    if resumable && run.journal.progress.written > 0 =>
+                {
+                    // What was written is good whatever went wrong; failing to say so loses only time.
+                    let checkpoints = destination.checkpoints();
+                    let _ = checkpoints.and_then(|checkpoints| checkpoints.write(&run.journal));
+                }
+                _ => destination.abandon(),
+            }
+            return Err(error);
+        }
+    }
+    let Progress {
+        position,
+        written,
+        records,
+        counts,
+    } = run.journal.progress;
+    Ok(Summary {
+        records,
+        counts,
+        input_bytes: position.offset,
+        output_bytes: written,
+        resumed_after_line: run.first.lines,
+        own_bytes: position.offset - run.first.offset,
+        elapsed: started.elapsed(),
+    })
+}
+
+fn refuse_same_file(source: &Path, destination: &Path) -> Result<()> {
+    let same = match (source.canonicalize(), destination.canonicalize()) {
+        (Ok(source), Ok(destination)) => source == destination,
+        _ => false,
+    };
+    if same {
+        return Err(in_file(
+            Error::input(
+                "input and output are the same file",
+                "write to another file",
+            ),
+            source,
+        ));
+    }
+    Ok(())
+}
+
+/// A run of a job.
+struct Run<'r, 'j> {
+    job: &'r Job<'j>,
+    plan: &'r Plan<'j>,
+    observer: &'r dyn Observer,
+    interrupt: &'r Interrupt,
+    /// Where it starts.
+    first: Position,
+    journal: Journal,
+    resumable: bool,
+}
+
+/// A block ready to be written.
+struct Finished {
+    end: Position,
+    switched: Switched,
+}
+
+impl Run<'_, '_> {
+    fn go(&mut self, destination: &mut Destination) -> Result<()> {
+        let checkpoints = destination.checkpoints()?;
+        let failed = AtomicBool::new(false);
+        let (sender, receiver) = sync_channel(1);
+        std::thread::scope(|scope| {
+            let failed = &failed;
+            let writing = scope.spawn(move || write_journals(&checkpoints, &receiver, failed));
+            let outcome = self.switch_blocks(destination, &sender, failed);
+            drop(sender);
+            let journals = writing.join().unwrap_or(Err(Error::Interrupted));
+            journals.and(outcome)
+        })
+    }
+
+    fn switch_blocks(
+        &mut self,
+        destination: &mut Destination,
+        journals: &SyncSender<Journal>,
+        failed: &AtomicBool,
+    ) -> Result<()> {
+        let mut source = Source::open(self.job.source, self.first, self.interrupt)?;
+        let (consumed, size) = (source.consumed.clone(), source.size);
+        let (plan, path) = (self.plan, self.job.source);
+        let limits = Limits {
+            threads: self.job.threads,
+            in_flight: IN_FLIGHT.min(IN_FLIGHT_PER_THREAD * self.job.threads),
+        };
+        let mut saved = (Instant::now(), self.journal.progress.written);
+        pipeline::run(
+            limits,
+            || {
+                Ok(source
+                    .next_block(Vec::new())?
+                    .map(|block| (block.bytes.len(), block)))
+            },
+            Worker::default,
+            |worker, block: Block| {
+                let mut switched = worker
+                    .switch(plan, &block)
+                    .map_err(|error| in_file(error, path))?;
+                switched.bytes = plan.compression.compress(switched.bytes)?;
+                Ok(Finished {
+                    end: block.end,
+                    switched,
+                })
+            },
+            |finished: Finished| {
+                destination.write(&finished.switched.bytes)?;
+                let progress = &mut self.journal.progress;
+                progress.position = finished.end;
+                progress.written += finished.switched.bytes.len() as u64;
+                progress.records += finished.switched.records;
+                progress.counts.add(&finished.switched.counts);
+                let (records, written) = (progress.records, progress.written);
+                let due = written - saved.1 >= self.job.checkpoint_bytes
+                    || saved.0.elapsed() >= CHECKPOINT_PERIOD;
+                if self.resumable && due {
+                    match journals.try_send(self.journal.clone()) {
+                        Ok(()) => saved = (Instant::now(), written),
+                        // The last one is not yet on disk: the next block tries again.
+                        Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+                    }
+                }
+                if failed.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted);
+                }
+                self.observer
+                    .progress(consumed.load(Ordering::Relaxed), size, records)
+            },
+            self.interrupt,
+        )?;
+        if self.journal.progress.records == 0 {
+            return Err(in_file(
+                Error::input("holds no record", "check the file"),
+                path,
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Writes journals as they come; at a failure it says so, and ends.
+fn write_journals(
+    checkpoints: &Checkpoints,
+    journals: &Receiver<Journal>,
+    failed: &AtomicBool,
+) -> Result<()> {
+    for journal in journals {
+        if let Err(error) = checkpoints.write(&journal) {
+            failed.store(true, Ordering::Relaxed);
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Adds the file to an error that names none.
+fn in_file(error: Error, file: &Path) -> Error {
+    match error {
+        Error::Input {
+            path: None,
+            line,
+            message,
+            remedy,
+        } => Error::Input {
+            path: Some(file.to_owned()),
+            line,
+            message,
+            remedy,
+        },
+        Error::Io { path, source } if path == PathBuf::new() => Error::Io {
+            path: file.to_owned(),
+            source,
+        },
+        other => other,
+    }
+}
+
+fn bad_line(line: u64, message: impl Into<String>, remedy: &str) -> Error {
+    Error::Input {
+        path: None,
+        line: Some(line),
+        message: message.into(),
+        remedy: remedy.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

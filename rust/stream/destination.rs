@@ -1,0 +1,247 @@
+//! The output: written beside its final place, kept when a run breaks off, renamed at the end.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::journal::{Journal, Progress};
+use super::{Observer, in_file};
+use crate::{Error, Result};
+
+/// The level of gzip itself; each block is a member of its own, so that blocks are compressed in parallel.
+const GZIP_LEVEL: u32 = 6;
+const ZSTANDARD_LEVEL: i32 = 3;
+const XZ_PRESET: u32 = 6;
+
+/// How the output is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compression {
+    Plain,
+    Gzip,
+    Zstandard,
+    Xz,
+}
+
+impl Compression {
+    /// What a name's suffix asks for.
+    pub(super) fn of_path(path: &Path) -> Result<Self> {
+        let suffix = path.extension().and_then(|suffix| suffix.to_str());
+        match suffix.unwrap_or_default() {
+            "gz" => Ok(Compression::Gzip),
+            "zst" => Ok(Compression::Zstandard),
+            "xz" => Ok(Compression::Xz),
+            suffix @ ("bz2" | "lz4") => Err(in_file(
+                Error::input(
+                    format!(".{suffix} is not written"),
+                    "use .gz, .zst, .xz or no suffix",
+                ),
+                path,
+            )),
+            _ => Ok(Compression::Plain),
+        }
+    }
+
+    /// Compresses a block by itself: what is written can be cut between blocks, and joined again.
+    pub(super) fn compress(self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        let compressed = match self {
+            Compression::Plain => Ok(bytes),
+            Compression::Gzip => {
+                let level = flate2::Compression::new(GZIP_LEVEL);
+                let mut member = flate2::write::GzEncoder::new(Vec::new(), level);
+                member.write_all(&bytes).and_then(|()| member.finish())
+            }
+            Compression::Zstandard => zstandard_frame(&bytes),
+            Compression::Xz => {
+                let options = lzma_rust2::XzOptions::with_preset(XZ_PRESET);
+                lzma_rust2::XzWriter::new(Vec::new(), options).and_then(|mut stream| {
+                    stream.write_all(&bytes)?;
+                    stream.finish()
+                })
+            }
+        };
+        compressed.map_err(|error| Error::input(format!("can't be compressed ({error})"), ""))
+    }
+}
+
+fn zstandard_frame(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(ZSTANDARD_LEVEL)?;
+    compressor.include_checksum(true)?;
+    compressor.compress(bytes)
+}
+
+/// An output that is being written.
+#[derive(Debug)]
+pub(super) struct Destination {
+    path: PathBuf,
+    part: PathBuf,
+    journal: PathBuf,
+    file: File,
+}
+
+impl Destination {
+    /// Opens the unfinished output, and says how far an earlier run that can be continued has come.
+    ///
+    /// # Errors
+    /// `Error::Input` where the output can't be written, or is being written by another run.
+    pub(super) fn open(
+        path: &Path,
+        settings: Option<&Map<String, Value>>,
+        observer: &dyn Observer,
+    ) -> Result<(Self, Progress)> {
+        let part = part_beside(path)?;
+        let options = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&part);
+        let file = options.map_err(|error| not_writable(&part, error))?;
+        let locked = file.try_lock();
+        // A file system may have no locks; a run that has just ended has renamed the file that we opened.
+        if matches!(locked, Err(TryLockError::WouldBlock)) || !part.exists() {
+            return Err(in_file(
+                Error::input("another run is writing it", "wait for its end"),
+                &part,
+            ));
+        }
+        let journal = Journal::path_beside(&part);
+        let mut destination = Destination {
+            path: path.to_owned(),
+            part,
+            journal,
+            file,
+        };
+        let progress = destination.progress(settings, observer);
+        destination.go_to(progress.written)?;
+        Ok((destination, progress))
+    }
+
+    fn progress(&self, settings: Option<&Map<String, Value>>, observer: &dyn Observer) -> Progress {
+        let afresh = Progress::default();
+        let Some(settings) = settings else {
+            return afresh;
+        };
+        let length = self.file.metadata().map_or(0, |metadata| metadata.len());
+        let Some(journal) = Journal::read(&self.journal).filter(|_| length > 0) else {
+            return afresh;
+        };
+        let differences = journal.differences(settings);
+        if !differences.is_empty() {
+            let names = differences.join(", ");
+            observer.notice(&format!(
+                "starting afresh: an unfinished run differs in {names}"
+            ));
+            return afresh;
+        }
+        if length < journal.progress.written {
+            observer
+                .notice("starting afresh: the unfinished output is shorter than its journal says");
+            return afresh;
+        }
+        let lines = journal.progress.position.lines;
+        observer.notice(&format!("going on after line {lines} of an unfinished run"));
+        journal.progress
+    }
+
+    fn go_to(&mut self, length: u64) -> Result<()> {
+        let cut = self.file.set_len(length);
+        cut.and_then(|()| self.file.seek(SeekFrom::Start(length)))
+            .map(|_| ())
+            .map_err(|source| self.failed(source))
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(|source| self.failed(source))
+    }
+
+    /// Another handle to the same output, which makes journals.
+    pub(super) fn checkpoints(&self) -> Result<Checkpoints> {
+        let file = self
+            .file
+            .try_clone()
+            .map_err(|source| self.failed(source))?;
+        Ok(Checkpoints {
+            file,
+            part: self.part.clone(),
+            journal: self.journal.clone(),
+        })
+    }
+
+    /// Gives the output its name.
+    pub(super) fn finish(self) -> Result<()> {
+        let renamed = self
+            .file
+            .sync_all()
+            .and_then(|()| std::fs::rename(&self.part, &self.path));
+        renamed.map_err(|source| self.failed(source))?;
+        let _ = std::fs::remove_file(&self.journal);
+        Ok(())
+    }
+
+    /// Removes the unfinished output.
+    pub(super) fn abandon(self) {
+        let _ = std::fs::remove_file(&self.journal);
+        let _ = std::fs::remove_file(&self.part);
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        Error::Io {
+            path: self.part.clone(),
+            source,
+        }
+    }
+}
+
+/// Makes journals of how far the output is.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    file: File,
+    part: PathBuf,
+    journal: PathBuf,
+}
+
+impl Checkpoints {
+    /// Writes a journal once all that it tells of is on disk.
+    pub(super) fn write(&self, journal: &Journal) -> Result<()> {
+        self.file.sync_data().map_err(|source| Error::Io {
+            path: self.part.clone(),
+            source,
+        })?;
+        journal.write(&self.journal)
+    }
+}
+
+/// The name of the unfinished output; its folder is made.
+fn part_beside(path: &Path) -> Result<PathBuf> {
+    if path.is_dir() {
+        let error = Error::input("is a folder, a file is needed", "name a file");
+        return Err(in_file(error, path));
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| not_writable(path, error))?;
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    Ok(path.with_file_name(name))
+}
+
+fn not_writable(path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::PermissionDenied => {
+            in_file(
+                Error::input(
+                    format!("can't be written ({error})"),
+                    "choose another folder",
+                ),
+                path,
+            )
+        }
+        _ => Error::Io {
+            path: path.to_owned(),
+            source: error,
+        },
+    }
+}

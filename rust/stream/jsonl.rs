@@ -1,0 +1,290 @@
+//! Records as JSON, an object a line; what is not switched is not even rewritten.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use super::records::{Found, Piece, lines};
+use super::{Plan, RecordIds, bad_line};
+use crate::{Error, Result};
+
+/// Appends a JSON string, quotes included.
+pub(super) fn push_string(text: &str, output: &mut Vec<u8>) {
+    // Writing to memory can't fail.
+    let _ = serde_json::to_writer(output, text);
+}
+
+/// Finds the texts of a block's lines.
+pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Found) -> Result<()> {
+    let mut members = Members::default();
+    for (number, start, line) in lines(block, first_line) {
+        if line.bytes().all(|byte| byte.is_ascii_whitespace()) {
+            continue;
+        }
+        members.clear();
+        let mut deserializer = serde_json::Deserializer::from_str(line);
+        let read = Wanted {
+            plan,
+            members: &mut members,
+        }
+        .deserialize(&mut deserializer);
+        read.and_then(|()| deserializer.end())
+            .map_err(|error| not_json(number, &error))?;
+        Record {
+            plan,
+            line,
+            start,
+            number,
+        }
+        .take(&members, found)?;
+        found.records += 1;
+    }
+    Ok(())
+}
+
+/// The members of an object that matter, as they are written.
+#[derive(Default)]
+struct Members<'l> {
+    /// The id, and which of its names it has.
+    record_id: Option<(usize, &'l str)>,
+    language: Option<&'l str>,
+    /// Numbers of the plan's fields and their values, in the order in which they come.
+    texts: Vec<(usize, &'l str)>,
+}
+
+impl Members<'_> {
+    fn clear(&mut self) {
+        self.record_id = None;
+        self.language = None;
+        self.texts.clear();
+    }
+}
+
+/// Reads an object's members that matter.
+struct Wanted<'m, 'p, 'l> {
+    plan: &'m Plan<'p>,
+    members: &'m mut Members<'l>,
+}
+
+impl<'l> DeserializeSeed<'l> for Wanted<'_, '_, 'l> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'l>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'l> Visitor<'l> for Wanted<'_, '_, 'l> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'l>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+        while let Some(key) = map.next_key_seed(Key)? {
+            let names = &self.plan.id_names;
+            if let Some(rank) = names.iter().position(|name| *name == key) {
+                let value: &RawValue = map.next_value()?;
+                match self.members.record_id {
+                    Some((known, _)) if known == rank => return Err(twice(&key)),
+                    Some((known, _)) if known < rank => {}
+                    _ => self.members.record_id = Some((rank, value.get())),
+                }
+            } else if let Some(field) = self.plan.fields.iter().position(|name| *name == key) {
+                let value: &RawValue = map.next_value()?;
+                if self.members.texts.iter().any(|(known, _)| *known == field) {
+                    return Err(twice(&key));
+                }
+                self.members.texts.push((field, value.get()));
+            } else if key == "language" {
+                let value: &RawValue = map.next_value()?;
+                self.members.language = Some(value.get());
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn twice<E: serde::de::Error>(key: &str) -> E {
+    E::custom(format!("the key {key:?} comes twice"))
+}
+
+/// Reads a key, borrowed where it holds no escape.
+struct Key;
+
+impl<'l> DeserializeSeed<'l> for Key {
+    type Value = Cow<'l, str>;
+
+    fn deserialize<D: Deserializer<'l>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'l> Visitor<'l> for Key {
+    type Value = Cow<'l, str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'l str) -> std::result::Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> std::result::Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
+/// A line that is a JSON object.
+struct Record<'r, 'p> {
+    plan: &'r Plan<'p>,
+    line: &'r str,
+    /// Where the line starts in its block.
+    start: usize,
+    number: u64,
+}
+
+impl Record<'_, '_> {
+    fn take(&self, members: &Members<'_>, found: &mut Found) -> Result<()> {
+        self.check_language(members.language)?;
+        let record_id = self.record_id(members.record_id, found)?;
+        let texts = members.texts.iter().filter(|(_, value)| *value != "null");
+        let mut any = false;
+        for &(field, value) in texts {
+            if !value.starts_with('"') {
+                let name = self.plan.fields.get(field).map_or("", String::as_str);
+                return Err(bad_line(
+                    self.number,
+                    format!("{name:?} is not a string"),
+                    "name the text's field with --field",
+                ));
+            }
+            let start = self.offset(value);
+            let text = self.unquoted(value, found)?;
+            found.add(text, record_id, field, (start, start + value.len()));
+            any = true;
+        }
+        if !any {
+            return Err(bad_line(
+                self.number,
+                format!("none of the fields {}", self.plan.fields.join(", ")),
+                "name the text's field with --field",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Where a piece of the line starts in the block.
+    fn offset(&self, value: &str) -> usize {
+        self.start + (value.as_ptr() as usize - self.line.as_ptr() as usize)
+    }
+
+    /// The text of a JSON string.
+    fn unquoted(&self, value: &str, found: &mut Found) -> Result<Piece> {
+        if memchr::memchr(b'\\', value.as_bytes()).is_none() {
+            let start = self.offset(value);
+            return Ok(Piece::of_block(start + 1, start + value.len() - 1));
+        }
+        let text = found
+            .make(|made| serde_json::Deserializer::from_str(value).deserialize_str(PushTo(made)));
+        text.map_err(|_| {
+            bad_line(
+                self.number,
+                "an escape stands for half a surrogate pair, which is no character",
+                "write the text as UTF-8, or both halves of the pair",
+            )
+        })
+    }
+
+    fn record_id(&self, member: Option<(usize, &str)>, found: &mut Found) -> Result<Piece> {
+        if self.plan.record_ids == RecordIds::LineNumbers {
+            let number = self.number.to_string();
+            return found.make(|made| {
+                made.push_str(&number);
+                Ok(())
+            });
+        }
+        let names = || self.plan.id_names.iter().map(|name| format!("{name:?}"));
+        let Some((rank, value)) = member else {
+            let names = names().collect::<Vec<_>>().join(", ");
+            return Err(bad_line(
+                self.number,
+                format!("no {names}"),
+                "give every record one, or number the records with --no-id",
+            ));
+        };
+        let integer = value.strip_prefix('-').unwrap_or(value);
+        if integer.bytes().all(|byte| byte.is_ascii_digit()) {
+            let start = self.offset(value);
+            return Ok(Piece::of_block(start, start + value.len()));
+        }
+        if value.starts_with('"') && value != "\"\"" {
+            return self.unquoted(value, found);
+        }
+        let name = names().nth(rank).unwrap_or_default();
+        Err(bad_line(
+            self.number,
+            format!("{name} is {value}"),
+            "an id is a string or an integer",
+        ))
+    }
+
+    fn check_language(&self, language: Option<&str>) -> Result<()> {
+        let source = &self.plan.source_language;
+        let own = |value: &str| {
+            value
+                .strip_prefix('"')?
+                .strip_suffix('"')
+                .map(|value| value == *source)
+        };
+        match language.filter(|value| *value != "null") {
+            Some(value) if own(value) != Some(true) => Err(bad_line(
+                self.number,
+                format!("is in {value}, the lexicons start from \"{source}\""),
+                "give lexicons of that language",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Appends a JSON string's text.
+struct PushTo<'m>(&'m mut String);
+
+impl Visitor<'_> for PushTo<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_str<E>(self, text: &str) -> std::result::Result<(), E> {
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+fn not_json(line: u64, error: &serde_json::Error) -> Error {
+    let message = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let message = message.strip_suffix(&place).unwrap_or(&message);
+    let message = match error.classify() {
+        Category::Data if message.starts_with("invalid type") => "not a JSON object".to_owned(),
+        Category::Data => message.to_owned(),
+        _ => format!("not JSON: {message} (column {})", error.column()),
+    };
+    bad_line(line, message, "one JSON object per line")
+}

@@ -1,0 +1,86 @@
+//! Records in columns: an id and texts, with tabs between.
+
+use std::fmt::Write as _;
+
+use super::records::{Found, Piece, lines};
+use super::{Plan, RecordIds, bad_line};
+use crate::{Error, Result};
+
+/// The names of columns, `1`, `2` and so on, as far as they were needed.
+#[derive(Debug, Default)]
+pub(super) struct Columns(Vec<String>);
+
+impl Columns {
+    /// The name of column number `column`, from 1.
+    pub(super) fn name(&self, column: usize) -> &str {
+        let index = column.checked_sub(1);
+        index
+            .and_then(|index| self.0.get(index))
+            .map_or("", String::as_str)
+    }
+
+    fn need(&mut self, column: usize) {
+        while self.0.len() < column {
+            self.0.push((self.0.len() + 1).to_string());
+        }
+    }
+}
+
+/// Finds the texts of a block's lines.
+pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Found) -> Result<()> {
+    let numbered = plan.record_ids == RecordIds::LineNumbers;
+    for (number, start, line) in lines(block, first_line) {
+        if line.is_empty() {
+            continue;
+        }
+        let tab = memchr::memchr(b'\t', line.as_bytes());
+        let (record_id, first_text) = if numbered {
+            (
+                found
+                    .make(|made| write!(made, "{number}"))
+                    .map_err(|_| no_tab(number))?,
+                0,
+            )
+        } else {
+            let tab = tab.ok_or_else(|| no_tab(number))?;
+            if tab == 0 {
+                return Err(bad_line(
+                    number,
+                    "the id is empty",
+                    "the layout is id <tab> text",
+                ));
+            }
+            (Piece::of_block(start, start + tab), tab + 1)
+        };
+        let line_end = start + line.len();
+        let mut column = if numbered { 1 } else { 2 };
+        let mut from = start + first_text;
+        let tabs =
+            memchr::memchr_iter(b'\t', line.as_bytes().get(first_text..).unwrap_or_default());
+        for to in tabs.map(|at| start + first_text + at).chain([line_end]) {
+            found.columns.need(column);
+            if plan.columns.is_empty() || plan.columns.contains(&column) {
+                found.add(Piece::of_block(from, to), record_id, column, (from, to));
+            }
+            from = to + 1;
+            column += 1;
+        }
+        if let Some(&missing) = plan.columns.iter().find(|&&wanted| wanted >= column) {
+            return Err(bad_line(
+                number,
+                format!("no column {missing}"),
+                "name the columns of the texts with --field",
+            ));
+        }
+        found.records += 1;
+    }
+    Ok(())
+}
+
+fn no_tab(line: u64) -> Error {
+    bad_line(
+        line,
+        "no tab",
+        "the layout is id <tab> text; texts without ids need --no-id",
+    )
+}
