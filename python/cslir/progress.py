@@ -19,7 +19,7 @@ def stderr_console() -> "Console":
 
 def announce(message: str) -> None:
     """Print a message, whether or not stderr is a terminal."""
-    stderr_console().print(message, markup=False)
+    stderr_console().print(message, markup=False, soft_wrap=True)
 
 
 @contextmanager

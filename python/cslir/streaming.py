@@ -60,14 +60,15 @@ def summary_text(summary: FileSummary) -> str:
     def by_language(counts: dict[str, int]) -> str:
         return ", ".join(f"{language} {count:,}" for language, count in sorted(counts.items())) or "none"
 
+    rate, content_rate = record["switch_rate"], record["content_switch_rate"]
     return "\n".join(
         (
             f"{record['records']:,} records, {record['tokens']:,} tokens,"
-            f" {record['content_tokens']:,} of content, {record['switched']:,} switched (switch_rate {record['switch_rate']:.3f},"
-            f" of content tokens {record['content_switch_rate']:.3f})",
-            f"switched {by_language(record['switched_by_language'])}; chosen but out of lexicon"
-            f" {by_language(record['missed_by_language'])}",
-            f"{summary.own_bytes / 1e6:,.1f} MB in {record['seconds']:.1f} s"
+            f" {record['content_tokens']:,} of content, {record['switched']:,} switched"
+            f" (switch_rate {rate:.3f}, of content tokens {content_rate:.3f})",
+            f"switched {by_language(record['switched_by_language'])};"
+            f" chosen but out of lexicon {by_language(record['missed_by_language'])}",
+            f"{summary.own_bytes / 1e6:,.1f} MB in {summary.seconds:.1f} s"
             f" ({record['megabytes_per_second']:,.0f} MB/s)",
         )
     )

@@ -11,10 +11,36 @@ use super::records::{Found, Piece, lines};
 use super::{Plan, RecordIds, bad_line};
 use crate::{Error, Result};
 
-/// Appends a JSON string, quotes included.
+/// How many bytes are looked at together for something to escape.
+const CHUNK: usize = 32;
+
+/// Appends a JSON string, quotes included, with the escapes that must be and no others.
 pub(super) fn push_string(text: &str, output: &mut Vec<u8>) {
-    // Writing to memory can't fail.
-    let _ = serde_json::to_writer(output, text);
+    output.push(b'"');
+    for chunk in text.as_bytes().chunks(CHUNK) {
+        // Without a branch for each byte, so that the bytes are compared together.
+        let escaped = |found, &byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+        if chunk.iter().fold(false, escaped) {
+            chunk.iter().for_each(|&byte| push_escaped(byte, output));
+        } else {
+            output.extend_from_slice(chunk);
+        }
+    }
+    output.push(b'"');
+}
+
+fn push_escaped(byte: u8, output: &mut Vec<u8>) {
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x08 => b'b',
+        0x0c => b'f',
+        0x20.. => return output.push(byte),
+        _ => return output.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+    };
+    output.extend_from_slice(&[b'\\', short]);
 }
 
 /// Finds the texts of a block's lines.

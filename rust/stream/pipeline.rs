@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
 use std::time::Duration;
 
 use crate::interrupt::Interrupt;
@@ -109,13 +110,16 @@ pub(super) fn run<B: Send, R: Send, S>(
     std::thread::scope(|scope| {
         let queue = &queue;
         let _stop = StopAtEnd(queue);
-        scope.spawn(move || {
+        let reader = Builder::new().name("cslir-read".to_owned());
+        let reading = reader.spawn_scoped(scope, move || {
             let _stop = StopOnPanic(queue);
             while read_one(queue, limits.in_flight, &mut read) {}
         });
-        for _ in 0..limits.threads {
+        reading.map_err(no_thread)?;
+        for number in 0..limits.threads {
             let (new_worker, work) = (&new_worker, &work);
-            scope.spawn(move || {
+            let worker = Builder::new().name(format!("cslir-work-{number}"));
+            let working = worker.spawn_scoped(scope, move || {
                 let _stop = StopOnPanic(queue);
                 let mut worker = new_worker();
                 while let Some((number, weight, block)) = next_waiting(queue) {
@@ -124,6 +128,7 @@ pub(super) fn run<B: Send, R: Send, S>(
                     queue.changed.notify_all();
                 }
             });
+            working.map_err(no_thread)?;
         }
         let mut number = 0;
         while let Some((weight, result)) = next_done(queue, number, interrupt)? {
@@ -134,6 +139,13 @@ pub(super) fn run<B: Send, R: Send, S>(
         }
         Ok(())
     })
+}
+
+fn no_thread(failure: std::io::Error) -> Error {
+    Error::input(
+        format!("can't start a thread: {failure}"),
+        "give a smaller number of threads",
+    )
 }
 
 /// Reads a block and queues it; false at the end.

@@ -160,19 +160,35 @@ impl Worker {
     /// `Error::Input` with the number of the first bad line.
     pub(super) fn switch(&mut self, plan: &Plan<'_>, block: &Block) -> Result<Switched> {
         let (text, invalid) = valid_lines(block);
+        let mut switched = Switched {
+            bytes: Vec::with_capacity(text.len() + text.len() / 4),
+            records: 0,
+            counts: Counts::new(plan.switcher.lexicons().len()),
+        };
+        let mut line = block.first_line;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (stretch, after) = rest.split_at(stretch_length(rest));
+            self.switch_stretch(plan, stretch, line, &mut switched)?;
+            line += memchr::memchr_iter(b'\n', stretch.as_bytes()).count() as u64;
+            rest = after;
+        }
+        invalid.map_or(Ok(switched), Err)
+    }
+
+    fn switch_stretch(
+        &mut self,
+        plan: &Plan<'_>,
+        text: &str,
+        first_line: u64,
+        switched: &mut Switched,
+    ) -> Result<()> {
         self.found.clear();
         match plan.layout {
-            Layout::Tsv => tsv::find(plan, text, block.first_line, &mut self.found)?,
-            Layout::Jsonl => jsonl::find(plan, text, block.first_line, &mut self.found)?,
+            Layout::Tsv => tsv::find(plan, text, first_line, &mut self.found)?,
+            Layout::Jsonl => jsonl::find(plan, text, first_line, &mut self.found)?,
         }
-        if let Some(error) = invalid {
-            return Err(error);
-        }
-        let mut switched = Switched {
-            records: self.found.records,
-            counts: Counts::new(plan.switcher.lexicons().len()),
-            bytes: Vec::with_capacity(text.len() + text.len() / 4),
-        };
+        switched.records += self.found.records;
         let switchers = plan.switchers.len() + 1;
         self.switched.resize_with(switchers, SwitchedTexts::default);
         let mut texts: Vec<NamedText<'_>> = Vec::with_capacity(self.found.places.len());
@@ -184,7 +200,7 @@ impl Worker {
             switcher.switch_texts(&texts, &mut self.scratch, output, &mut switched.counts)?;
         }
         self.render(plan, text, &mut switched.bytes);
-        Ok(switched)
+        Ok(())
     }
 
     /// Puts the texts that were changed in the place of the old ones.
@@ -210,9 +226,21 @@ impl Worker {
     }
 }
 
+/// How much of a block is read, switched and put back before the next: little enough to stay in a core's cache.
+const STRETCH_BYTES: usize = 256 << 10;
+
+/// Length of the whole lines at the beginning of a text that are about as long.
+fn stretch_length(text: &str) -> usize {
+    let line_end = text
+        .as_bytes()
+        .get(STRETCH_BYTES..)
+        .and_then(|after| memchr::memchr(b'\n', after));
+    line_end.map_or(text.len(), |at| STRETCH_BYTES + at + 1)
+}
+
 /// The block's text; where a line is not UTF-8, only the lines before it, and the error.
 fn valid_lines(block: &Block) -> (&str, Option<Error>) {
-    let invalid = match std::str::from_utf8(&block.bytes) {
+    let invalid = match simdutf8::compat::from_utf8(&block.bytes) {
         Ok(text) => return (text, None),
         Err(invalid) => invalid.valid_up_to(),
     };

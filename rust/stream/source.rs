@@ -137,15 +137,12 @@ impl Source {
             }
             let unsearched = self.pending.get(searched..).unwrap_or_default();
             let line_end = memchr::memrchr(b'\n', unsearched).map(|at| searched + at + 1);
-            if self.ended {
-                break self.pending.len();
-            }
-            if let Some(line_end) = line_end {
-                break line_end;
-            }
             searched = self.pending.len();
-            if searched > LONGEST_LINE {
-                return Err(self.long_line());
+            match line_end {
+                None if searched > LONGEST_LINE => return Err(self.long_line()),
+                _ if self.ended => break searched,
+                Some(line_end) => break line_end,
+                None => {}
             }
         };
         if cut == 0 {
@@ -202,10 +199,11 @@ pub(super) fn open(path: &Path) -> Result<(File, Metadata)> {
 /// What tells an unaltered input: size, time of the last change and a checksum of the first bytes. `None` for
 /// a pipe, which can't be read twice.
 pub(super) fn fingerprint(path: &Path) -> Result<Option<Value>> {
-    let (file, metadata) = open(path)?;
-    if !metadata.is_file() {
+    // A pipe must not even be opened here: its writer would find it closed again.
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         return Ok(None);
     }
+    let (file, metadata) = open(path)?;
     let failed = |source| Error::Io {
         path: path.to_owned(),
         source,

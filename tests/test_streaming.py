@@ -1,0 +1,261 @@
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cslir import InputError
+from cslir.streaming import summary_record, summary_text, switch_file
+from cslir.switching import Lexicon, Switcher
+
+WORDS = {"library": "Bibliothek", "file": "Datei", "free": "frei"}
+
+
+def lexicon(language="de"):
+    return Lexicon.from_entries("en", language, [(word, [(target, 1.0)]) for word, target in WORDS.items()])
+
+
+@pytest.fixture
+def switcher():
+    return Switcher([lexicon(), lexicon("nl")], translation_prob=0.5, seed=1)
+
+
+@pytest.fixture
+def large(tmp_path):
+    path = tmp_path / "large.jsonl"
+    with path.open("w") as file:
+        file.writelines(
+            f'{{"_id": "{row}", "title": "free {row}", "text": "the free library reads every file"}}\n'
+            for row in range(60_000)
+        )
+    return path
+
+
+def test_the_bytes_are_those_of_the_switcher_alone(tmp_path, switcher):
+    source = tmp_path / "in.jsonl"
+    records = [
+        {"_id": str(row), "title": "A free file", "text": "The FREE “library”\n" * row, "n": row}
+        for row in range(50)
+    ]
+    source.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+    summary = switch_file(source, tmp_path / "out.jsonl", switcher, epoch=3)
+    for record in records:
+        for field in ("title", "text"):
+            record[field] = switcher.switch(record[field], record["_id"], field=field, epoch=3)
+    expected = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    assert (tmp_path / "out.jsonl").read_text() == expected
+    assert (summary.records, summary.input_bytes) == (50, source.stat().st_size)
+    assert summary.output_bytes == len(expected.encode())
+    assert summary.counts.switched == sum(summary.counts.switched_by_language.values()) > 0
+
+
+def test_a_summary_tells_the_rates(tmp_path, switcher):
+    source = tmp_path / "in.tsv"
+    source.write_text("1\tfree file\n2\t\n")
+    summary = switch_file(source, tmp_path / "out.tsv.zst", switcher, translation_probs={"2": 1.0})
+    record = summary_record(summary)
+    assert (record["records"], record["tokens"], record["switched"], record["switch_rate"]) == (2, 2, 2, 1.0)
+    assert json.loads(json.dumps(record)) == record
+    assert "2 records, 2 tokens" in summary_text(summary)
+
+
+def test_triples_without_ids_have_the_line_as_id(tmp_path, switcher):
+    source, destination = tmp_path / "triples.tsv", tmp_path / "out.tsv"
+    rows = [["free library", "a free file", "no file " * 9] for _ in range(20)]
+    source.write_text("".join("\t".join(row) + "\n" for row in rows))
+    switch_file(source, destination, switcher, line_ids=True)
+    found = [line.split("\t") for line in destination.read_text().splitlines()]
+    assert found == [
+        [switcher.switch(text, str(line), field=str(column)) for column, text in enumerate(row, 1)]
+        for line, row in enumerate(rows, 1)
+    ]
+    assert len({tuple(row) for row in found}) > 1
+
+
+def test_progress_is_told_and_its_errors_are_raised(large, tmp_path, switcher):
+    calls = []
+    switch_file(large, tmp_path / "out.jsonl", switcher, progress=lambda *call: calls.append(call))
+    size = large.stat().st_size
+    assert calls
+    assert all(0 < done <= total == size and 0 < records <= 60_000 for done, total, records in calls)
+
+    def fail(*_):
+        raise RuntimeError("the screen is gone")
+
+    with pytest.raises(RuntimeError, match="the screen is gone"):
+        switch_file(large, tmp_path / "other.jsonl", switcher, progress=fail)
+    assert not (tmp_path / "other.jsonl").exists()
+
+
+def test_a_pipe_is_read_but_not_continued(tmp_path, switcher):
+    pipe = tmp_path / "in.tsv"
+    os.mkfifo(pipe)
+    writer = subprocess.Popen(["sh", "-c", f"printf '1\\tfree file\\n' > {pipe}"])
+    seen = []
+    switch_file(pipe, tmp_path / "out.tsv", switcher, progress=lambda _, total, __: seen.append(total))
+    assert writer.wait() == 0
+    assert (tmp_path / "out.tsv").read_text().startswith("1\t")
+    assert seen == [None]
+
+
+CHILD = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from cslir.switching import Lexicon, Switcher
+from cslir.streaming import switch_file
+entries = [(w, [(t, 1.0)]) for w, t in {words!r}.items()]
+lexicons = [Lexicon.from_entries("en", language, entries) for language in ("de", "nl")]
+switcher = Switcher(lexicons, translation_prob=0.5, seed=1)
+print("ready", flush=True)
+switch_file(sys.argv[1], sys.argv[2], switcher, checkpoint_bytes=1, threads=int(sys.argv[3]))
+"""
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "jsonl.zst"])
+def test_killed_runs_end_in_the_same_bytes(large, tmp_path, switcher, suffix):
+    whole, output = tmp_path / f"whole.{suffix}", tmp_path / f"out.{suffix}"
+    expected = switch_file(large, whole, switcher, threads=1)
+    part, journal = tmp_path / f"out.{suffix}.part", tmp_path / f"out.{suffix}.part.json"
+    chance = random.Random(5)
+    for kill in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
+        command = [sys.executable, "-c", CHILD.format(words=WORDS), large, output, "2"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+            child.stdout.readline()
+            while child.poll() is None and not journal.exists():
+                time.sleep(0.001)
+            time.sleep(chance.uniform(0, 0.05))
+            child.send_signal(kill)
+        if output.exists():
+            break
+        assert part.exists()
+    else:
+        notices = []
+        summary = switch_file(large, output, switcher, notice=notices.append)
+        assert notices[0].startswith("going on after line")
+        assert summary.resumed_after_line > 0
+        assert summary_record(summary)["switched"] == summary_record(expected)["switched"]
+    assert output.read_bytes() == whole.read_bytes()
+    assert not part.exists()
+    assert not journal.exists()
+
+
+def test_one_output_has_one_writer(large, tmp_path, switcher):
+    output = tmp_path / "out.jsonl"
+    refused = []
+
+    def write_too(*_):
+        with pytest.raises(InputError, match="another run is writing it") as caught:
+            switch_file(large, output, switcher)
+        refused.append(caught.value.path)
+
+    switch_file(large, output, switcher, progress=write_too)
+    assert set(refused) == {f"{output}.part"}
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path, switcher):
+    source = tmp_path / "in.tsv"
+    source.write_text("1\tfree\n")
+    (tmp_path / "file").write_text("")
+    for destination, problem in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "file" / "out.tsv", "can't be written"),
+        (source, "the same file"),
+        (tmp_path / "out.bz2", "is not written; use"),
+    ):
+        with pytest.raises(InputError, match=problem):
+            switch_file(source, destination, switcher)
+    link = tmp_path / "link.tsv"
+    link.symlink_to(source)
+    with pytest.raises(InputError, match="the same file"):
+        switch_file(source, link, switcher)
+    switch_file(source, tmp_path / "new" / "out.tsv", switcher)
+    assert (tmp_path / "new" / "out.tsv").exists()
+
+
+@pytest.fixture
+def command(run, tmp_path):
+    """Run `cslir switch` from one word list to each of two languages on a file of given contents."""
+    words = tmp_path / "words.tsv"
+    words.write_text("".join(f"{word}\t{target}\n" for word, target in WORDS.items()))
+
+    def call(name, contents, *arguments):
+        source = tmp_path / name
+        source.write_bytes(contents if isinstance(contents, bytes) else contents.encode())
+        return run(
+            "switch", source, tmp_path / "out", "--lexicon", f"en-de={words}", "--lexicon", f"en-nl={words}",
+            *arguments,
+        )  # fmt: skip
+
+    return call
+
+
+def test_the_command_prints_its_summary_as_json(command, tmp_path):
+    outcome = command("in.tsv", "1\tfree file\n", "--arm", "wiki-cs", "--json")
+    assert outcome.status == 0, outcome.err
+    record = json.loads(outcome.out)
+    assert (record["records"], record["switched"], record["switch_rate"]) == (1, 2, 1.0)
+    assert (tmp_path / "out").read_text() == "1\tfrei Datei\n"
+
+
+def test_the_command_switches_fields_differently(command, tmp_path):
+    record = '{"id": 1, "query": "free file", "text": "free file"}\n'
+    outcome = command(
+        "in.jsonl", record, "--field", "query", "--field", "text", "--translation-prob", "1",
+        "--translation-prob", "query=0", "--threads", "1",
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    assert (tmp_path / "out").read_text() == '{"id": 1, "query": "free file", "text": "frei Datei"}\n'
+
+
+def test_the_command_weighs_languages_and_leaves_stop_words(command, tmp_path):
+    stop_words = tmp_path / "stop"
+    stop_words.write_text("free\n\n")
+    text = "1\t" + "free file " * 50 + "\n"
+    outcome = command(
+        "in.tsv", text, "--language-weight", "nl=0", "--stop-words", stop_words, "--translation-prob", "1",
+        "--json",
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    assert json.loads(outcome.out)["switched_by_language"] == {"de": 50, "nl": 0}
+    assert (tmp_path / "out").read_text() == text.replace("file", "Datei")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--translation-prob", "1.5"], "'1.5' is neither P nor FIELD=P"),
+        (["--translation-prob", "text="], "'text=' is neither P nor FIELD=P"),
+        (["--translation-prob", "nan"], "'nan' is neither P nor FIELD=P"),
+        (["--translation-prob", "1", "--translation-prob", "0"], "'0' is given twice"),
+        (["--translation-prob", "2=1", "--translation-prob", "2=0"], "'2=0' is given twice"),
+        (["--translation-prob", "title=1"], "the field \"title\" of a tsv file; give the number"),
+        (["--language-weight", "fr=1"], "no lexicon for 'fr'; there are de, nl"),
+        (["--language-weight", "de"], "'de' is not LANGUAGE=WEIGHT"),
+        (["--language-weight", "de=inf"], "'de=inf' is not LANGUAGE=WEIGHT"),
+        (["--language-weight", "de=1", "--language-weight", "de=2"], "'de' is given twice"),
+        (["--language-weight", "de=0", "--language-weight", "nl=0"], "not all 0"),
+        (["--field", "text"], "give the number of a column, from 2"),
+        (["--arm", "bl-cs"], "bl-cs takes one lexicon"),
+        (["--threads", "0"], "Invalid value for '--threads'"),
+        (["--threads", "5000"], "threads is 5000"),
+    ],
+)  # fmt: skip
+def test_wrong_options_are_explained(command, tmp_path, arguments, problem):
+    outcome = command("in.tsv", "1\tfree\n", *arguments)
+    assert outcome.status == 2, outcome.err
+    assert problem in " ".join(outcome.err.replace("│", " ").split())
+    assert "Traceback" not in outcome.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.tsv", "words.tsv"]
+
+
+def test_truncated_files_are_refused(command, tmp_path):
+    packed = gzip.compress(b"1\tfree\n" * 9)
+    outcome = command("in.tsv.gz", packed[:-9])
+    assert outcome.status == 2
+    assert "in.tsv.gz: truncated or corrupt after line" in outcome.err
+    assert not (tmp_path / "out").exists()
