@@ -161,8 +161,11 @@ def test_places_that_cannot_be_written_are_named(tmp_path, switcher):
     source = tmp_path / "in.tsv"
     source.write_text("1\tfree\n")
     (tmp_path / "file").write_text("")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
     for destination, problem in (
         (tmp_path, "is a folder"),
+        (pipe, "is a device or a pipe"),
         (tmp_path / "file" / "out.tsv", "can't be written"),
         (source, "the same file"),
         (tmp_path / "out.bz2", "is not written; use"),
@@ -223,6 +226,12 @@ def test_the_command_weighs_languages_and_leaves_stop_words(command, tmp_path):
     assert outcome.status == 0, outcome.err
     assert json.loads(outcome.out)["switched_by_language"] == {"de": 50, "nl": 0}
     assert (tmp_path / "out").read_text() == text.replace("file", "Datei")
+
+
+def test_phrases_need_a_lexicon_of_their_own(run, tmp_path):
+    outcome = run("switch", tmp_path / "in.tsv", tmp_path / "out.tsv", "--arm", "wiki-cs")
+    assert outcome.status == 2
+    assert "wiki-cs needs a lexicon of titles or phrases; give --lexicon" in outcome.err
 
 
 @pytest.mark.parametrize(

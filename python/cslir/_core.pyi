@@ -305,7 +305,7 @@ def switch_file(
     epoch: int = 0,
     threads: int | None = None,
     restart: bool = False,
-    checkpoint_bytes: int = 268435456,
+    checkpoint_bytes: int = ...,
     progress: Callable[[int, int | None, int], None] | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> FileSummary:
@@ -326,7 +326,7 @@ def switch_file(
         epoch: Part of the seed, as the record's id and the field are.
         threads: Threads that switch; None for one per core.
         restart: Ignore what an earlier run left.
-        checkpoint_bytes: A journal is written after so many bytes of output, and every few seconds.
+        checkpoint_bytes: A journal is written after so many bytes of output (256 MiB), and every 5 seconds.
         progress: Called some times a second with (bytes of the input file done, its size or None for a
             pipe, records done).
         notice: Called with a message when an earlier run is continued, or can't be.

@@ -216,8 +216,14 @@ impl Checkpoints {
 
 /// The name of the unfinished output; its folder is made.
 fn part_beside(path: &Path) -> Result<PathBuf> {
-    if path.is_dir() {
-        let error = Error::input("is a folder, a file is needed", "name a file");
+    let is_what = match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Some("a folder"),
+        // Renaming would put a file in the place of a device such as /dev/null.
+        Ok(found) if !found.is_file() => Some("a device or a pipe"),
+        _ => None,
+    };
+    if let Some(what) = is_what {
+        let error = Error::input(format!("is {what}, a file is needed"), "name a file");
         return Err(in_file(error, path));
     }
     if let Some(folder) = path.parent() {

@@ -124,8 +124,8 @@ impl Source {
         })
     }
 
-    /// The next block, in a buffer that may be one of an earlier block; `None` at the end.
-    pub(super) fn next_block(&mut self, spare: Vec<u8>) -> Result<Option<Block>> {
+    /// The next block; `None` at the end.
+    pub(super) fn next_block(&mut self) -> Result<Option<Block>> {
         let mut searched = 0;
         let cut = loop {
             let wanted = BLOCK_BYTES * (self.pending.len() / BLOCK_BYTES + 1);
@@ -148,10 +148,7 @@ impl Source {
         if cut == 0 {
             return Ok(None);
         }
-        let mut next = spare;
-        next.clear();
-        next.extend_from_slice(self.pending.get(cut..).unwrap_or_default());
-        self.pending.truncate(cut);
+        let next = self.pending.split_off(cut);
         let bytes = std::mem::replace(&mut self.pending, next);
         let first_line = self.position.lines + 1;
         self.position.offset += bytes.len() as u64;

@@ -329,8 +329,8 @@ fn all_compressions_are_read_and_concatenated_ones_whole() {
             .compress(text.as_bytes().to_vec())
             .unwrap()
     };
-    let formats: [&dyn Fn(&str) -> Vec<u8>; 4] = [&gz, &bz2, &xz, &zst];
-    for compress in formats {
+    type Compress<'c> = &'c dyn Fn(&str) -> Vec<u8>;
+    for compress in [&gz as Compress<'_>, &bz2, &xz, &zst] {
         let file: Vec<u8> = rows.iter().flat_map(|row| compress(row)).collect();
         assert_eq!(
             switched("a.tsv", &file, |_| {}).unwrap(),

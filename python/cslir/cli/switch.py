@@ -38,7 +38,7 @@ def switch(
     lexicon: Lexicons = None,
     arm: Annotated[
         SwitchingArm,
-        typer.Option(help="Words into one language, into several, or titles and phrases (--lexicon)."),
+        typer.Option(help="Words into one language, words into several, or titles and phrases."),
     ] = "ml-cs",
     translation_prob: Annotated[
         list[str] | None,
@@ -83,8 +83,8 @@ def switch(
     from cslir.streaming import summary_record, summary_text, switch_file
     from cslir.switching import Switcher, load_lexicon
 
+    check_arm(arm, lexicon)
     specified = parse_lexicons(lexicon)
-    check_arm(arm, len(specified))
     general_prob, field_probs = parse_translation_probs(translation_prob, 1.0 if arm == "wiki-cs" else 0.5)
     lexicons = [load_lexicon(path, first, second) for first, second, path in specified]
     switcher = Switcher(

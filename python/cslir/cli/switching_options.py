@@ -74,14 +74,18 @@ Protect = Annotated[
 ]
 
 
-def check_arm(arm: SwitchingArm, lexicons: int) -> None:
-    """Refuse an arm that does not go with the number of lexicons.
+def check_arm(arm: SwitchingArm, lexicons: Sequence[str] | None) -> None:
+    """Refuse an arm that does not go with the lexicons that were named.
 
     Raises:
-        InputError: bl-cs with several lexicons.
+        InputError: bl-cs without a single lexicon, or wiki-cs without any.
     """
-    if arm == "bl-cs" and lexicons != 1:
+    if arm == "bl-cs" and (lexicons is None or len(lexicons) != 1):
         raise InputError("bl-cs takes one lexicon", remedy="give one --lexicon, or --arm ml-cs")
+    if arm == "wiki-cs" and not lexicons:
+        raise InputError(
+            "wiki-cs needs a lexicon of titles or phrases", remedy="give --lexicon PAIR=FILE, one at least"
+        )
 
 
 def parse_translation_probs(given: Sequence[str] | None, default: float) -> tuple[float, dict[str, float]]:
@@ -153,7 +157,7 @@ def read_stop_words(name: str | None) -> list[str]:
     """
     if name is None:
         return []
-    if Path(name).is_file():
+    if Path(name).exists() and not Path(name).is_dir():
         from cslir.files import read_lines
 
         return [word for _, line in read_lines(Path(name)) if (word := line.strip())]
