@@ -16,16 +16,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
-
 use crate::interrupt::Interrupt;
-use crate::switch::{Counts, Options, Switcher};
+use crate::switch::{Counts, Switcher};
 use crate::{Error, Result};
 
 mod destination;
 mod journal;
 mod jsonl;
 mod pipeline;
+mod plan;
 mod records;
 mod source;
 mod tsv;
@@ -33,17 +32,12 @@ mod tsv;
 pub use records::Layout;
 pub use source::LONGEST_LINE;
 
-use destination::{Checkpoints, Compression, Destination};
+use destination::{Checkpoints, Destination};
 use journal::{Journal, Progress};
 use pipeline::Limits;
+use plan::Plan;
 use records::{Switched, Worker};
 use source::{Block, Position, Source};
-
-/// Where a record's id stands in a JSON object, the first of them that it has.
-const ID_NAMES: [&str; 4] = ["_id", "id", "doc_id", "query_id"];
-
-/// The texts of a JSON object, where the caller names none.
-const TEXT_NAMES: [&str; 2] = ["title", "text"];
 
 /// Bytes read ahead of what is written, for each thread and in all: what bounds the memory.
 const IN_FLIGHT_PER_THREAD: usize = 4 << 20;
@@ -115,161 +109,6 @@ pub trait Observer: Sync {
 
     /// Something that the user should know.
     fn notice(&self, message: &str);
-}
-
-/// A job in the form in which workers need it.
-struct Plan<'j> {
-    layout: Layout,
-    fields: Vec<String>,
-    /// The fields of a tsv; all if empty.
-    columns: Vec<usize>,
-    record_ids: RecordIds,
-    id_names: Vec<&'static str>,
-    source_language: String,
-    switcher: &'j Switcher,
-    /// The switchers of fields with a `translation_prob` of their own.
-    switchers: Vec<(String, Switcher)>,
-    epoch: u64,
-    compression: Compression,
-}
-
-impl<'j> Plan<'j> {
-    fn new(job: &Job<'j>) -> Result<Self> {
-        let layout = layout_of(job.source)?;
-        let mut fields = job.fields.clone();
-        if fields.is_empty() && layout == Layout::Jsonl {
-            fields = TEXT_NAMES.map(str::to_owned).to_vec();
-        }
-        let columns = match layout {
-            Layout::Tsv => columns_of(&job.fields, job.record_ids)?,
-            Layout::Jsonl => Vec::new(),
-        };
-        for (name, _) in &job.translation_probs {
-            let known = match layout {
-                Layout::Tsv => {
-                    let named = columns_of(std::slice::from_ref(name), job.record_ids)?;
-                    columns.is_empty() || named.iter().all(|column| columns.contains(column))
-                }
-                Layout::Jsonl => fields.contains(name),
-            };
-            if !known {
-                return Err(Error::input(
-                    format!("translation_prob for {name:?}, which is not switched"),
-                    "name it as a field, too",
-                ));
-            }
-        }
-        let switchers = job
-            .translation_probs
-            .iter()
-            .map(|(name, translation_prob)| {
-                let options = Options {
-                    translation_prob: *translation_prob,
-                    ..job.switcher.options().clone()
-                };
-                Ok((
-                    name.clone(),
-                    Switcher::new(job.switcher.lexicons().to_vec(), options)?,
-                ))
-            });
-        let first = job.switcher.lexicons().first();
-        Ok(Plan {
-            layout,
-            columns,
-            record_ids: job.record_ids,
-            id_names: ID_NAMES
-                .into_iter()
-                .filter(|name| fields.iter().all(|field| field != name))
-                .collect(),
-            fields,
-            source_language: first.map_or_else(String::new, |first| {
-                first.description().source_language.clone()
-            }),
-            switcher: job.switcher,
-            switchers: switchers.collect::<Result<_>>()?,
-            epoch: job.epoch,
-            compression: Compression::of_path(job.destination)?,
-        })
-    }
-
-    /// 0 for the job's switcher, else one more than the place among `switchers`.
-    fn number_of_switcher(&self, field: &str) -> usize {
-        let own = self.switchers.iter().position(|(name, _)| name == field);
-        own.map_or(0, |at| at + 1)
-    }
-
-    fn switcher_of_number(&self, number: usize) -> &Switcher {
-        let own = number.checked_sub(1).and_then(|at| self.switchers.get(at));
-        own.map_or(self.switcher, |(_, switcher)| switcher)
-    }
-
-    /// Everything that the output depends on, by a name that the user knows.
-    fn settings(&self, input: Value) -> Map<String, Value> {
-        let lexicons = self.switcher.lexicons().iter().map(|lexicon| {
-            let description = lexicon.description();
-            let bytes = lexicon.bytes();
-            // The head holds a checksum of the whole.
-            let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
-            json!([
-                description.source_language,
-                description.target_language,
-                bytes.len(),
-                source::crc(head)
-            ])
-        });
-        let probs = self
-            .switchers
-            .iter()
-            .map(|(name, switcher)| json!([name, switcher.options().translation_prob]));
-        let settings = [
-            ("version", json!(env!("CARGO_PKG_VERSION"))),
-            ("input", input),
-            ("lexicons", lexicons.collect()),
-            ("options", json!(format!("{:?}", self.switcher.options()))),
-            ("translation_probs", probs.collect()),
-            ("fields", json!(self.fields)),
-            ("columns", json!(self.columns)),
-            ("record_ids", json!(format!("{:?}", self.record_ids))),
-            ("epoch", json!(self.epoch)),
-            ("compression", json!(format!("{:?}", self.compression))),
-        ];
-        settings
-            .map(|(name, value)| (name.to_owned(), value))
-            .into_iter()
-            .collect()
-    }
-}
-
-/// What a name's suffixes say.
-fn layout_of(path: &Path) -> Result<Layout> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let has = |layout: &str| name.split('.').skip(1).any(|suffix| suffix == layout);
-    match (has("tsv"), has("jsonl")) {
-        (_, true) => Ok(Layout::Jsonl),
-        (true, false) => Ok(Layout::Tsv),
-        (false, false) => Err(in_file(
-            Error::input("neither .tsv nor .jsonl", "rename it by its layout"),
-            path,
-        )),
-    }
-}
-
-/// The columns that fields name.
-fn columns_of(fields: &[String], record_ids: RecordIds) -> Result<Vec<usize>> {
-    let first = match record_ids {
-        RecordIds::Named => 2,
-        RecordIds::LineNumbers => 1,
-    };
-    let columns = fields.iter().map(|field| {
-        let column = field.parse().ok().filter(|column| *column >= first);
-        column.ok_or_else(|| {
-            Error::input(
-                format!("the field {field:?} of a tsv file"),
-                format!("give the number of a column, from {first}"),
-            )
-        })
-    });
-    columns.collect()
 }
 
 /// Switches a file.
@@ -399,11 +238,7 @@ impl Run<'_, '_> {
         let mut saved = (Instant::now(), self.journal.progress.written);
         pipeline::run(
             limits,
-            || {
-                Ok(source
-                    .next_block(Vec::new())?
-                    .map(|block| (block.bytes.len(), block)))
-            },
+            || Ok(source.next_block()?.map(|block| (block.bytes.len(), block))),
             Worker::default,
             |worker, block: Block| {
                 let mut switched = worker

@@ -243,6 +243,7 @@ def test_phrases_need_a_lexicon_of_their_own(run, tmp_path):
         (["--translation-prob", "1", "--translation-prob", "0"], "'0' is given twice"),
         (["--translation-prob", "2=1", "--translation-prob", "2=0"], "'2=0' is given twice"),
         (["--translation-prob", "title=1"], "the field \"title\" of a tsv file; give the number"),
+        (["--translation-prob", "02=1"], "the field \"02\" of a tsv file; give the number"),
         (["--language-weight", "fr=1"], "no lexicon for 'fr'; there are de, nl"),
         (["--language-weight", "de"], "'de' is not LANGUAGE=WEIGHT"),
         (["--language-weight", "de=inf"], "'de=inf' is not LANGUAGE=WEIGHT"),

@@ -6,10 +6,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
+use super::destination::Compression;
 use super::*;
 use crate::lexicon::compile;
-use crate::switch::{LanguageChoice, MissPolicy, Scratch, TargetChoice, TextId};
+use crate::switch::{LanguageChoice, MissPolicy, Options, Scratch, TargetChoice, TextId};
 
 /// A folder that is removed with its files.
 struct Folder(PathBuf);
