@@ -12,21 +12,36 @@ use super::{Plan, RecordIds, bad_line};
 use crate::{Error, Result};
 
 /// How many bytes are looked at together for something to escape.
-const CHUNK: usize = 32;
+const CHUNK: usize = 16;
 
 /// Appends a JSON string, quotes included, with the escapes that must be and no others.
 pub(super) fn push_string(text: &str, output: &mut Vec<u8>) {
+    output.reserve(text.len() + text.len() / 16 + 2);
     output.push(b'"');
     for chunk in text.as_bytes().chunks(CHUNK) {
         // Without a branch for each byte, so that the bytes are compared together.
-        let escaped = |found, &byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\');
-        if chunk.iter().fold(false, escaped) {
-            chunk.iter().for_each(|&byte| push_escaped(byte, output));
+        if chunk
+            .iter()
+            .fold(false, |found, &byte| found | is_escaped(byte))
+        {
+            for run in chunk.split_inclusive(|&byte| is_escaped(byte)) {
+                match run.split_last() {
+                    Some((&last, before)) if is_escaped(last) => {
+                        output.extend_from_slice(before);
+                        push_escaped(last, output);
+                    }
+                    _ => output.extend_from_slice(run),
+                }
+            }
         } else {
             output.extend_from_slice(chunk);
         }
     }
     output.push(b'"');
+}
+
+fn is_escaped(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 fn push_escaped(byte: u8, output: &mut Vec<u8>) {
@@ -37,7 +52,6 @@ fn push_escaped(byte: u8, output: &mut Vec<u8>) {
         b'\t' => b't',
         0x08 => b'b',
         0x0c => b'f',
-        0x20.. => return output.push(byte),
         _ => return output.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
     };
     output.extend_from_slice(&[b'\\', short]);
