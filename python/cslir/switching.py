@@ -9,12 +9,14 @@ al., "Boosting Zero-shot Cross-lingual Retrieval by Training on Artificially Cod
 import gc
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cslir._core import Lexicon, Span, SwitchCounts, Switched, Switcher
 from cslir.errors import InputError
-from cslir.lexicons.translations import SkippedLines
 from cslir.records import Example, Passage, Query
+
+if TYPE_CHECKING:
+    from cslir.lexicons.translations import SkippedLines
 
 __all__ = [
     "Augmenter",
@@ -43,7 +45,7 @@ def load_lexicon(
     target_language: str,
     *,
     format: str | None = None,  # noqa: A002
-    skipped: SkippedLines | None = None,
+    skipped: "SkippedLines | None" = None,
     licence: str = "",
     provenance: str = "",
 ) -> Lexicon:
