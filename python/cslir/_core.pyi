@@ -23,8 +23,8 @@ __all__ = [
     "read_bandwidth",
     "source_form",
     "split_and_hash",
-    "token_ranges",
     "switch_file",
+    "token_ranges",
     "top_k",
 ]
 

@@ -80,7 +80,7 @@ fn switcher(translation_prob: f64, seed: u64) -> Switcher {
     ];
     let lexicon = |language| {
         let entries = words.map(|(source, target)| (source, [(target, 1.0)]));
-        Arc::new(compile("en", language, "", "", entries).unwrap())
+        Arc::new(compile(("en", language), "", "", entries, []).unwrap())
     };
     let options = Options {
         translation_prob,
