@@ -260,6 +260,12 @@ impl<'l> View<'l> {
         self.has_words
     }
 
+    /// Whether some source is a phrase.
+    #[inline]
+    pub(crate) fn has_phrases(&self) -> bool {
+        !self.pair_filter.is_empty()
+    }
+
     /// Whether a token may be the first of a phrase.
     #[inline]
     pub(crate) fn may_start_phrase(&self, hash: u64) -> bool {
@@ -270,15 +276,6 @@ impl<'l> View<'l> {
     #[inline]
     pub(crate) fn may_be_pair(&self, hash: u64) -> bool {
         is_set(self.pair_filter, hash)
-    }
-
-    /// Asks memory for what [`View::may_be_pair`] reads.
-    #[inline]
-    pub(crate) fn prefetch_pair(&self, hash: u64) {
-        prefetch(
-            self.pair_filter,
-            filter_bit(hash, self.pair_filter.len() * 8) / 8,
-        );
     }
 
     /// Asks memory for the bucket that a search for the hash reads first.

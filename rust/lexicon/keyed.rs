@@ -213,6 +213,15 @@ impl KeyedTokens {
         normal_gap(self.text.get(before.end as usize..token.start as usize)?)
     }
 
+    /// The hash of tokens `at` and `at + 1` where one space or hyphen stands between them, as nearly always.
+    #[inline]
+    pub(crate) fn plain_pair(&self, at: usize) -> Option<u64> {
+        let (token, next) = (self.tokens.get(at)?, self.tokens.get(at + 1)?);
+        let between = self.text.as_bytes().get(token.end as usize)?;
+        let is_plain = matches!(between, b' ' | b'-') & (token.end + 1 == next.start);
+        is_plain.then(|| hash_longer(token.hash, u64::from(b' '), next.hash))
+    }
+
     /// The hash of a sequence of tokens with token `at` added, or `None` where no phrase goes on to it.
     #[inline]
     pub(crate) fn extend_hash(&self, sequence: u64, at: usize) -> Option<u64> {

@@ -113,7 +113,6 @@ impl<'s, 'o> Engine<'s, 'o> {
         for number in 0..group.readings.len() {
             self.plan(group, number);
         }
-        self.start(group);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The searches of a group: which are needed, and their course.
 
-use crate::lexicon::{MAX_SOURCE_TOKENS, Node};
+use crate::lexicon::{KeyedTokens, MAX_SOURCE_TOKENS, Node, View};
 
 use super::draw::Purpose;
 use super::engine::Engine;
@@ -46,21 +46,23 @@ impl Engine<'_, '_> {
             let chosen = reading.draws.number(unit, Purpose::Choose) < *threshold;
             let language = self.language(reading, unit);
             let mut needed = chosen & !quiet;
-            let view = self.views.get(language);
-            if view.is_some_and(|view| view.may_start_phrase(token.hash)) && may_switch {
-                let next = at + 1;
-                if next < range.end
-                    && !protected.get(next).is_some_and(|&is| is | is_protected)
-                    && let Some(pair) = tokens.extend_hash(token.hash, next)
-                {
-                    phrases.push(Phrase {
-                        hash: pair,
-                        search: count as u32,
-                        end: range.end as u32,
-                        read: 2,
-                    });
-                    needed = true;
-                }
+            let Some(view) = self.views.get(language) else {
+                continue;
+            };
+            let next = at + 1;
+            if view.has_phrases()
+                && (next < range.end) & may_switch & !is_protected
+                && let Some(pair) = pair_from(tokens, at, view)
+                && !protected.get(next).is_some_and(|&is| is)
+            {
+                view.prefetch_bucket(pair);
+                phrases.push(Phrase {
+                    hash: pair,
+                    search: count as u32,
+                    end: range.end as u32,
+                    read: 2,
+                });
+                needed = true;
             }
             if redraws {
                 needed |= self
@@ -92,27 +94,6 @@ impl Engine<'_, '_> {
         }
         *started = count;
         self.counts.content += content as u64;
-    }
-
-    /// Asks memory for what the searches read first, and drops those for phrases that can't be.
-    pub(super) fn start(&self, group: &mut Group) {
-        let searches = group.searches.get(..group.started).unwrap_or_default();
-        let view_of = |phrase: &Phrase| {
-            let search = searches.get(phrase.search as usize)?;
-            self.views.get(usize::from(search.lexicon))
-        };
-        for phrase in &group.phrases {
-            if let Some(view) = view_of(phrase) {
-                view.prefetch_pair(phrase.hash);
-            }
-        }
-        group.phrases.retain(|phrase| {
-            let view = view_of(phrase).filter(|view| view.may_be_pair(phrase.hash));
-            if let Some(view) = view {
-                view.prefetch_bucket(phrase.hash);
-            }
-            view.is_some()
-        });
     }
 
     /// Takes the searches to their ends: words at once, phrases a token further in each round.
@@ -166,4 +147,19 @@ impl Engine<'_, '_> {
             });
         }
     }
+}
+
+/// The hash of tokens `at` and `at + 1`, if they may start a phrase.
+#[inline]
+fn pair_from(tokens: &KeyedTokens, at: usize, view: &View<'_>) -> Option<u64> {
+    // Whether a token starts some phrase can hardly be predicted, whether a pair does so can: nearly none.
+    if let Some(pair) = tokens.plain_pair(at) {
+        return view.may_be_pair(pair).then_some(pair);
+    }
+    let token = tokens.get(at)?;
+    if !view.may_start_phrase(token.hash) {
+        return None;
+    }
+    let pair = tokens.extend_hash(token.hash, at + 1)?;
+    view.may_be_pair(pair).then_some(pair)
 }
