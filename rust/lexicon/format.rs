@@ -20,8 +20,8 @@
 //! start with it, above 31 bits that say where its record is, in units of 4 bytes, plus one (zero: the sequence
 //! is a proper prefix only). A value of zero is a free place; places fill up from the first.
 //!
-//! The *filters* have bit `(hash >> 32) mod bits` set for each token that starts a phrase, and for each two
-//! tokens that do. They are small enough to stay in cache, so that most tokens that start no phrase cost no
+//! The *filters* have two bits set for each token that starts a phrase, and for each two tokens that do: in the
+//! 64-bit word `(hash >> 32) mod words` the bits `hash mod 64` and `(hash >> 6) mod 64`. They are small enough to stay in cache, so that most tokens that start no phrase cost no
 //! search for one.
 //!
 //! A *record* is an entry: length of the source, flags, number of targets, zero (2 bytes each); if flag 1
@@ -74,8 +74,8 @@ pub(super) struct Layout {
 #[derive(Clone, Copy, Debug)]
 pub struct View<'l> {
     has_words: bool,
-    first_filter: &'l [u8],
-    pair_filter: &'l [u8],
+    first_filter: &'l [[u8; 8]],
+    pair_filter: &'l [[u8; 8]],
     buckets: &'l [[u8; BUCKET]],
     records: &'l [u8],
     longest_probe: usize,
@@ -150,18 +150,19 @@ pub(super) fn home_bucket(hash: u64, buckets: usize) -> usize {
     ((u128::from(hash) * buckets as u128) >> 64) as usize
 }
 
-/// The bit of a filter of so many bits that belongs to a hash.
+/// The word of a filter of so many words that belongs to a hash, and its bits there.
 #[inline]
-pub(super) fn filter_bit(hash: u64, bits: usize) -> usize {
-    (hash >> 32) as usize & (bits.wrapping_sub(1))
+pub(super) fn filter_bits(hash: u64, words: usize) -> (usize, u64) {
+    let word = (hash >> 32) as usize & (words.wrapping_sub(1));
+    (word, 1 << (hash & 63) | 1 << (hash >> 6 & 63))
 }
 
 #[inline]
-fn is_set(filter: &[u8], hash: u64) -> bool {
-    let bit = filter_bit(hash, filter.len() * 8);
+fn may_have(filter: &[[u8; 8]], hash: u64) -> bool {
+    let (word, bits) = filter_bits(hash, filter.len());
     filter
-        .get(bit / 8)
-        .is_some_and(|byte| byte >> (bit % 8) & 1 != 0)
+        .get(word)
+        .is_some_and(|word| u64::from_le_bytes(*word) & bits == bits)
 }
 
 impl Layout {
@@ -244,8 +245,8 @@ impl Layout {
         let part = |range: &Range<usize>| bytes.get(range.clone()).unwrap_or_default();
         View {
             has_words: self.has_words,
-            first_filter: part(&self.first_filter),
-            pair_filter: part(&self.pair_filter),
+            first_filter: part(&self.first_filter).as_chunks().0,
+            pair_filter: part(&self.pair_filter).as_chunks().0,
             buckets: part(&self.buckets).as_chunks().0,
             records: part(&self.records),
             longest_probe: self.longest_probe,
@@ -269,13 +270,13 @@ impl<'l> View<'l> {
     /// Whether a token may be the first of a phrase.
     #[inline]
     pub(crate) fn may_start_phrase(&self, hash: u64) -> bool {
-        is_set(self.first_filter, hash)
+        may_have(self.first_filter, hash)
     }
 
     /// Whether a pair of tokens may start a phrase.
     #[inline]
     pub(crate) fn may_be_pair(&self, hash: u64) -> bool {
-        is_set(self.pair_filter, hash)
+        may_have(self.pair_filter, hash)
     }
 
     /// Asks memory for the bucket that a search for the hash reads first.
@@ -295,28 +296,43 @@ impl<'l> View<'l> {
     /// The node of a token sequence, or with a chance below one in 2^28 that of another one.
     #[inline]
     pub(crate) fn find(&self, hash: u64) -> Option<Node> {
-        let mut at = home_bucket(hash, self.buckets.len());
-        for _ in 0..self.longest_probe {
-            let (words, _) = self.buckets.get(at)?.as_chunks::<4>();
-            let (hashes, values) = words.split_first_chunk::<NODES>()?;
-            let mut bits = [0u32; NODES];
-            for (index, (bit, low)) in bits.iter_mut().zip(hashes).enumerate() {
-                let is_same = u32::from_le_bytes(*low) == hash as u32;
-                *bit = if is_same { 1 << index } else { 0 };
+        let home = home_bucket(hash, self.buckets.len());
+        let (value, is_full) = self.find_in(home, hash)?;
+        if value == 0 && is_full {
+            return self.find_after(home, hash);
+        }
+        (value != 0).then_some(Node(value))
+    }
+
+    /// The value of a hash in a bucket, zero if it is not there, and whether the bucket is full. There is no
+    /// branch to mispredict: whether a token is in a lexicon is all but random.
+    #[inline]
+    fn find_in(&self, bucket: usize, hash: u64) -> Option<(u32, bool)> {
+        let (words, _) = self.buckets.get(bucket)?.as_chunks::<4>();
+        let (hashes, values) = words.split_first_chunk::<NODES>()?;
+        let values = values.first_chunk::<NODES>()?;
+        let mut bits = [0u32; NODES];
+        for (index, (bit, low)) in bits.iter_mut().zip(hashes).enumerate() {
+            let is_same = u32::from_le_bytes(*low) == hash as u32;
+            *bit = if is_same { 1 << index } else { 0 };
+        }
+        let same = bits.iter().fold(0, |same, bit| same | bit);
+        let value = u32::from_le_bytes(values[same.trailing_zeros() as usize % NODES]);
+        let found = if same == 0 { 0 } else { value };
+        Some((found, values[NODES - 1] != [0; 4]))
+    }
+
+    #[cold]
+    fn find_after(&self, home: usize, hash: u64) -> Option<Node> {
+        let count = self.buckets.len();
+        for step in 1..self.longest_probe {
+            let (value, is_full) = self.find_in((home + step) % count, hash)?;
+            if value != 0 {
+                return Some(Node(value));
             }
-            let same = bits.iter().fold(0, |same, bit| same | bit);
-            if same != 0 {
-                let value = u32::from_le_bytes(*values.get(same.trailing_zeros() as usize)?);
-                return (value != 0).then_some(Node(value));
+            if !is_full {
+                break;
             }
-            if values.last() == Some(&[0; 4]) {
-                return None;
-            }
-            at = if at + 1 == self.buckets.len() {
-                0
-            } else {
-                at + 1
-            };
         }
         None
     }

@@ -103,11 +103,11 @@ impl<'l> Record<'l> {
         std::str::from_utf8(bytes.get(..length)?).ok()
     }
 
+    #[inline]
     fn weight(&self, index: usize) -> f64 {
-        match u64_at(self.bytes, RECORD_HEAD + 8 * index) {
-            Some(bits) if self.is_weighted() => f64::from_bits(bits),
-            _ => 1.0,
-        }
+        let bits = u64_at(self.bytes, RECORD_HEAD + 8 * index).unwrap_or_default();
+        let one = 1f64.to_bits();
+        f64::from_bits(if self.is_weighted() { bits } else { one })
     }
 
     pub(super) fn targets(self) -> impl Iterator<Item = (&'l str, f64)> + use<'l> {
@@ -118,12 +118,23 @@ impl<'l> Record<'l> {
     #[inline]
     pub(super) fn draw(&self, uniform: impl FnOnce() -> f64) -> (&'l [u8], usize) {
         let count = self.target_count();
-        let index = match count {
-            0 | 1 => 0,
-            _ if !self.is_weighted() => ((uniform() * count as f64) as usize).min(count - 1),
-            _ => self.pick(uniform()),
+        let index = if count <= 2 {
+            self.pick_of_two(uniform())
+        } else if self.is_weighted() {
+            self.pick(uniform())
+        } else {
+            ((uniform() * count as f64) as usize).min(count - 1)
         };
         self.target_bytes(index).unwrap_or_default()
+    }
+
+    /// As [`Record::pick`], of one target or two: the second of one weighs nothing.
+    #[inline]
+    fn pick_of_two(&self, uniform: f64) -> usize {
+        let is_two = self.target_count() == 2;
+        let first = self.weight(0);
+        let second = self.weight(1) * f64::from(u8::from(is_two));
+        usize::from(is_two & (first <= uniform * (first + second)))
     }
 
     /// What [`pick`](crate::weighted::pick) gives for positive weights, without a branch to mispredict.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{Error, Result};
 
-use super::format::{BUCKET, HAS_LONGER, NODES, filter_bit, home_bucket};
+use super::format::{BUCKET, HAS_LONGER, NODES, filter_bits, home_bucket};
 
 /// The nodes of the table in the order in which they came: (hash, value).
 #[derive(Default)]
@@ -105,12 +105,12 @@ fn filter_of(hashes: &HashSet<u64>) -> Vec<u8> {
         return Vec::new();
     }
     let bits = (8 * hashes.len()).next_power_of_two().max(8 * BUCKET);
-    let mut filter = vec![0u8; bits / 8];
+    let mut filter = vec![0u64; bits / 64];
     for &hash in hashes {
-        let bit = filter_bit(hash, bits);
-        if let Some(byte) = filter.get_mut(bit / 8) {
-            *byte |= 1 << (bit % 8);
+        let (word, bits) = filter_bits(hash, filter.len());
+        if let Some(word) = filter.get_mut(word) {
+            *word |= bits;
         }
     }
-    filter
+    filter.into_iter().flat_map(u64::to_le_bytes).collect()
 }

@@ -85,7 +85,7 @@ impl Engine<'_, '_> {
             count += usize::from(needed & !is_protected);
         }
         let new = searches.get(*started..count).unwrap_or_default();
-        for search in new.iter().filter(|search| search.chosen) {
+        for search in new {
             if let Some(view) = self.views.get(usize::from(search.lexicon))
                 && view.has_words()
             {
@@ -109,7 +109,7 @@ impl Engine<'_, '_> {
         let searches = searches.get_mut(..*started).unwrap_or_default();
         for search in searches.iter_mut() {
             if let Some(view) = self.views.get(usize::from(search.lexicon))
-                && search.chosen & !search.quiet & view.has_words()
+                && !search.quiet & view.has_words()
                 && let Some(place) = view.find(search.hash).and_then(Node::place)
             {
                 search.place = Some(place);
