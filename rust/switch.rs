@@ -242,6 +242,15 @@ impl Switcher {
         &self.options
     }
 
+    /// Whether a token is a stop word.
+    #[inline]
+    fn is_stop_word(&self, tokens: &KeyedTokens, at: usize) -> bool {
+        self.stop_words.as_ref().is_some_and(|words| {
+            let found = words.view().longest_match(tokens, at, false, |_| false);
+            found.is_some()
+        })
+    }
+
     /// Switches one text; pushes what was replaced to `spans` where they are wanted.
     ///
     /// # Errors

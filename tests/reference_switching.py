@@ -225,7 +225,14 @@ def switch(
         not is_code and not number and token.normal not in stops
         for is_code, number, token in zip(protected, numbers, tokens, strict=True)
     ]
-    counts = {"tokens": len(tokens), "content": sum(content), "switched": 0, "lemmas": 0, "missed": 0}
+    counts = {
+        "tokens": len(tokens),
+        "content": sum(content),
+        "switched": 0,
+        "content_switched": 0,
+        "lemmas": 0,
+        "missed": 0,
+    }
     counts["switched_by_language"] = {dictionary.language: 0 for dictionary in dictionaries}
     counts["missed_by_language"] = dict(counts["switched_by_language"])
     while at < len(tokens):
@@ -267,6 +274,7 @@ def switch(
             output += target
             copied = end
             counts["switched"] += length
+            counts["content_switched"] += sum(content[at : at + length])
             counts["switched_by_language"][dictionary.language] += length
             own = dictionary.key(text, tokens, at, length)
             counts["lemmas"] += own not in dictionary.entries

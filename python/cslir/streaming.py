@@ -42,7 +42,7 @@ def summary_record(summary: FileSummary) -> SummaryRecord:
         "lemmas": counts.lemmas,
         "missed": counts.missed,
         "switch_rate": counts.switch_rate,
-        "content_switch_rate": counts.switched / counts.content if counts.content else 0.0,
+        "content_switch_rate": counts.content_switched / counts.content if counts.content else 0.0,
         "switched_by_language": counts.switched_by_language,
         "missed_by_language": counts.missed_by_language,
         "input_bytes": summary.input_bytes,

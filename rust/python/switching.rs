@@ -166,6 +166,7 @@ impl Switcher {
             tokens: counts.tokens,
             content: counts.content,
             switched: counts.switched,
+            content_switched: counts.content_switched,
             lemmas: counts.lemmas,
             missed: counts.missed,
             switched_by_language: self.by_language(&counts.switched_by_lexicon),
@@ -394,6 +395,8 @@ pub(super) struct SwitchCounts {
     content: u64,
     #[pyo3(get)]
     switched: u64,
+    #[pyo3(get)]
+    content_switched: u64,
     #[pyo3(get)]
     lemmas: u64,
     #[pyo3(get)]

@@ -9,7 +9,9 @@ pub struct Counts {
     pub content: u64,
     /// Tokens in switched units.
     pub switched: u64,
-    /// Those of them that were switched by the entry of their base form.
+    /// Those of them that are of content.
+    pub content_switched: u64,
+    /// Tokens that were switched by the entry of their base form.
     pub lemmas: u64,
     /// Tokens chosen but out of lexicon.
     pub missed: u64,
@@ -34,6 +36,7 @@ impl Counts {
         self.tokens += other.tokens;
         self.content += other.content;
         self.switched += other.switched;
+        self.content_switched += other.content_switched;
         self.lemmas += other.lemmas;
         self.missed += other.missed;
         add_all(&mut self.switched_by_lexicon, &other.switched_by_lexicon);

@@ -223,6 +223,12 @@ impl<'s, 'o> Engine<'s, 'o> {
             let dotted = self.switcher.dotted.get(lexicon).copied().unwrap_or(false);
             output.push_target(target, text, first, last, dotted);
             self.counts.switched += found.length as u64;
+            self.counts.content_switched += if found.length == 1 {
+                u64::from(search.content)
+            } else {
+                let unit = at..at + found.length;
+                unit.filter(|&at| self.is_content(group, at)).count() as u64
+            };
             self.counts.lemmas += u64::from(found.is_form);
             count(
                 &mut self.counts.switched_by_lexicon,
@@ -239,6 +245,14 @@ impl<'s, 'o> Engine<'s, 'o> {
             }
         }
         output.push_text(text.as_bytes(), copied, reading.place.bytes.end);
+    }
+
+    /// Whether a token is not protected, no number and no stop word.
+    fn is_content(&self, group: &Group, at: usize) -> bool {
+        let is_number = group.tokens.get(at).is_some_and(|token| token.digit);
+        !group.is_protected(at)
+            && !(is_number && self.switcher.options.protect)
+            && !self.switcher.is_stop_word(&group.tokens, at)
     }
 
     /// The entry at a token and its lexicon, after step 3 of the semantics.

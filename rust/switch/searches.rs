@@ -12,10 +12,7 @@ impl Engine<'_, '_> {
     /// for those that may start a phrase, which is left or switched as a whole.
     pub(super) fn plan(&mut self, group: &mut Group, number: usize) {
         let Switcher {
-            options,
-            stop_words,
-            threshold,
-            ..
+            options, threshold, ..
         } = self.switcher;
         let Group {
             tokens,
@@ -28,7 +25,6 @@ impl Engine<'_, '_> {
         let Some(reading) = readings.get(number) else {
             return;
         };
-        let stop_words = stop_words.as_ref().map(|words| words.view());
         let redraws = options.miss_policy == MissPolicy::Redraw && self.views.len() > 1;
         let may_switch = *threshold > 0;
         let range = reading.place.tokens.clone();
@@ -39,9 +35,9 @@ impl Engine<'_, '_> {
         for ((at, token), &is_protected) in range.clone().zip(own).zip(own_protected) {
             let unit = (at - range.start) as u64 + 1;
             let number = options.protect & token.digit;
-            let stop = stop_words
-                .is_some_and(|words| words.longest_match(tokens, at, false, |_| false).is_some());
-            content += usize::from(!(is_protected | number | stop));
+            let stop = self.switcher.is_stop_word(tokens, at);
+            let is_content = !(is_protected | number | stop);
+            content += usize::from(is_content);
             let quiet = number | (stop & !options.switch_stop_words);
             let chosen = reading.draws.number(unit, Purpose::Choose) < *threshold;
             let language = self.language(reading, unit);
@@ -80,6 +76,7 @@ impl Engine<'_, '_> {
                     length: 1,
                     chosen,
                     quiet,
+                    content: is_content,
                 };
             }
             count += usize::from(needed & !is_protected);
