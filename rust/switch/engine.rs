@@ -250,9 +250,8 @@ impl<'s, 'o> Engine<'s, 'o> {
     /// Whether a token is not protected, no number and no stop word.
     fn is_content(&self, group: &Group, at: usize) -> bool {
         let is_number = group.tokens.get(at).is_some_and(|token| token.digit);
-        !group.is_protected(at)
-            && !(is_number && self.switcher.options.protect)
-            && !self.switcher.is_stop_word(&group.tokens, at)
+        let is_quiet = group.is_protected(at) || is_number && self.switcher.options.protect;
+        !is_quiet && !self.switcher.is_stop_word(&group.tokens, at)
     }
 
     /// The entry at a token and its lexicon, after step 3 of the semantics.
