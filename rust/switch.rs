@@ -245,10 +245,8 @@ impl Switcher {
     /// Whether a token is a stop word.
     #[inline]
     fn is_stop_word(&self, tokens: &KeyedTokens, at: usize) -> bool {
-        self.stop_words.as_ref().is_some_and(|words| {
-            let found = words.view().longest_match(tokens, at, false, |_| false);
-            found.is_some()
-        })
+        let words = self.stop_words.as_ref();
+        words.is_some_and(|words| has_token(words, tokens, at))
     }
 
     /// Switches one text; pushes what was replaced to `spans` where they are wanted.
@@ -343,6 +341,13 @@ impl Switcher {
 
 /// Texts that a thread takes at a time, at most.
 const MOST_TEXTS: usize = 512;
+
+/// Whether a token alone is an entry; apart, so that it does not bloat the loops of those without stop words.
+#[inline(never)]
+fn has_token(words: &Lexicon, tokens: &KeyedTokens, at: usize) -> bool {
+    let found = words.view().longest_match(tokens, at, false, |_| false);
+    found.is_some()
+}
 
 fn stop_word_lexicon(stop_words: &[String]) -> Result<Option<Lexicon>> {
     if stop_words.is_empty() {

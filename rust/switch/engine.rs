@@ -223,12 +223,7 @@ impl<'s, 'o> Engine<'s, 'o> {
             let dotted = self.switcher.dotted.get(lexicon).copied().unwrap_or(false);
             output.push_target(target, text, first, last, dotted);
             self.counts.switched += found.length as u64;
-            self.counts.content_switched += if found.length == 1 {
-                u64::from(search.content)
-            } else {
-                let unit = at..at + found.length;
-                unit.filter(|&at| self.is_content(group, at)).count() as u64
-            };
+            self.counts.content_switched += self.content_of(group, at, found.length);
             self.counts.lemmas += u64::from(found.is_form);
             count(
                 &mut self.counts.switched_by_lexicon,
@@ -247,11 +242,21 @@ impl<'s, 'o> Engine<'s, 'o> {
         output.push_text(text.as_bytes(), copied, reading.place.bytes.end);
     }
 
-    /// Whether a token is not protected, no number and no stop word.
-    fn is_content(&self, group: &Group, at: usize) -> bool {
-        let is_number = group.tokens.get(at).is_some_and(|token| token.digit);
-        let is_quiet = group.is_protected(at) || is_number && self.switcher.options.protect;
-        !is_quiet && !self.switcher.is_stop_word(&group.tokens, at)
+    /// How many tokens of a switched unit are of content.
+    #[inline]
+    fn content_of(&self, group: &Group, at: usize, length: usize) -> u64 {
+        let switches_stop_words =
+            self.switcher.options.switch_stop_words && self.switcher.stop_words.is_some();
+        if length == 1 && !switches_stop_words {
+            // Numbers and stop words are not switched alone.
+            return 1;
+        }
+        let is_content = |&at: &usize| {
+            let is_number = group.tokens.get(at).is_some_and(|token| token.digit);
+            let is_quiet = group.is_protected(at) || is_number && self.switcher.options.protect;
+            !is_quiet && !self.switcher.is_stop_word(&group.tokens, at)
+        };
+        (at..at + length).filter(is_content).count() as u64
     }
 
     /// The entry at a token and its lexicon, after step 3 of the semantics.

@@ -28,7 +28,6 @@ pub(super) struct Search {
     pub(super) length: u8,
     pub(super) chosen: bool,
     pub(super) quiet: bool,
-    pub(super) content: bool,
 }
 
 /// The search for a phrase.

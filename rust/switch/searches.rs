@@ -36,8 +36,7 @@ impl Engine<'_, '_> {
             let unit = (at - range.start) as u64 + 1;
             let number = options.protect & token.digit;
             let stop = self.switcher.is_stop_word(tokens, at);
-            let is_content = !(is_protected | number | stop);
-            content += usize::from(is_content);
+            content += usize::from(!(is_protected | number | stop));
             let quiet = number | (stop & !options.switch_stop_words);
             let chosen = reading.draws.number(unit, Purpose::Choose) < *threshold;
             let language = self.language(reading, unit);
@@ -76,7 +75,6 @@ impl Engine<'_, '_> {
                     length: 1,
                     chosen,
                     quiet,
-                    content: is_content,
                 };
             }
             count += usize::from(needed & !is_protected);
