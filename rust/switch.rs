@@ -321,6 +321,8 @@ impl Switcher {
                 })
                 .collect();
             let mut switched = SwitchedTexts::default();
+            let length: usize = texts.iter().map(|text| text.as_ref().len()).sum();
+            switched.text.reserve(length + length / 4);
             let mut counts = Counts::new(self.lexicons.len());
             self.switch_texts(&named, scratch, &mut switched, &mut counts)?;
             Ok((switched, counts))

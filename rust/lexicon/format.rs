@@ -53,6 +53,8 @@ pub(super) const HAS_LONGER: u32 = 1 << 31;
 pub(super) const BUCKET: usize = 64;
 /// Nodes of a bucket.
 pub(super) const NODES: usize = 8;
+/// A quarter of a MiB.
+const LARGE_FILTER_WORDS: usize = 1 << 15;
 /// Zeros after the records, so that a source can be read as a window.
 pub(super) const TAIL: usize = 2 * WINDOW;
 
@@ -277,6 +279,18 @@ impl<'l> View<'l> {
     #[inline]
     pub(crate) fn may_be_pair(&self, hash: u64) -> bool {
         may_have(self.pair_filter, hash)
+    }
+
+    /// Whether the filter of pairs is too large to stay in a core's cache.
+    pub(crate) fn has_large_filter(&self) -> bool {
+        self.pair_filter.len() > LARGE_FILTER_WORDS
+    }
+
+    /// Asks memory for what [`View::may_be_pair`] reads.
+    #[inline]
+    pub(crate) fn prefetch_pair(&self, hash: u64) {
+        let (word, _) = filter_bits(hash, self.pair_filter.len());
+        prefetch(self.pair_filter.as_flattened(), word * 8);
     }
 
     /// Asks memory for the bucket that a search for the hash reads first.

@@ -251,11 +251,17 @@ impl KeyedTokens {
                 let Some(gap) = self.gap_before(index) else {
                     return false;
                 };
-                let (bytes, size) = gap_bytes(gap);
-                let Some(after) = bytes.get(..size).and_then(|gap| rest.strip_prefix(gap)) else {
-                    return false;
+                rest = match rest {
+                    [b' ', after @ ..] if gap == u64::from(b' ') => after,
+                    _ => {
+                        let (bytes, size) = gap_bytes(gap);
+                        let Some(after) = bytes.get(..size).and_then(|gap| rest.strip_prefix(gap))
+                        else {
+                            return false;
+                        };
+                        after
+                    }
                 };
-                rest = after;
             }
             let Some(after) = self.strip_token(index, rest) else {
                 return false;

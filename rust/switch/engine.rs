@@ -33,6 +33,7 @@ pub struct Scratch {
 pub(super) struct Engine<'s, 'o> {
     pub(super) switcher: &'s Switcher,
     pub(super) views: Vec<View<'s>>,
+    pub(super) has_large_filters: bool,
     switched: &'o mut SwitchedTexts,
     pub(super) counts: &'o mut Counts,
     spans: Option<&'o mut Vec<Span<'s>>>,
@@ -46,9 +47,11 @@ impl<'s, 'o> Engine<'s, 'o> {
         spans: Option<&'o mut Vec<Span<'s>>>,
     ) -> Self {
         let views = switcher.lexicons.iter().map(|lexicon| lexicon.view());
+        let views: Vec<View<'_>> = views.collect();
         Engine {
             switcher,
-            views: views.collect(),
+            has_large_filters: views.iter().any(View::has_large_filter),
+            views,
             switched,
             counts,
             spans,

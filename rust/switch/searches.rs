@@ -30,6 +30,15 @@ impl Engine<'_, '_> {
         let range = reading.place.tokens.clone();
         let own = tokens.all().get(range.clone()).unwrap_or_default();
         let own_protected = protected.get(range.clone()).unwrap_or_default();
+        if self.has_large_filters {
+            for at in range.clone() {
+                let language = self.language(reading, (at - range.start) as u64 + 1);
+                if let (Some(view), Some(pair)) = (self.views.get(language), tokens.plain_pair(at))
+                {
+                    view.prefetch_pair(pair);
+                }
+            }
+        }
         let mut content = 0;
         let mut count = *started;
         for ((at, token), &is_protected) in range.clone().zip(own).zip(own_protected) {
