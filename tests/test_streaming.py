@@ -228,10 +228,13 @@ def test_the_command_weighs_languages_and_leaves_stop_words(command, tmp_path):
     assert (tmp_path / "out").read_text() == text.replace("file", "Datei")
 
 
-def test_phrases_need_a_lexicon_of_their_own(run, tmp_path):
-    outcome = run("switch", tmp_path / "in.tsv", tmp_path / "out.tsv", "--arm", "wiki-cs")
-    assert outcome.status == 2
-    assert "wiki-cs needs a lexicon of titles or phrases; give --lexicon" in outcome.err
+def test_the_phrases_of_wiki_cs_are_the_embedded_names(run, tmp_path):
+    (tmp_path / "in.tsv").write_text("1\tthe United Arab Emirates and file\n")
+    outcome = run(
+        "switch", tmp_path / "in.tsv", tmp_path / "out.tsv", "--arm", "wiki-cs", "--lexicon", "en-de"
+    )
+    assert outcome.status == 0, outcome.err
+    assert (tmp_path / "out.tsv").read_text() == "1\tthe Vereinigte Arabische Emirate and file\n"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ Lexicons = Annotated[
     typer.Option(
         "--lexicon",
         metavar="PAIR[=FILE]",
-        help="Bilingual lexicon, such as en-de=FILE (.cslex, or source, tab, target[, tab, weight] lines); "
+        help="Bilingual lexicon, such as en-de=FILE (.cslex, or any format that `cslir lexicons build` reads); "
         "en-de alone is the embedded one. Repeat for more languages.",
     ),
 ]
@@ -65,22 +65,27 @@ def choose_dataset(
     )
 
 
-def parse_lexicons(specifications: list[str] | None) -> list[tuple[str, str, Path]]:
+def parse_lexicons(specifications: list[str] | None, *, titles: bool = False) -> list[tuple[str, str, Path]]:
     """Return source language, target language and file of each `--lexicon`; none gives the embedded ones.
+
+    Args:
+        specifications: Each a pair, which stands for an embedded lexicon, or `PAIR=FILE`.
+        titles: Embedded are the lexicons of names, of the same languages if there is no specification.
 
     Raises:
         InputError: A pair is malformed, given twice, or has no embedded lexicon; or sources differ.
     """
     from cslir.evaluation.settings import parse_pair
-    from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
+    from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path, embedded_titles_path
 
+    embedded = embedded_titles_path if titles else embedded_lexicon_path
     parsed: list[tuple[str, str, Path]] = []
     for specification in specifications or [f"{source}-{target}" for source, target in EMBEDDED_PAIRS]:
         pair, equals, name = specification.partition("=")
         source, target = parse_pair(pair)
         if any((source, target) == (one, other) for one, other, _ in parsed):
             raise InputError(f"the lexicon {pair} is given twice", remedy="name each pair once")
-        parsed.append((source, target, Path(name) if equals else embedded_lexicon_path(source, target)))
+        parsed.append((source, target, Path(name) if equals else embedded(source, target)))
     if len({source for source, _, _ in parsed}) > 1:
         raise InputError("the lexicons have different source languages", remedy="use one source language")
     return parsed

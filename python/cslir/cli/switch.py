@@ -38,7 +38,9 @@ def switch(
     lexicon: Lexicons = None,
     arm: Annotated[
         SwitchingArm,
-        typer.Option(help="Words into one language, words into several, or titles and phrases."),
+        typer.Option(
+            help="Words into one language, words into several, or titles and phrases (embedded: CLDR's names)."
+        ),
     ] = "ml-cs",
     translation_prob: Annotated[
         list[str] | None,
@@ -84,7 +86,7 @@ def switch(
     from cslir.switching import Switcher, load_lexicon
 
     check_arm(arm, lexicon)
-    specified = parse_lexicons(lexicon)
+    specified = parse_lexicons(lexicon, titles=arm == "wiki-cs")
     general_prob, field_probs = parse_translation_probs(translation_prob, 1.0 if arm == "wiki-cs" else 0.5)
     lexicons = [load_lexicon(path, first, second) for first, second, path in specified]
     switcher = Switcher(

@@ -78,14 +78,10 @@ def check_arm(arm: SwitchingArm, lexicons: Sequence[str] | None) -> None:
     """Refuse an arm that does not go with the lexicons that were named.
 
     Raises:
-        InputError: bl-cs without a single lexicon, or wiki-cs without any.
+        InputError: bl-cs without a single lexicon.
     """
     if arm == "bl-cs" and (lexicons is None or len(lexicons) != 1):
         raise InputError("bl-cs takes one lexicon", remedy="give one --lexicon, or --arm ml-cs")
-    if arm == "wiki-cs" and not lexicons:
-        raise InputError(
-            "wiki-cs needs a lexicon of titles or phrases", remedy="give --lexicon PAIR=FILE, one at least"
-        )
 
 
 def parse_translation_probs(given: Sequence[str] | None, default: float) -> tuple[float, dict[str, float]]:
