@@ -35,7 +35,7 @@ Lexicons = Annotated[
     typer.Option(
         "--lexicon",
         metavar="PAIR[=FILE]",
-        help="Bilingual lexicon, such as en-de=FILE (.cslex, or any format that `cslir lexicons build` reads); "
+        help="Bilingual lexicon, such as en-de=FILE (any format that `cslir lexicons build` reads); "
         "en-de alone is the embedded one. Repeat for more languages.",
     ),
 ]

@@ -39,7 +39,7 @@ def switch(
     arm: Annotated[
         SwitchingArm,
         typer.Option(
-            help="Words into one language, words into several, or titles and phrases (embedded: CLDR's names)."
+            help="Words into one language, words into several, or titles (CLDR's names are embedded)."
         ),
     ] = "ml-cs",
     translation_prob: Annotated[
