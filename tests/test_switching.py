@@ -99,6 +99,42 @@ def test_parity_with_the_plain_reference(
     assert switcher.switch(text, record_id, field=name, epoch=epoch) == expected
 
 
+# The core reads blocks of 64 bytes and groups of some thousand: words at the edges of both, and long ones.
+paddings = st.integers(0, 70).map(lambda length: "x" * length)
+edges = st.sampled_from(["don't" * 3, "'é'", "a'b", "’", "日本語ไทย", "שלום עולם", "http://a.example/" * 5])
+long_texts = st.lists(st.one_of(texts, paddings, edges), max_size=60).map(" ".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    batch=st.lists(st.one_of(texts, long_texts), min_size=1, max_size=9),
+    languages=st.fixed_dictionaries({"de": entries, "tr": entries, "ru": entries}),
+    translation_prob=probabilities,
+    seed=st.integers(0, 99),
+    options=st.fixed_dictionaries(
+        {
+            "miss_policy": st.sampled_from(["keep", "redraw"]),
+            "lemma_fallback": st.booleans(),
+            "protect": st.booleans(),
+        }
+    ),
+)
+def test_a_batch_is_what_the_reference_gives_one_by_one(batch, languages, translation_prob, seed, options):
+    forms = [("Ice", "ice"), ("vans", "van"), ("ices", "ice")]
+    lexicons = [Lexicon.from_entries("en", language, e, forms=forms) for language, e in languages.items()]
+    dictionaries = [Dictionary(language, e, forms) for language, e in languages.items()]
+    switcher = Switcher(lexicons, translation_prob=translation_prob, seed=seed, **options)
+    expected = [
+        switch(
+            text, dictionaries, translation_prob=translation_prob, seed=seed, record_id=str(number), **options
+        )[0]
+        for number, text in enumerate(batch)
+    ]
+    for threads in (1, 2):
+        found, _ = switcher.switch_batch(batch, [str(i) for i in range(len(batch))], threads=threads)
+        assert found == expected
+
+
 @settings(max_examples=100, deadline=None)
 @given(text=texts, entries=entries, seed=st.integers(0, 9))
 def test_spans_rebuild_the_output(text, entries, seed):
