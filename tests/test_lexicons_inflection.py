@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cslir.errors import InputError
-from cslir.lexicons.inflection import lemma_forms, lemma_sources
+from cslir.lexicons.inflection import lemma_forms, lemma_sources, rule_forms
 
 
 @pytest.fixture
@@ -65,6 +65,17 @@ def test_packages_know_more() -> None:
     assert found["libraries"] == "library"
     assert not {"during", "isn't", "m"} & set(found)
     assert "simplemma" in lemma_sources("en")
+
+
+def test_rules_alone_are_the_same_whatever_is_installed() -> None:
+    sources = ["good", "plugin", "dure", "Library", "stop"]
+    rules = list(rule_forms(sources, "en"))
+    assert rules != list(lemma_forms(sources, "en"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "simplemma.strategies", None)
+        assert rules == list(rule_forms(sources, "en")) == list(lemma_forms(sources, "en"))
+    with pytest.raises(InputError, match="no rules for base forms of the language 'de'.*--lemma-forms"):
+        list(rule_forms(["Haus"], "de"))
 
 
 def test_a_source_has_its_own_entry() -> None:

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from cslir import InputError
+from cslir.datasets import load_embedded
 from cslir.streaming import summary_record, summary_text, switch_file
 from cslir.switching import Lexicon, Switcher
 
@@ -226,6 +227,76 @@ def test_the_command_weighs_languages_and_leaves_stop_words(command, tmp_path):
     assert outcome.status == 0, outcome.err
     assert json.loads(outcome.out)["switched_by_language"] == {"de": 50, "nl": 0}
     assert (tmp_path / "out").read_text() == text.replace("file", "Datei")
+
+
+@pytest.fixture
+def english(tmp_path):
+    """Queries of the embedded collection as a tsv file."""
+    path = tmp_path / "english.tsv"
+    queries = [pair.query for pair in load_embedded().train()[:1000]]
+    path.write_text("".join(f"{query.query_id}\t{query.text}\n" for query in queries), encoding="utf-8")
+    return path
+
+
+def test_the_lemma_fallback_switches_more_with_the_embedded_lexicons(run, tmp_path, english):
+    records, texts = [], []
+    for arguments in ([], ["--lemma-fallback"]):
+        outcome = run(
+            "switch", english, tmp_path / "out.tsv", "--translation-prob", "1", "--json", *arguments
+        )
+        assert outcome.status == 0, outcome.err
+        records.append(json.loads(outcome.out))
+        texts.append(outcome.err)
+    exact, by_lemma = records
+    assert exact["lemmas"] == 0
+    assert "base form" not in texts[0]
+    assert by_lemma["lemmas"] > 0
+    assert by_lemma["switched"] > exact["switched"]
+    assert by_lemma["switched"] - exact["switched"] <= by_lemma["lemmas"]
+    assert by_lemma["switch_rate"] > exact["switch_rate"]
+    assert f"{by_lemma['lemmas']:,} of them by their base form" in texts[1]
+
+
+def test_the_lemma_fallback_needs_forms(run, tmp_path):
+    Lexicon.from_entries("en", "de", [("file", [("Datei", 1.0)])]).save(tmp_path / "bare.cslex")
+    (tmp_path / "de-en.tsv").write_text("Datei\tfile\n", encoding="utf-8")
+    (tmp_path / "in.tsv").write_text("1\tfiles\n")
+    for pair, name, problem in (
+        ("en-de", "bare.cslex", f"{tmp_path}/bare.cslex: holds no inflected forms"),
+        (
+            "de-en",
+            "de-en.tsv",
+            f"{tmp_path}/de-en.tsv: there are no rules for base forms of the language 'de'",
+        ),
+    ):
+        arguments = (
+            "switch",
+            tmp_path / "in.tsv",
+            tmp_path / "out.tsv",
+            "--lexicon",
+            f"{pair}={tmp_path / name}",
+        )
+        assert run(*arguments).status == 0
+        outcome = run(*arguments, "--lemma-fallback")
+        assert outcome.status == 2
+        assert problem in outcome.err
+        assert "cslir lexicons build" in outcome.err
+        assert "--lemma-forms" in outcome.err
+    outcome = run(
+        "lexicons",
+        "build",
+        f"en-de={tmp_path}/bare.cslex",
+        "--lemma-forms",
+        "--output",
+        tmp_path / "full.cslex",
+    )
+    assert outcome.status == 0, outcome.err
+    outcome = run(
+        "switch", tmp_path / "in.tsv", tmp_path / "out.tsv", "--lexicon", f"en-de={tmp_path}/full.cslex",
+        "--translation-prob", "1", "--lemma-fallback",
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    assert (tmp_path / "out.tsv").read_text() == "1\tDatei\n"
 
 
 def test_the_phrases_of_wiki_cs_are_the_embedded_names(run, tmp_path):

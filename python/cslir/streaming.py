@@ -61,10 +61,11 @@ def summary_text(summary: FileSummary) -> str:
         return ", ".join(f"{language} {count:,}" for language, count in sorted(counts.items())) or "none"
 
     rate, content_rate = record["switch_rate"], record["content_switch_rate"]
+    lemmas = f", {record['lemmas']:,} of them by their base form" if record["lemmas"] else ""
     return "\n".join(
         (
             f"{record['records']:,} records, {record['tokens']:,} tokens,"
-            f" {record['content_tokens']:,} of content, {record['switched']:,} switched"
+            f" {record['content_tokens']:,} of content, {record['switched']:,} switched{lemmas}"
             f" (switch_rate {rate:.3f}, of content tokens {content_rate:.3f})",
             f"switched {by_language(record['switched_by_language'])};"
             f" chosen but out of lexicon {by_language(record['missed_by_language'])}",

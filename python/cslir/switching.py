@@ -48,6 +48,7 @@ def load_lexicon(
     skipped: "SkippedLines | None" = None,
     licence: str = "",
     provenance: str = "",
+    lemma_forms: bool = False,
 ) -> Lexicon:
     """Open a compiled lexicon, or compile one from a lexicon or dictionary file of any format that is read.
 
@@ -61,9 +62,12 @@ def load_lexicon(
         skipped: Receives malformed lines; None makes the first one an error.
         licence: Kept in a lexicon compiled here.
         provenance: Kept likewise; the file's name where empty.
+        lemma_forms: Require inflected forms, for the switcher's `lemma_fallback`. A compiled lexicon must
+            hold them; one compiled here gets those of `cslir.lexicons.inflection.rule_forms`.
 
     Raises:
-        InputError: The file is missing or damaged, has other languages or no entry, or a line is malformed.
+        InputError: The file is missing or damaged, has other languages or no entry, a line is malformed, or
+            there are no forms though they are required.
     """
     from cslir.lexicons.readers import read_lexicon
     from cslir.lexicons.readers.detection import is_compiled
@@ -72,9 +76,16 @@ def load_lexicon(
     if format not in (None, "cslex") or not is_compiled(path):
         read = read_lexicon(path, source_language, target_language, format=format, skipped=skipped)
         entries = _grouped(read)
+        provenance = provenance or path.name
         try:
+            forms: list[tuple[str, str]] = []
+            if lemma_forms:
+                from cslir.lexicons.inflection import RULE_SOURCES, rule_forms
+
+                forms = list(rule_forms((source for source, _ in entries), source_language))
+                provenance += f"; lemma forms by {RULE_SOURCES}"
             return Lexicon.from_entries(
-                source_language, target_language, entries, licence=licence, provenance=provenance or path.name
+                source_language, target_language, entries, licence=licence, provenance=provenance, forms=forms
             )
         except InputError as error:
             raise InputError(error.message, path=path, remedy=error.remedy) from None
@@ -84,6 +95,13 @@ def load_lexicon(
             f"lexicon for {'-'.join(found)}, {source_language}-{target_language} was asked for",
             path=path,
             remedy="name the language pair of the file",
+        )
+    if lemma_forms and not lexicon.forms():
+        raise InputError(
+            "holds no inflected forms, which the lemma fallback needs",
+            path=path,
+            remedy=f"compile it with `cslir lexicons build {source_language}-{target_language}={path}"
+            " --lemma-forms --output NAME.cslex`",
         )
     return lexicon
 

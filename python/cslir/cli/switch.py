@@ -88,7 +88,9 @@ def switch(
     check_arm(arm, lexicon)
     specified = parse_lexicons(lexicon, titles=arm == "wiki-cs")
     general_prob, field_probs = parse_translation_probs(translation_prob, 1.0 if arm == "wiki-cs" else 0.5)
-    lexicons = [load_lexicon(path, first, second) for first, second, path in specified]
+    lexicons = [
+        load_lexicon(path, first, second, lemma_forms=lemma_fallback) for first, second, path in specified
+    ]
     switcher = Switcher(
         lexicons,
         translation_prob=general_prob,

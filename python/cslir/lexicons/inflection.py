@@ -7,7 +7,10 @@ from cslir.errors import InputError
 from cslir.lexicons.irregular_forms import irregular_forms
 from cslir.lexicons.tokens import source_form, token_ranges
 
-__all__ = ["base_forms", "lemma_forms", "lemma_sources"]
+__all__ = ["RULE_SOURCES", "base_forms", "lemma_forms", "lemma_sources", "rule_forms"]
+
+RULE_SOURCES = "suffix rules and irregular forms of English"
+"""What `rule_forms` draws on, for the account of a lexicon."""
 
 _SHORTEST_BASE = 3
 _VOWELS = "aeiou"
@@ -61,7 +64,7 @@ def lemma_sources(language: str) -> str:
     packages = _lemmatiser(language) is not None
     if language != "en":
         _require(packages, language)
-    parts = ["suffix rules and irregular forms of English"] if language == "en" else []
+    parts = [RULE_SOURCES] if language == "en" else []
     if packages:
         from importlib.metadata import version
 
@@ -92,6 +95,30 @@ def lemma_forms(sources: Iterable[str], language: str) -> Iterator[tuple[str, st
     else:
         _require(lemmatise is not None, language)
         pairs = _attested_forms(known, language, lemmatise)
+    yield from _distinct(pairs, known)
+
+
+def rule_forms(sources: Iterable[str], language: str) -> Iterator[tuple[str, str]]:
+    """Yield (form, base) as `lemma_forms` does without packages: the same whatever is installed.
+
+    Args:
+        sources: Sources of a lexicon.
+        language: Their ISO 639-1 code.
+
+    Raises:
+        InputError: The language is not English.
+    """
+    if language != "en":
+        raise InputError(
+            f"there are no rules for base forms of the language {language!r}, only for English",
+            remedy="compile it with `cslir lexicons build PAIR=FILE --lemma-forms --output NAME.cslex`",
+        )
+    known = dict.fromkeys(source_form(source) for source in sources)
+    yield from _distinct(_english_forms(known, None), known)
+
+
+def _distinct(pairs: Iterable[tuple[str, str]], known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the first pair of each form that is no source itself, where its base is one."""
     yielded: set[str] = set()
     for form, base in pairs:
         if base in known and form not in known and form not in yielded:
