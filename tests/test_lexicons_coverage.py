@@ -5,7 +5,7 @@ import pytest
 
 from cslir.errors import InputError
 from cslir.lexicons import LexiconTable, compile_lexicon, measure_coverage
-from cslir.lexicons.coverage import Covered, compile_with_forms, read_texts
+from cslir.lexicons.coverage import Covered, read_texts
 from cslir.lexicons.tables import tabulate
 
 TABLE = tabulate(
@@ -16,7 +16,7 @@ TEXTS = ["Source-code FILES, 3 x86 files: file", "a source of code", "", "https:
 
 
 def test_phrases_first_then_lemmas() -> None:
-    lexicons = [compile_lexicon(TABLE, "en", "de"), compile_with_forms(TABLE)]
+    lexicons = [compile_lexicon(TABLE, "en", "de"), compile_lexicon(TABLE, "en", "de", lemma_forms=True)]
     exact, by_lemma = measure_coverage(lexicons, TEXTS, stop_words=["a", "of"])
     assert exact.tokens == Covered(6, 12)
     assert by_lemma.tokens == Covered(8, 12)

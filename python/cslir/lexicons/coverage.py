@@ -2,17 +2,14 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 from cslir._core import Lexicon, Switcher
 from cslir.files import read_lines
 from cslir.formats import read_jsonl
-from cslir.lexicons.inflection import lemma_forms
-from cslir.lexicons.tables import LexiconTable, compile_lexicon
 from cslir.lexicons.tokens import is_number, normal_form, token_ranges
 
-__all__ = ["Coverage", "Covered", "compile_with_forms", "measure_coverage", "read_texts"]
+__all__ = ["Coverage", "Covered", "measure_coverage", "read_texts"]
 
 
 @dataclass(frozen=True)
@@ -61,29 +58,14 @@ def read_texts(path: Path) -> Iterator[str]:
         yield from line.split("\t")[after_id:] if after_id else (line,)
 
 
-def compile_with_forms(table: LexiconTable) -> Lexicon:
-    """Compile a lexicon with inflected forms as sources that have the targets of their base form.
-
-    What it covers is what the lexicon covers by lemma.
-
-    Raises:
-        InputError: As `lemma_forms`.
-    """
-    forms = (
-        (form, target, weight)
-        for form, base in lemma_forms(table.targets, table.source_language)
-        for target, weight in table.targets[base].items()
-    )
-    return compile_lexicon(chain(table, forms), table.source_language, table.target_language)
-
-
 def measure_coverage(
     lexicons: Sequence[Lexicon], texts: Iterable[str], *, stop_words: Collection[str] = ()
 ) -> list[Coverage]:
     """Measure the coverage of texts by each lexicon, in one pass over the texts.
 
     A word is covered if the switcher, choosing every token, switches it, alone or in a phrase; stop words are
-    switched too, and nothing is protected, since that is no matter of the lexicon.
+    switched too, and nothing is protected, since that is no matter of the lexicon. A lexicon with inflected
+    forms (`compile_lexicon` with `lemma_forms`) covers them too, by the lemma fallback.
 
     Args:
         lexicons: All of one source language.
@@ -133,7 +115,12 @@ class _Counter:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._switcher = Switcher(
-            [lexicon], translation_prob=1.0, seed=0, target_choice="best", protect=False
+            [lexicon],
+            translation_prob=1.0,
+            seed=0,
+            target_choice="best",
+            lemma_fallback=True,
+            protect=False,
         )
         self.tokens = self.content = 0
         self.types: set[str] = set()

@@ -107,7 +107,7 @@ def coverage(
 
     Exact: a text's word, alone or in a phrase, is a source. By lemma: or its base form is.
     """
-    from cslir.lexicons.coverage import compile_with_forms, measure_coverage
+    from cslir.lexicons.coverage import measure_coverage
     from cslir.lexicons.stop_words import stop_words as words_of
     from cslir.lexicons.tables import compile_lexicon
 
@@ -117,9 +117,11 @@ def coverage(
         raise InputError(f"no text of the language {source_language!r}", remedy="name a file with --texts")
     content = words_of(stop_words or source_language)
     tables = read_named(lexicon or [f"{one}-{other}" for one, other, _ in named], file_format, strict)
-    lexicons = [compile_lexicon(table, table.source_language, table.target_language) for table in tables]
-    if lemma:
-        lexicons += map(compile_with_forms, tables)
+    lexicons = [
+        compile_lexicon(table, table.source_language, table.target_language, lemma_forms=with_forms)
+        for with_forms in ([False, True] if lemma else [False])
+        for table in tables
+    ]
     found = measure_coverage(lexicons, source_texts(texts), stop_words=content)
     exact, by_lemma = found[: len(tables)], found[len(tables) :]
     if as_json:
