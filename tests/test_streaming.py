@@ -11,6 +11,7 @@ import pytest
 
 from cslir import InputError
 from cslir.datasets import load_embedded
+from cslir.lexicons import EMBEDDED_PAIRS
 from cslir.streaming import summary_record, summary_text, switch_file
 from cslir.switching import Lexicon, Switcher
 
@@ -299,13 +300,21 @@ def test_the_lemma_fallback_needs_forms(run, tmp_path):
     assert (tmp_path / "out.tsv").read_text() == "1\tDatei\n"
 
 
-def test_the_phrases_of_wiki_cs_are_the_embedded_names(run, tmp_path):
-    (tmp_path / "in.tsv").write_text("1\tthe United Arab Emirates and file\n")
-    outcome = run(
-        "switch", tmp_path / "in.tsv", tmp_path / "out.tsv", "--arm", "wiki-cs", "--lexicon", "en-de"
-    )
+@pytest.mark.parametrize("lexicons", [("--lexicon", "en-de"), ()])
+def test_wiki_cs_has_embedded_titles(run, tmp_path, lexicons):
+    (tmp_path / "in.tsv").write_text("1\tthe United Arab Emirates file\n")
+    arguments = ("switch", tmp_path / "in.tsv", tmp_path / "out.tsv", "--arm", "wiki-cs", "--json")
+    outcome = run(*arguments, *lexicons)
     assert outcome.status == 0, outcome.err
-    assert (tmp_path / "out.tsv").read_text() == "1\tthe Vereinigte Arabische Emirate and file\n"
+    languages = set(json.loads(outcome.out)["switched_by_language"])
+    if lexicons:
+        assert (tmp_path / "out.tsv").read_text() == "1\tthe Vereinigte Arabische Emirate file\n"
+        assert languages == {"de"}
+    else:
+        assert languages == {target for _, target in EMBEDDED_PAIRS}
+    outcome = run(*arguments, "--lexicon", "en-tl")
+    assert outcome.status == 2
+    assert "no names en-tl are embedded" in outcome.err
 
 
 @pytest.mark.parametrize(

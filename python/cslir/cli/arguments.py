@@ -36,7 +36,7 @@ Lexicons = Annotated[
         "--lexicon",
         metavar="PAIR[=FILE]",
         help="Bilingual lexicon, such as en-de=FILE (any format that `cslir lexicons build` reads); "
-        "en-de alone is the embedded one. Repeat for more languages.",
+        "en-de alone is the embedded one (with --arm wiki-cs, CLDR's names). Repeat for more languages.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.", min=0)]
