@@ -252,8 +252,7 @@ def test_augmenter_switches_each_side_with_its_own_probability_and_every_epoch_a
     assert first.negatives[0].text != first.positive.text
     assert augmenter.examples([example], epoch=0) == [first]
     assert augmenter.examples([example, example], epoch=1)[0] != first
-    [pair] = augmenter.pairs([("q", "a b", "d", long)], epoch=0)
-    assert (pair.query, pair.passage) == ("x y", first.positive.text)
+    assert augmenter.passages([Passage("d", long)], epoch=0)[0].text == first.positive.text
 
 
 def test_word_lists_of_all_kinds_are_read(tmp_path):

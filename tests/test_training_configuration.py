@@ -22,8 +22,18 @@ def test_alignment_weight_is_read():
 
 
 def test_settings_go_to_json():
-    configuration = TrainingConfiguration.of("static", align="word:1")
-    assert TrainingConfiguration(**json.loads(json.dumps(configuration.to_json()))) == configuration
+    configuration = TrainingConfiguration.of(
+        "static", align="word:1", stop_words=["of", "the"], language_weights={"de": 2.0}
+    )
+    written = configuration.to_json()
+    assert json.loads(json.dumps(written)) == written
+    assert TrainingConfiguration(**written) == configuration
+
+
+def test_titles_are_always_switched_unless_asked_otherwise():
+    assert TrainingConfiguration.of("static", arm="wiki-cs").translation_prob == 1
+    assert TrainingConfiguration.of("static", arm="wiki-cs", translation_prob=0.3).translation_prob == 0.3
+    assert TrainingConfiguration.of("static", arm="ml-cs", translation_prob=None).translation_prob == 0.5
 
 
 @pytest.mark.parametrize(
@@ -38,6 +48,12 @@ def test_settings_go_to_json():
         {"learning_rate": -1.0},
         {"learning_rate": float("inf")},
         {"translation_prob": 1.5},
+        {"query_translation_prob": -0.1},
+        {"passage_translation_prob": 2.0},
+        {"language_choice": "word"},
+        {"miss_policy": "drop"},
+        {"target_choice": "first"},
+        {"language_weights": {"de": -1.0}},
         {"seed": -1},
         {"warmup": 2.0},
         {"max_length": 0},

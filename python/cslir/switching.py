@@ -7,9 +7,9 @@ al., "Boosting Zero-shot Cross-lingual Retrieval by Training on Artificially Cod
 """
 
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from cslir._core import Lexicon, Span, SwitchCounts, Switched, Switcher
 from cslir.errors import InputError
@@ -25,18 +25,29 @@ __all__ = [
     "SwitchCounts",
     "Switched",
     "Switcher",
-    "TextPair",
     "load_lexicon",
+    "weights_by_language",
 ]
 
 
-class TextPair(NamedTuple):
-    """A query and a passage relevant to it, as texts with their record ids."""
+def weights_by_language(
+    lexicons: Sequence[Lexicon], weights: Mapping[str, float] | None
+) -> list[float] | None:
+    """Return the weight of each lexicon's language in the draw, 1 for those left out; None for equal ones.
 
-    query_id: str
-    query: str
-    passage_id: str
-    passage: str
+    Raises:
+        InputError: A language has no lexicon.
+    """
+    if not weights:
+        return None
+    languages = [lexicon.target_language for lexicon in lexicons]
+    for language in weights:
+        if language not in languages:
+            raise InputError(
+                f"no lexicon for the weight of {language!r}; there are {', '.join(languages)}",
+                remedy="give weights to languages of lexicons",
+            )
+    return [weights.get(language, 1.0) for language in languages]
 
 
 def load_lexicon(
@@ -146,6 +157,8 @@ class Augmenter:
         target_choice: Take the `best` target of an entry or draw one, `weighted`.
         language_weights: Weight of each lexicon's language in the draw; equal where None.
         stop_words: Words that are not switched by themselves.
+        switch_stop_words: Switch them too.
+        lemma_fallback: Look a word out of lexicon up by its base form; the lexicons need forms for it.
         protect: Leave URLs, e-mail addresses, numbers and code alone.
         threads: Threads to switch with; None for one per core.
 
@@ -155,7 +168,7 @@ class Augmenter:
     Example:
         >>> german = Lexicon.from_entries("en", "de", [("house", [("Haus", 1.0)])])
         >>> augmenter = Augmenter([german], query_translation_prob=1.0, passage_translation_prob=0.0, seed=1)
-        >>> augmenter.pairs([("q1", "red house", "d1", "A house.")], epoch=0)[0].query
+        >>> augmenter.queries([Query("q1", "red house")], epoch=0)[0].text
         'red Haus'
     """
 
@@ -171,6 +184,8 @@ class Augmenter:
         target_choice: Literal["weighted", "best"] = "weighted",
         language_weights: Sequence[float] | None = None,
         stop_words: Sequence[str] = (),
+        switch_stop_words: bool = False,
+        lemma_fallback: bool = False,
         protect: bool = True,
         threads: int | None = None,
     ) -> None:
@@ -184,6 +199,8 @@ class Augmenter:
                 target_choice=target_choice,
                 language_weights=language_weights,
                 stop_words=stop_words,
+                switch_stop_words=switch_stop_words,
+                lemma_fallback=lemma_fallback,
                 protect=protect,
             )
 
@@ -213,18 +230,6 @@ class Augmenter:
         return [
             Example(query, next(passages), tuple(next(passages) for _ in example.negatives))
             for example, query in zip(examples, queries, strict=True)
-        ]
-
-    def pairs(self, pairs: Sequence[tuple[str, str, str, str]], *, epoch: int) -> list[TextPair]:
-        """Return (query id, query, passage id, passage) with both texts switched for an epoch."""
-        rows = [TextPair(*pair) for pair in pairs]
-        queries = self._switch(self._queries, [(row.query_id, row.query) for row in rows], "query", epoch)
-        passages = self._switch(
-            self._passages, [(row.passage_id, row.passage) for row in rows], "text", epoch
-        )
-        return [
-            row._replace(query=query, passage=passage)
-            for row, query, passage in zip(rows, queries, passages, strict=True)
         ]
 
     def _switch(self, switcher: Switcher, texts: list[tuple[str, str]], field: str, epoch: int) -> list[str]:

@@ -16,7 +16,6 @@ __all__ = [
     "QrelsFile",
     "QueriesFile",
     "Seed",
-    "TranslationProb",
     "choose_dataset",
     "parse_lexicons",
 ]
@@ -40,9 +39,6 @@ Lexicons = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.", min=0)]
-TranslationProb = Annotated[
-    float, typer.Option("--translation-prob", min=0.0, max=1.0, help="Chance that a token is chosen.")
-]
 
 
 def choose_dataset(

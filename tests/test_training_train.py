@@ -1,0 +1,91 @@
+import json
+
+import pytest
+
+pytest.importorskip("torch")
+
+from cslir import InputError
+from cslir.records import Example, Passage, Query
+from cslir.switching import Lexicon
+from cslir.training.configuration import TrainingConfiguration
+from cslir.training.train import switching_augment
+
+EXAMPLE = Example(Query("q", "the files 123", "en"), Passage("d", "the files " * 40, "", "en"))
+
+
+def lexicon(language, target):
+    entries = [("file", [(target, 1.0)]), ("the", [("T", 1.0)]), ("123", [("N", 1.0)])]
+    return Lexicon.from_entries("en", language, entries, forms=[("files", "file")])
+
+
+def switched(lexicons=None, **settings):
+    """Return the example's query and passage as an arm switches them."""
+    configuration = TrainingConfiguration.of(
+        "static", **{"translation_prob": 1.0, "stop_words": ["the"]} | settings
+    )
+    augment = switching_augment(lexicons or [lexicon("de", "Datei"), lexicon("it", "file")], configuration)
+    (query,), (passage,) = augment([EXAMPLE], 0)
+    return query, passage
+
+
+def test_every_setting_reaches_the_switcher():
+    german = [lexicon("de", "Datei")]
+    unchanged = (EXAMPLE.query.text, EXAMPLE.positive.text)
+    assert switched(german) == unchanged
+    assert switched(german, lemma_fallback=True) == ("the Datei 123", "the Datei " * 40)
+    assert switched(german, lemma_fallback=True, query_translation_prob=0.0)[0] == unchanged[0]
+    assert switched(german, lemma_fallback=True, passage_translation_prob=0.0) == (
+        "the Datei 123",
+        unchanged[1],
+    )
+    assert switched(german, switch_stop_words=True) == ("T files 123", "T files " * 40)
+    assert switched(german, stop_words=[]) == ("T files 123", "T files " * 40)
+    assert switched(german, protect=False)[0] == "the files N"
+    both = switched(lemma_fallback=True)[1]
+    assert {"Datei", "file"} <= set(both.split())
+    assert len(set(switched(lemma_fallback=True, language_choice="text")[1].split())) == 2
+    weighted = switched(lemma_fallback=True, language_weights={"it": 0.0})[1]
+    assert set(weighted.split()) == {"the", "Datei"}
+
+
+def test_the_miss_policy_and_the_choice_of_targets_reach_the_switcher():
+    entries = [("files", [("Dateien", 2.0), ("Feilen", 1.0)])]
+    lexicons = [
+        Lexicon.from_entries("en", "de", entries),
+        Lexicon.from_entries("en", "it", [("music", [("musica", 1.0)])]),
+    ]
+    kept, redrawn = (set(switched(lexicons, miss_policy=policy)[1].split()) for policy in ("keep", "redraw"))
+    assert kept - redrawn == {"files"}
+    assert {"Dateien", "Feilen"} <= {word.title() for word in redrawn}
+    best = switched(lexicons, miss_policy="redraw", target_choice="best")[1]
+    assert {word.title() for word in best.split()} == {"The", "Dateien"}
+
+
+def test_settings_and_lexicons_have_to_agree():
+    with pytest.raises(InputError, match="no lexicon for the weight of 'fr'; there are de, it"):
+        switched(language_weights={"fr": 1.0})
+    with pytest.raises(InputError, match="bl-cs needs one lexicon, not 2"):
+        switched(arm="bl-cs")
+
+
+def test_the_command_records_its_settings_with_the_model(run, tmp_path):
+    output = tmp_path / "model"
+    for language, name in (("de", "Datei"), ("th", "แฟ้ม")):
+        (tmp_path / language).write_text(f"file\t{name}\n", encoding="utf-8")
+    outcome = run(
+        "train", "debian-sample", "--output", output, "--arm", "wiki-cs", "--lexicon",
+        f"en-de={tmp_path}/de", "--lexicon", f"en-th={tmp_path}/th", "--max-examples", "8", "--epochs", "1",
+        "--batch-size", "4", "--query-translation-prob",
+        "0.5", "--language-choice", "text", "--language-weight", "th=2", "--miss-policy", "redraw",
+        "--target-choice", "best", "--stop-words", "en", "--switch-stop-words", "--lemma-fallback",
+        "--no-protect",
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    training = json.loads((output / "static_encoder.json").read_text())["configuration"]["training"]
+    assert len(training.pop("stop_words")) > 200
+    assert training.items() >= {
+        "arm": "wiki-cs", "translation_prob": 1.0, "query_translation_prob": 0.5,
+        "passage_translation_prob": None, "language_choice": "text", "language_weights": {"th": 2.0},
+        "miss_policy": "redraw", "target_choice": "best", "switch_stop_words": True, "lemma_fallback": True,
+        "protect": False,
+    }.items()  # fmt: skip
