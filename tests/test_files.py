@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,38 @@ def test_a_file_is_replaced_whole(tmp_path):
         assert path.read_bytes() == content
     assert [one.name for one in path.parent.iterdir()] == ["file"]
     assert path.stat().st_mode & 0o400
+
+
+def write(path):
+    with replace_file(path) as file:
+        file.write(b"new")
+
+
+def test_a_pipe_is_not_replaced(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(
+            InputError, match="is a pipe, a device or a standard stream.*name a file"
+        ) as caught:
+            write(path)
+        assert caught.value.path == str(path)
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux's /proc")
+def test_a_link_to_an_open_file_is_not_replaced(tmp_path):
+    stream = tmp_path / "stream"
+    with (tmp_path / "redirected").open("wb") as file:
+        stream.symlink_to(f"/proc/self/fd/{file.fileno()}")
+        assert stream.is_file()
+        with pytest.raises(InputError, match="a standard stream"):
+            write(stream)
+        with pytest.raises(InputError, match="can't be written"):
+            write(Path(f"/proc/self/fd/{file.fileno()}/new"))
+    assert stream.is_symlink()
 
 
 def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ import hashlib
 import lzma
 import os
 import shutil
+import stat
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -117,14 +118,14 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
     any exception, Ctrl-C included, it is removed and `path` stays as it was. Missing parent folders are made.
 
     Raises:
-        InputError: `path` is a folder, or its parent is a file or may not be written.
+        InputError: `path` is a folder, a pipe, a device or a standard stream, or its parent is a file or may
+            not be written.
     """
-    if path.is_dir():
-        raise InputError("is a folder, a file is needed", path=path, remedy="name a file")
+    _require_regular(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except (NotADirectoryError, FileExistsError, PermissionError) as error:
+    except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise InputError(
             f"can't be written ({error.strerror})", path=path, remedy="choose another folder"
         ) from None
@@ -140,6 +141,28 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _require_regular(path: Path) -> None:
+    """Refuse to rename a file over what is no file: a device would be gone for every program.
+
+    Raises:
+        InputError: `path` is there and no regular file, or it stands for an open one (`/dev/stdout`).
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # Not there, or out of reach: writing tells.
+    if stat.S_ISDIR(mode):
+        raise InputError("is a folder, a file is needed", path=path, remedy="name a file")
+    # Of a redirected stream the device is a link through /proc to a regular file.
+    stands_for_open = path.is_symlink() and path.readlink().is_relative_to("/proc")
+    if not stat.S_ISREG(mode) or stands_for_open:
+        raise InputError(
+            "is a pipe, a device or a standard stream, a file is needed",
+            path=path,
+            remedy="name a file, which appears whole or not at all",
+        )
 
 
 @contextmanager
