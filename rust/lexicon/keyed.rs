@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::tokenize::gap::{gap_bytes, normal_gap};
-use crate::tokenize::marks::{Marks, PADDING};
+use crate::tokenize::marks::{HardChunk, Marks, PADDING};
 use crate::tokenize::protect::Protection;
 use crate::tokenize::{TokenSpan, tokens};
 use crate::{Error, Result};
@@ -197,11 +197,12 @@ impl KeyedTokens {
     /// (see [`crate::tokenize::protect`]).
     pub fn mark_protected(&self, protected: &mut Vec<bool>) {
         let mut protection = Protection::new(&self.text);
+        let mut chunk = HardChunk::default();
         let bytes = self.text.as_bytes();
         protected.clear();
         protected.extend(self.tokens.iter().map(|token| {
             let (start, end) = (token.start as usize, token.end as usize);
-            !self.marks.is_prose(bytes, start, end) && protection.is_protected(start)
+            !self.marks.is_prose(bytes, start, end, &mut chunk) && protection.is_protected(start)
         }));
     }
 

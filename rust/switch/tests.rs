@@ -82,6 +82,14 @@ fn protected_tokens_and_numbers_stay_unless_asked_otherwise() {
 }
 
 #[test]
+fn a_book_without_spaces_is_read_in_time() {
+    // Anything that looks through the whole for each of its tokens would not come to an end.
+    let text = "我在北京;house,".repeat(200_000);
+    let expected = text.replace("house", "haus");
+    assert!(switched(options(1.0), &text) == expected);
+}
+
+#[test]
 fn stop_words_stay_alone_yet_join_phrases() {
     let stop_words = vec!["New".to_owned(), "the".to_owned()];
     let kept = Options {

@@ -17,6 +17,14 @@ pub struct Marks {
     has_wide: bool,
 }
 
+/// What stands between two bytes that end a chunk for good, and whether none of it can be protected.
+#[derive(Debug, Default)]
+pub struct HardChunk {
+    start: usize,
+    end: usize,
+    is_prose: bool,
+}
+
 impl Marks {
     /// Reads `text`, whose last [`PADDING`] bytes are line feeds; what is more than a multiple of
     /// [`PADDING`] is not read.
@@ -83,19 +91,35 @@ impl Marks {
 
     /// Whether no chunk around the token `start..end` can be protected: it stands between blanks, save for
     /// one full stop or comma after it, or what stands about it is nothing that code is made of.
+    ///
+    /// `chunk` is the hard chunk that was looked at last: those of a script without spaces hold very many
+    /// tokens, and are not to be looked through for each.
     #[inline]
-    pub fn is_prose(&self, text: &[u8], start: usize, end: usize) -> bool {
+    pub fn is_prose(&self, text: &[u8], start: usize, end: usize, chunk: &mut HardChunk) -> bool {
         let bit = |masks: &[u64], at: usize| {
             masks
                 .get(at / 64)
                 .is_some_and(|mask| mask >> (at % 64) & 1 != 0)
         };
         bit(&self.opens, start) && bit(&self.closes, end)
-            || self.is_chunk_of_prose(text, start, end)
+            || self.is_chunk_of_prose(text, start, end, chunk)
     }
 
     /// Looks at the token's hard chunk, or at more where characters that are not ASCII end it sooner.
-    fn is_chunk_of_prose(&self, text: &[u8], start: usize, end: usize) -> bool {
+    fn is_chunk_of_prose(
+        &self,
+        text: &[u8],
+        start: usize,
+        end: usize,
+        chunk: &mut HardChunk,
+    ) -> bool {
+        if chunk.start > start || end > chunk.end {
+            *chunk = self.hard_chunk(text, start, end);
+        }
+        chunk.is_prose
+    }
+
+    fn hard_chunk(&self, text: &[u8], start: usize, end: usize) -> HardChunk {
         let hard = |index: usize| self.blocks.get(index).map_or(u64::MAX, |block| block.hard);
         let mut low = start / 64;
         let mut below = hard(low) & ((1 << (start % 64)) - 1);
@@ -116,10 +140,14 @@ impl Marks {
         }
         let high = high * 64 + above.trailing_zeros() as usize;
         let is_tag = low > 0 && text.get(low - 1) == Some(&b'<');
-        !is_tag
-            && !self.any(low, high, |index| {
-                self.suspects.get(index).copied().unwrap_or(0)
-            })
+        let is_suspect = self.any(low, high, |index| {
+            self.suspects.get(index).copied().unwrap_or(0)
+        });
+        HardChunk {
+            start: low,
+            end: high,
+            is_prose: !is_tag && !is_suspect,
+        }
     }
 
     /// Whether one of the bits `start..end` is set.

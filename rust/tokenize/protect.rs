@@ -234,7 +234,7 @@ mod tests {
         fn the_shortcut_agrees_with_the_chunks(
             words in proptest::collection::vec("[a-c'.,:;/_@~<(“é-]{0,4}|www|mailto|://|::| |\n| -", 0..24)
         ) {
-            use super::super::marks::{Marks, PADDING};
+            use super::super::marks::{HardChunk, Marks, PADDING};
             let text = words.concat();
             let mut padded = text.clone();
             padded.push_str(&"\n".repeat(text.len().next_multiple_of(PADDING) + PADDING - text.len()));
@@ -242,9 +242,10 @@ mod tests {
             marks.read(padded.as_bytes());
             let mut every = Protection::new(&padded);
             let mut some = Protection::new(&padded);
+            let mut chunk = HardChunk::default();
             for span in tokens(&text) {
                 let protected = every.is_protected(span.start);
-                let prose = marks.is_prose(padded.as_bytes(), span.start, span.end);
+                let prose = marks.is_prose(padded.as_bytes(), span.start, span.end, &mut chunk);
                 prop_assert!(!(prose && protected), "{:?}", span);
                 prop_assert!(prose || some.is_protected(span.start) == protected);
             }
