@@ -173,20 +173,21 @@ pub fn switch_file(
 }
 
 fn refuse_same_file(source: &Path, destination: &Path) -> Result<()> {
-    let same = match (source.canonicalize(), destination.canonicalize()) {
-        (Ok(source), Ok(destination)) => source == destination,
-        _ => false,
+    let Ok(found) = source.canonicalize() else {
+        return Ok(());
     };
-    if same {
-        return Err(in_file(
-            Error::input(
-                "input and output are the same file",
-                "write to another file",
-            ),
-            source,
-        ));
-    }
-    Ok(())
+    let same = destination::files_of(destination)
+        .into_iter()
+        .find(|file| file.canonicalize().is_ok_and(|file| file == found));
+    let message = match same {
+        None => return Ok(()),
+        Some(same) if same == *destination => "input and output are the same file",
+        Some(_) => "an unfinished run of this output keeps its work in the input file",
+    };
+    Err(in_file(
+        Error::input(message, "write to another file"),
+        source,
+    ))
 }
 
 /// A run of a job.

@@ -171,6 +171,7 @@ def test_places_that_cannot_be_written_are_named(tmp_path, switcher):
         (tmp_path / "file" / "out.tsv", "can't be written"),
         (source, "the same file"),
         (tmp_path / "out.bz2", "is not written; use"),
+        (tmp_path / "out.jsonl.gz", "says another layout"),
     ):
         with pytest.raises(InputError, match=problem):
             switch_file(source, destination, switcher)
@@ -180,6 +181,16 @@ def test_places_that_cannot_be_written_are_named(tmp_path, switcher):
         switch_file(source, link, switcher)
     switch_file(source, tmp_path / "new" / "out.tsv", switcher)
     assert (tmp_path / "new" / "out.tsv").exists()
+
+
+@pytest.mark.parametrize("suffix", [".part", ".part.json"])
+def test_an_input_is_not_overwritten_by_the_work_on_its_output(tmp_path, switcher, suffix):
+    destination = tmp_path / "out.tsv"
+    source = destination.with_name(destination.name + suffix)
+    source.write_text("1\tfree\n")
+    with pytest.raises(InputError, match="unfinished run of this output"):
+        switch_file(source, destination, switcher)
+    assert source.read_text() == "1\tfree\n"
 
 
 @pytest.fixture

@@ -229,9 +229,20 @@ fn part_beside(path: &Path) -> Result<PathBuf> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| not_writable(path, error))?;
     }
+    Ok(part_of(path))
+}
+
+fn part_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
-    Ok(path.with_file_name(name))
+    path.with_file_name(name)
+}
+
+/// All files that a run writes, or removes when it fails.
+pub(super) fn files_of(path: &Path) -> [PathBuf; 3] {
+    let part = part_of(path);
+    let journal = Journal::path_beside(&part);
+    [path.to_owned(), part, journal]
 }
 
 fn not_writable(path: &Path, error: io::Error) -> Error {

@@ -34,6 +34,15 @@ pub(super) struct Plan<'j> {
 impl<'j> Plan<'j> {
     pub(super) fn new(job: &Job<'j>) -> Result<Self> {
         let layout = layout_of(job.source)?;
+        if layout_of(job.destination).is_ok_and(|other| other != layout) {
+            return Err(in_file(
+                Error::input(
+                    "the output's name says another layout than the input's",
+                    "give both the same suffix, .tsv or .jsonl",
+                ),
+                job.destination,
+            ));
+        }
         let mut fields = job.fields.clone();
         if fields.is_empty() && layout == Layout::Jsonl {
             fields = TEXT_NAMES.map(str::to_owned).to_vec();
