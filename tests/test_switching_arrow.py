@@ -125,3 +125,13 @@ def test_a_capsule_of_another_kind_is_refused():
 
     with pytest.raises(ValueError, match="texts is no readable Arrow data"):
         switcher().switch_arrow(Wrong(), pyarrow.array(["a"]))
+
+
+@pytest.mark.parametrize("method", ["__arrow_c_array__", "__arrow_c_stream__"])
+def test_a_capsule_is_read_once(method):
+    column = pyarrow.array(["ice"])
+    capsules = getattr(pyarrow.chunked_array([column]) if "stream" in method else column, method)()
+    once = type("Once", (), {method: lambda self, requested_schema=None: capsules})()
+    assert len(switcher().switch_arrow(once, pyarrow.array(["a"]))[0]) == 1
+    with pytest.raises(ValueError, match="its capsule was read before"):
+        switcher().switch_arrow(once, pyarrow.array(["a"]))

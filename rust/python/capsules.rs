@@ -57,6 +57,8 @@ enum Failure {
     Python(PyErr),
     Arrow(ArrowError),
     Stream(i32),
+    /// Its contents were moved out before.
+    Used,
 }
 
 impl From<PyErr> for Failure {
@@ -76,6 +78,7 @@ fn unreadable(name: &str, failure: &Failure) -> PyErr {
         Failure::Python(error) => error.to_string(),
         Failure::Arrow(error) => error.to_string(),
         Failure::Stream(code) => format!("the stream ended with error {code}"),
+        Failure::Used => "its capsule was read before, which can be done once".to_owned(),
     };
     PyValueError::new_err(format!("{name} is no readable Arrow data: {why}"))
 }
@@ -88,7 +91,12 @@ fn import_array(
     let array: NonNull<FFI_ArrowArray> = array.pointer_checked(Some(ARRAY))?.cast();
     // SAFETY: capsules of these names hold these structures. The array is moved out, which leaves a released
     // one behind for the capsule's destructor; the schema is only read, and its capsule outlives this call.
-    let data = unsafe { from_ffi(FFI_ArrowArray::from_raw(array.as_ptr()), schema.as_ref()) }?;
+    let array = unsafe { FFI_ArrowArray::from_raw(array.as_ptr()) };
+    if array.is_released() {
+        return Err(Failure::Used);
+    }
+    // SAFETY: as above.
+    let data = unsafe { from_ffi(array, schema.as_ref()) }?;
     Ok(make_array(data))
 }
 
@@ -98,6 +106,9 @@ fn import_stream(capsule: &Bound<'_, PyCapsule>, name: &str) -> PyResult<Vec<Arr
         // SAFETY: a capsule of this name holds this structure, which is moved out as above.
         let mut stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) };
         let mut schema = FFI_ArrowSchema::empty();
+        if stream.release.is_none() {
+            return Err(Failure::Used);
+        }
         let get_schema = stream.get_schema.ok_or(Failure::Stream(0))?;
         // SAFETY: the stream is not released, and `schema` is there to be written to.
         let code = unsafe { get_schema(&mut stream, &mut schema) };
