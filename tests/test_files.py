@@ -136,3 +136,11 @@ def test_sha256(tmp_path):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         open_bytes(tmp_path)
+
+
+def test_zstandard_is_named_not_taken_for_text(tmp_path):
+    path = tmp_path / "texts.zst"
+    path.write_bytes(b"\x28\xb5\x2f\xfd\x00\x00")
+    with pytest.raises(InputError, match="zstandard is not read here") as caught:
+        open_bytes(path)
+    assert "zstd -d" in caught.value.remedy

@@ -59,6 +59,8 @@ def open_bytes(path: Path) -> BinaryIO:
             import lz4.frame
 
             return cast(BinaryIO, lz4.frame.open(path, "rb"))
+        if magic.startswith(b"\x28\xb5\x2f\xfd"):
+            raise InputError("zstandard is not read here", path=path, remedy="decompress it with zstd -d")
         return path.open("rb")
     except FileNotFoundError:
         raise InputError("no such file", path=path, remedy="check the path") from None
