@@ -74,7 +74,7 @@ def test_inspect(run, files):
     outcome = run("lexicons", "inspect", f"en-de={files / 'a.tsv'}")
     assert outcome.status == 0, outcome.err
     assert "en-de: 2 sources, 3 entries" in outcome.out
-    assert "sources of several words: 1 (50.0%)" in outcome.out
+    assert "sources of several tokens: 1 (50.0%)" in outcome.out
     found = json.loads(run("lexicons", "inspect", "en-ru", "--json", "--examples", 2).out)
     assert (found["pair"], found["licence"], found["script"]) == ("en-ru", "GPL-3.0-only", "CYRILLIC")
     assert len(found["longest"]) == 2
@@ -94,6 +94,21 @@ def test_coverage_of_several_lexicons(run, files):
     assert [row["exact"]["content"]["covered"] for row in rows] == [2, 0]
     assert rows[0]["exact"]["content"]["share"] == 0.5
     assert "by_lemma" not in rows[0]
+
+
+def test_coverage_is_exact_where_no_base_forms_are_known(run, tmp_path):
+    (tmp_path / "th-en.tsv").write_text("บ้าน\thouse\n")
+    (tmp_path / "texts").write_text("บ้าน\n")
+    (tmp_path / "stop").write_text("ที่\n")
+    outcome = run(
+        "lexicons", "coverage", f"th-en={tmp_path}/th-en.tsv", "--texts", tmp_path / "texts",
+        "--stop-words", tmp_path / "stop", "--json",
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    [row] = json.loads(outcome.out)
+    assert row["exact"]["tokens"]["share"] == 1.0
+    assert "by_lemma" not in row
+    assert "exact coverage only: no base forms of the language 'th'" in outcome.err
 
 
 BAD_CALLS = {
@@ -122,6 +137,8 @@ BAD_CALLS = {
     ),
     "text of another language": (["coverage", "de-fr={tmp}/de-fr.tsv"], "no text of the language 'de'"),
     "two source languages": (["coverage", "en-de={a}", "de-fr={a}"], "different source languages"),
+    "no text": (["coverage", "en-de={a}", "--texts", "/dev/null"], "no word to cover"),
+    "no base forms": (["coverage", "th-en={a}", "--texts", "{a}", "--lemma"], "no base forms"),
     "no stop words": (["coverage", "en-de={a}", "--stop-words", "{tmp}/absent"], "absent: no such file"),
 }
 

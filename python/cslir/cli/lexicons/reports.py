@@ -10,6 +10,7 @@ import typer
 from cslir.cli.arguments import parse_lexicons
 from cslir.cli.lexicons.arguments import Format, Strict, read_named, source_texts
 from cslir.errors import InputError
+from cslir.progress import announce
 
 if TYPE_CHECKING:
     from cslir.lexicons.coverage import Coverage, Covered
@@ -58,7 +59,7 @@ def _print_inspection(table: "LexiconTable", found: "Inspection") -> None:
     )
     for name, value in (
         (
-            "sources of several words",
+            "sources of several tokens",
             f"{found.multiword_sources:,} ({found.multiword_sources / found.sources:.1%})",
         ),
         ("sources that match no text", f"{found.unmatchable:,}"),
@@ -97,8 +98,12 @@ def coverage(
         typer.Option(metavar="CODE|FILE", help="No content words; those of the source language if left out."),
     ] = None,
     lemma: Annotated[
-        bool, typer.Option("--lemma/--no-lemma", help="Also count words whose base form is covered.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--lemma/--no-lemma",
+            help="Also count words whose base form is covered; done where base forms are known if left out.",
+        ),
+    ] = None,
     file_format: Format = None,
     strict: Strict = False,
     as_json: _Json = False,
@@ -119,11 +124,13 @@ def coverage(
     tables = read_named(lexicon or [f"{one}-{other}" for one, other, _ in named], file_format, strict)
     lexicons = [
         compile_lexicon(table, table.source_language, table.target_language, lemma_forms=with_forms)
-        for with_forms in ([False, True] if lemma else [False])
+        for with_forms in ([False, True] if _by_lemma(lemma, source_language) else [False])
         for table in tables
     ]
     found = measure_coverage(lexicons, source_texts(texts), stop_words=content)
     exact, by_lemma = found[: len(tables)], found[len(tables) :]
+    if not exact[0].tokens.total:
+        raise InputError("no word to cover", path=texts, remedy="give a file with text")
     if as_json:
         _print_json(tables, exact, by_lemma)
     else:
@@ -133,6 +140,20 @@ def coverage(
             for pair, (_, _, path) in zip(pairs, named, strict=True)
         ]
         _print_coverage(names, tables, exact, by_lemma)
+
+
+def _by_lemma(asked: bool | None, language: str) -> bool:
+    """Return whether to count by lemma: as asked for, else if base forms of the language are known."""
+    from cslir.lexicons.inflection import lemma_sources
+
+    if asked is not None:
+        return asked
+    try:
+        lemma_sources(language)
+    except InputError as error:
+        announce(f"exact coverage only: {error.message}")
+        return False
+    return True
 
 
 def _of_one_source(specifications: list[str] | None) -> list[tuple[str, str, Path]]:
