@@ -346,6 +346,8 @@ def test_wiki_cs_has_embedded_titles(run, tmp_path, lexicons):
         (["--field", "text"], "give the number of a column, from 2"),
         (["--arm", "bl-cs"], "bl-cs takes one lexicon"),
         (["--threads", "0"], "Invalid value for '--threads'"),
+        (["--seed", str(2**64)], "Invalid value for '--seed'"),
+        (["--epoch", str(2**64)], "Invalid value for '--epoch'"),
         (["--threads", "5000"], "threads is 5000"),
     ],
 )  # fmt: skip

@@ -38,7 +38,7 @@ Lexicons = Annotated[
         "en-de alone is the embedded one (with --arm wiki-cs, CLDR's names). Repeat for more languages.",
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of every random choice.", min=0)]
+Seed = Annotated[int, typer.Option(help="Seed of every random choice.", min=0, max=2**64 - 1)]
 
 
 def choose_dataset(
