@@ -69,9 +69,7 @@ def switch(
         bool,
         typer.Option("--no-id", help="Records have no id: take the line's number. All columns are texts."),
     ] = False,
-    epoch: Annotated[
-        int, typer.Option(min=0, max=2**64 - 1, help="Another epoch gives other switches.")
-    ] = 0,
+    epoch: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Another epoch gives other switches.")] = 0,
     seed: Seed = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="One per core if left out.")] = None,
     restart: Annotated[
