@@ -328,6 +328,14 @@ def test_wiki_cs_has_embedded_titles(run, tmp_path, lexicons):
     assert "no names en-tl are embedded" in outcome.err
 
 
+def test_a_stop_word_of_two_tokens_is_shown_with_its_line(command, tmp_path):
+    stop_words = tmp_path / "stop"
+    stop_words.write_text("free\nof the\n")
+    outcome = command("in.tsv", "1\tfree\n", "--stop-words", stop_words)
+    assert outcome.status == 2
+    assert "stop:2: 'of the' is not a single word" in outcome.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

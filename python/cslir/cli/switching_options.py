@@ -1,7 +1,6 @@
 """The options of code-switching, and their parsing into what the core takes."""
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -146,17 +145,13 @@ def parse_language_weights(
 
 
 def read_stop_words(name: str | None) -> list[str]:
-    """Return the stop words of a file, one a line, or of the list of that name.
+    """Return the stop words of a language or a file, as `cslir.lexicons.stop_words` reads them.
 
     Raises:
-        InputError: There is neither a file nor a list of that name, or the file can't be read.
+        InputError: As `stop_words`.
     """
     if name is None:
         return []
-    if Path(name).exists() and not Path(name).is_dir():
-        from cslir.files import read_lines
-
-        return [word for _, line in read_lines(Path(name)) if (word := line.strip())]
     from cslir.lexicons.stop_words import stop_words
 
     return stop_words(name)
