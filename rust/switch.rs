@@ -205,16 +205,15 @@ impl Switcher {
             .language_weights
             .clone()
             .unwrap_or_else(|| vec![1.0; lexicons.len()]);
-        let valid = weights
-            .iter()
-            .all(|weight| weight.is_finite() && *weight >= 0.0);
-        if weights.len() != lexicons.len() || !valid || weights.iter().sum::<f64>() <= 0.0 {
+        let total: f64 = weights.iter().sum();
+        let valid = total.is_finite() && weights.iter().all(|weight| *weight >= 0.0);
+        if weights.len() != lexicons.len() || !valid || total <= 0.0 {
             return Err(Error::input(
                 format!(
                     "language_weights are {weights:?} for {} lexicons",
                     lexicons.len()
                 ),
-                "give each lexicon a weight of 0 or more, not all 0",
+                "give each lexicon a weight of 0 or more, not all 0, with a finite sum",
             ));
         }
         let target_language =

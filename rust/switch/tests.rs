@@ -256,6 +256,13 @@ fn bad_options_are_refused() {
             }
         ));
     }
+    assert!(refused(
+        vec![german(), german()],
+        Options {
+            language_weights: Some(vec![f64::MAX, f64::MAX]),
+            ..options(0.5)
+        }
+    ));
     let french = Arc::new(compile(("fr", "de"), "", "", [("a", [("b", 1.0)])], []).unwrap());
     assert!(refused(vec![german(), french], options(0.5)));
     let switcher = Switcher::new(vec![german()], options(0.5)).unwrap();
