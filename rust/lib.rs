@@ -2,6 +2,7 @@
 //!
 //! The crate is pure Rust; the feature `python` adds the extension module `cslir._core`.
 
+pub mod bitmap;
 pub mod error;
 pub mod interrupt;
 pub mod lexicon;

@@ -11,11 +11,13 @@
 
 mod block;
 mod dispatch;
+mod filter;
 mod lanes;
 mod limits;
 mod matrix;
 mod scalar;
 mod scan;
+mod search;
 mod select;
 
 #[cfg(target_arch = "x86_64")]
@@ -27,8 +29,10 @@ mod avx512;
 mod tests;
 
 pub use dispatch::{KERNEL_VARIABLE, Kernel};
+pub use filter::{Filter, FilterPlan};
 pub use limits::{multiply_add_peak, read_bandwidth};
 pub use matrix::Matrix;
+pub use search::{Found, Part, search};
 
 use crate::interrupt::Interrupt;
 use crate::{Error, Result};
