@@ -61,4 +61,17 @@ impl Bitmap {
     pub fn words(&self) -> &[u64] {
         &self.words
     }
+
+    /// The rows from `start` to `end` that are in, in order.
+    pub fn between(&self, start: usize, end: usize) -> impl Iterator<Item = u32> + '_ {
+        (start..end.min(self.rows))
+            .filter(|row| self.contains(*row))
+            .map(|row| row as u32)
+    }
+
+    /// Sixteen rows from `16 * group` on, as bits.
+    pub fn group(&self, group: usize) -> u16 {
+        let word = self.words.get(group / 4).copied().unwrap_or(0);
+        (word >> (group % 4 * 16)) as u16
+    }
 }

@@ -1,5 +1,7 @@
 //! What a kernel is given: some rows, a few queries side by side, and where the scores go.
 
+use super::element::Values;
+
 /// Partial sums per score: one AVX-512 register, two of AVX2, four of NEON.
 pub(super) const LANES: usize = 16;
 
@@ -24,6 +26,19 @@ impl Panel {
             }
         }
         Panel { values, width }
+    }
+
+    /// Panels of all queries, at most `widest` in each; of equal width, rather than full ones and a thin rest.
+    pub(super) fn all(queries: &[f32], dimension: usize, widest: usize) -> Vec<Panel> {
+        let rows = queries.len() / dimension;
+        let count = rows.div_ceil(widest).max(1);
+        (0..count)
+            .map(|panel| {
+                let start = panel * rows / count * dimension;
+                let end = (panel + 1) * rows / count * dimension;
+                Panel::new(&queries[start..end], dimension)
+            })
+            .collect()
     }
 
     /// The number of queries.
@@ -55,7 +70,7 @@ pub(super) struct Prefetch {
 #[derive(Debug)]
 pub(super) struct Block<'a> {
     /// Whole rows of `dimension` values.
-    pub(super) values: &'a [f32],
+    pub(super) values: Values<'a>,
     /// Values per row, at least 1.
     pub(super) dimension: usize,
     /// The queries; as many as the kernel's panel width at most.

@@ -1,9 +1,32 @@
 //! Exact search over several parts, each with its filter and with the rows that take part.
+//!
+//! Workers take units of work: a block of a part. A part without filter is scored in full. A filter is
+//! scanned; the rows that it can't dismiss wait as candidates until there are enough of them, are then
+//! scored in full, the most promising first, and raise the threshold for all workers. At the end the
+//! candidates of all workers are scored in one go, until the next one can't reach the k-th best any more.
 
-use super::{Filter, Matrix, top_k};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use super::block::Panel;
+use super::filter::{Candidate, Filter, FilterQueries, GROUP};
+use super::rescore::{Rescorer, Threshold};
+use super::scan::{self, FullScan};
+use super::select::Selection;
+use super::{Kernel, Matrix};
 use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
 use crate::{Error, Result};
+
+/// Bytes of codes in a block that several panels share.
+const SHARED_BLOCK_BYTES: usize = 192 << 10;
+
+/// Bytes of codes in a block that is read once.
+const STREAMED_BLOCK_BYTES: usize = 1 << 20;
+
+/// Where at most one row in so many takes part, these are scored without a look at the filter.
+const SPARSE: usize = 16;
 
 /// Some rows, what dismisses most of them, and which of them take part (`None`: all).
 #[derive(Clone, Copy, Debug)]
@@ -11,73 +34,407 @@ pub struct Part<'a> {
     /// The rows.
     pub vectors: Matrix<'a>,
     /// Their filter.
-    pub filter: Option<Filter<'a>>,
+    pub filter: Option<&'a Filter<'a>>,
     /// The rows that take part.
     pub allowed: Option<&'a Bitmap>,
 }
 
-/// The best rows of every query, `k` of each, as in [`super::TopK`].
+impl Part<'_> {
+    /// The number of rows that take part.
+    fn count(&self) -> usize {
+        self.allowed.map_or(self.vectors.rows(), Bitmap::count)
+    }
+}
+
+/// The best rows of every query: `k` scores and rows per query, one query after the other, the highest score
+/// first and among equal scores the lower row first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
     /// Inner products, descending for each query.
     pub scores: Vec<f32>,
     /// The rows that they belong to, numbered through the parts in order.
     pub rows: Vec<u32>,
-    /// Rows that were scored in full, of all queries together.
+    /// Candidates of filters that were scored in full, of all queries together. Unlike the rest, it depends
+    /// on how the threads happened to share the work.
     pub rescored: u64,
 }
 
 /// Finds, for each query, the `k` rows of all parts that have the highest inner products among those that
-/// take part.
+/// take part. Filters change nothing but the time.
+///
+/// The vectors may be of any [`super::Element`], the queries are float32. The vectors must be finite, which
+/// [`Matrix::check_finite`] tells once for many searches; the queries are checked here.
 ///
 /// # Errors
 ///
-/// As [`top_k`]; `k` is above the number of rows that take part.
+/// No vectors; queries that are not float32; `k` is 0 or more than the rows that take part; dimensions
+/// differ; a query is not finite; a score overflows f32 (or a vector was not finite);
+/// [`super::KERNEL_VARIABLE`] names no kernel of this CPU; an interrupt.
 pub fn search(
     parts: &[Part<'_>],
     queries: Matrix<'_>,
     k: usize,
     interrupt: &Interrupt,
 ) -> Result<Found> {
-    let mut ranked: Vec<Vec<(f32, u32)>> = vec![Vec::new(); queries.rows()];
-    let mut first = 0;
-    for part in parts {
-        let rows = part.vectors.rows();
-        let all = top_k(part.vectors, queries, rows, interrupt)?;
-        for (query, (scores, found)) in all
-            .scores
-            .chunks(rows)
-            .zip(all.rows.chunks(rows))
-            .enumerate()
-        {
-            ranked[query].extend(
-                scores
-                    .iter()
-                    .zip(found)
-                    .filter(|(_, row)| {
-                        part.allowed
-                            .is_none_or(|allowed| allowed.contains(**row as usize))
-                    })
-                    .map(|(score, row)| (*score, first + row)),
-            );
-        }
-        first += rows as u32;
-    }
+    search_with(Kernel::active()?, parts, queries, k, interrupt)
+}
+
+pub(super) fn search_with(
+    kernel: Kernel,
+    parts: &[Part<'_>],
+    queries: Matrix<'_>,
+    k: usize,
+    interrupt: &Interrupt,
+) -> Result<Found> {
+    check(parts, queries, k)?;
+    queries.check_finite_as("queries", interrupt)?;
+    let values = queries.float32_values("queries")?;
+    let dimension = queries.dimension();
     let mut found = Found::default();
-    for mut ranked in ranked {
-        if k < 1 || k > ranked.len() {
-            return Err(Error::input(
-                format!("k is {k}, and {} rows take part", ranked.len()),
-                "give a k from 1 to the number of rows that take part",
-            ));
-        }
-        ranked.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
-        found
-            .scores
-            .extend(ranked.iter().take(k).map(|(score, _)| *score));
-        found
-            .rows
-            .extend(ranked.iter().take(k).map(|(_, row)| *row));
+    let step = scan::queries_per_scan(dimension, k);
+    for values in values.chunks(step * dimension) {
+        let some = Matrix::new(values, values.len() / dimension, dimension)?;
+        Search::new(kernel, parts, some, values, k).run(&mut found, interrupt)?;
     }
     Ok(found)
+}
+
+fn check(parts: &[Part<'_>], queries: Matrix<'_>, k: usize) -> Result<()> {
+    let rows: usize = parts.iter().map(|part| part.vectors.rows()).sum();
+    if rows == 0 {
+        return Err(Error::input(
+            "no vectors to search",
+            "give at least one row",
+        ));
+    }
+    if u32::try_from(rows).is_err() {
+        return Err(Error::input(
+            format!("{rows} vectors are more than one search takes"),
+            format!("split them into parts of at most {} rows", u32::MAX),
+        ));
+    }
+    for part in parts {
+        if queries.dimension() != part.vectors.dimension() {
+            return Err(Error::input(
+                format!(
+                    "queries of dimension {} against vectors of dimension {}",
+                    queries.dimension(),
+                    part.vectors.dimension()
+                ),
+                "encode both with the same model",
+            ));
+        }
+        let bits = part.allowed.map_or(part.vectors.rows(), Bitmap::rows);
+        let coded = part.filter.map_or(part.vectors.rows(), Filter::rows);
+        if bits != part.vectors.rows() || coded != part.vectors.rows() {
+            return Err(Error::input(
+                "a bitmap or filter of another number of rows",
+                "make it for the rows it goes with",
+            ));
+        }
+    }
+    let taking_part: usize = parts.iter().map(Part::count).sum();
+    if k < 1 || k > taking_part {
+        return Err(Error::input(
+            format!("k is {k}, and there are {taking_part} vectors"),
+            "give a k from 1 to the number of vectors",
+        ));
+    }
+    Ok(())
+}
+
+/// How a part is searched.
+enum Way<'a> {
+    /// All rows in full.
+    Full(FullScan<'a>),
+    /// The rows that take part, in full.
+    Gather(&'a Bitmap),
+    /// The filter first.
+    Filter(FilterQueries<'a>),
+}
+
+/// A part, and its place among all.
+struct Place<'a> {
+    part: Part<'a>,
+    way: Way<'a>,
+    first_row: u32,
+    /// Rows of a unit of work.
+    step: usize,
+    first_unit: usize,
+}
+
+/// What all workers of one scan share.
+struct Search<'a> {
+    kernel: Kernel,
+    places: Vec<Place<'a>>,
+    units: usize,
+    k: usize,
+    queries: usize,
+    rescorer: Rescorer<'a>,
+    thresholds: Vec<Threshold>,
+}
+
+/// What a worker keeps from unit to unit, so that its thresholds are soon tight. Which worker takes which
+/// unit is left to chance: the result doesn't depend on it.
+#[derive(Default)]
+struct Worker {
+    selections: Vec<Selection>,
+    /// Per query, rows that wait to be scored in full.
+    candidates: Vec<Vec<Candidate>>,
+    thresholds: Vec<f32>,
+    chosen: Vec<u32>,
+    scores: Vec<f32>,
+    rescored: u64,
+}
+
+impl<'a> Search<'a> {
+    fn new(
+        kernel: Kernel,
+        parts: &'a [Part<'a>],
+        queries: Matrix<'_>,
+        values: &[f32],
+        k: usize,
+    ) -> Self {
+        let mut places = Vec::with_capacity(parts.len());
+        let (mut first_row, mut first_unit) = (0, 0);
+        for part in parts {
+            let rows = part.vectors.rows();
+            let (way, step) = way(kernel, part, queries, values);
+            places.push(Place {
+                part: *part,
+                way,
+                // The caller's check has it that all rows fit u32.
+                first_row: first_row as u32,
+                step,
+                first_unit,
+            });
+            first_row += rows;
+            first_unit += rows.div_ceil(step);
+        }
+        Search {
+            kernel,
+            rescorer: Rescorer::new(kernel, parts, values, queries.dimension()),
+            places,
+            units: first_unit,
+            k,
+            queries: queries.rows(),
+            thresholds: (0..queries.rows()).map(|_| Threshold::new()).collect(),
+        }
+    }
+
+    fn run(&self, found: &mut Found, interrupt: &Interrupt) -> Result<()> {
+        let next_unit = AtomicUsize::new(0);
+        let workers = rayon::current_num_threads().clamp(1, self.units.max(1));
+        let workers = (0..workers)
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|_| self.work(&next_unit, interrupt))
+            .collect::<Result<Vec<Worker>>>()?;
+        let mut workers = workers.into_iter();
+        let mut merged = workers.next().unwrap_or_default();
+        for worker in workers {
+            merged.rescored += worker.rescored;
+            let theirs = worker.selections.iter().zip(worker.candidates);
+            for (query, (selection, candidates)) in theirs.enumerate() {
+                merged.selections[query].merge(selection);
+                merged.candidates[query].extend(candidates);
+            }
+        }
+        let finished = merged
+            .selections
+            .into_par_iter()
+            .zip(merged.candidates)
+            .enumerate()
+            .map(|(query, (mut selection, mut candidates))| {
+                interrupt.check()?;
+                selection.settle();
+                let threshold = &self.thresholds[query];
+                let rescored =
+                    self.rescorer
+                        .rescore(query, &mut candidates, &mut selection, threshold);
+                Ok((selection, rescored))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        found.rescored += merged.rescored;
+        for (selection, rescored) in finished {
+            found.rescored += rescored;
+            self.finish(selection, found)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self, selection: Selection, found: &mut Found) -> Result<()> {
+        for (score, row) in selection.finish() {
+            if !score.is_finite() {
+                let query = found.scores.len() / self.k;
+                return Err(Error::input(
+                    format!("the score of vector row {row} and query row {query} is {score}"),
+                    "scale or normalise the vectors, and check them for NaN and infinity",
+                ));
+            }
+            found.scores.push(score);
+            found.rows.push(row);
+        }
+        Ok(())
+    }
+
+    /// Takes unit after unit until none is left.
+    fn work(&self, next_unit: &AtomicUsize, interrupt: &Interrupt) -> Result<Worker> {
+        let mut worker = Worker {
+            selections: vec![Selection::new(self.k); self.queries],
+            candidates: vec![Vec::new(); self.queries],
+            thresholds: vec![f32::NEG_INFINITY; self.queries],
+            ..Worker::default()
+        };
+        loop {
+            let unit = next_unit.fetch_add(1, Ordering::Relaxed);
+            if unit >= self.units {
+                return Ok(worker);
+            }
+            interrupt.check()?;
+            let after = self
+                .places
+                .partition_point(|place| place.first_unit <= unit);
+            // Parts without rows have no units, and come before the one that has this unit.
+            let Some(place) = self.places[..after].last() else {
+                continue;
+            };
+            let start = (unit - place.first_unit) * place.step;
+            let end = (start + place.step).min(place.part.vectors.rows());
+            match &place.way {
+                Way::Full(full) => {
+                    full.scan(
+                        start,
+                        place.first_row,
+                        &mut worker.scores,
+                        &mut worker.selections,
+                    );
+                }
+                Way::Gather(allowed) => {
+                    let rows = allowed.between(start, end).map(|row| place.first_row + row);
+                    self.rescorer.score_all(rows, &mut worker.selections);
+                }
+                Way::Filter(queries) => self.scan(place, queries, start..end, &mut worker),
+            }
+        }
+    }
+
+    /// A unit of a part with a filter.
+    fn scan(
+        &self,
+        place: &Place<'_>,
+        queries: &FilterQueries<'_>,
+        rows: std::ops::Range<usize>,
+        worker: &mut Worker,
+    ) {
+        let groups = (rows.start / GROUP) as u32..rows.end.div_ceil(GROUP) as u32;
+        let mut chosen = std::mem::take(&mut worker.chosen);
+        chosen.clear();
+        match place.part.allowed {
+            None => chosen.extend(groups),
+            Some(allowed) => {
+                chosen.extend(groups.filter(|group| allowed.group(*group as usize) != 0));
+            }
+        }
+        for (threshold, shared) in worker.thresholds.iter_mut().zip(&self.thresholds) {
+            *threshold = threshold.max(shared.get());
+        }
+        // Before there is a threshold all rows are candidates: few rows are enough for a first one.
+        let few = if worker.thresholds.contains(&f32::NEG_INFINITY) {
+            (2 * self.k)
+                .max(8 * GROUP)
+                .div_ceil(GROUP)
+                .min(chosen.len())
+        } else {
+            0
+        };
+        let (first, rest) = chosen.split_at(few);
+        for (chosen, enough) in [(first, 0), (rest, self.enough())] {
+            if chosen.is_empty() {
+                continue;
+            }
+            let Worker {
+                thresholds,
+                candidates,
+                ..
+            } = worker;
+            let before: Vec<usize> = candidates.iter().map(Vec::len).collect();
+            queries.scan(chosen, thresholds, candidates);
+            for (candidates, before) in worker.candidates.iter_mut().zip(before) {
+                keep_allowed(candidates, before, place);
+            }
+            for query in 0..self.queries {
+                if worker.candidates[query].len() > enough {
+                    self.rescore(query, worker);
+                }
+            }
+        }
+        worker.chosen = chosen;
+    }
+
+    /// Candidates that wait before they are scored in full.
+    fn enough(&self) -> usize {
+        self.k.max(64) * 4
+    }
+
+    fn rescore(&self, query: usize, worker: &mut Worker) {
+        let (selection, shared) = (&mut worker.selections[query], &self.thresholds[query]);
+        let candidates = &mut worker.candidates[query];
+        worker.rescored += self.rescorer.rescore(query, candidates, selection, shared);
+        worker.thresholds[query] = shared.get();
+    }
+}
+
+/// The way to search a part, and the rows of a unit of work.
+fn way<'a>(
+    kernel: Kernel,
+    part: &Part<'a>,
+    queries: Matrix<'_>,
+    values: &[f32],
+) -> (Way<'a>, usize) {
+    let rows = part.vectors.rows();
+    let sparse = part.count() <= rows / SPARSE;
+    match (part.filter, part.allowed) {
+        (Some(filter), allowed) if allowed.is_none() || !sparse => {
+            let queries = FilterQueries::new(filter, kernel, queries, values);
+            let bytes = if queries.is_single() {
+                STREAMED_BLOCK_BYTES
+            } else {
+                SHARED_BLOCK_BYTES
+            };
+            // A multiple of all tile heights.
+            let groups = (bytes / filter.stride()).next_multiple_of(24);
+            (Way::Filter(queries), groups * GROUP)
+        }
+        (_, Some(allowed)) => (Way::Gather(allowed), 4096),
+        (_, None) => {
+            let panels = Panel::all(values, queries.dimension(), kernel.widest_panel());
+            let full = FullScan::new(kernel, part.vectors, panels);
+            let step = full.rows_per_block();
+            (Way::Full(full), step)
+        }
+    }
+}
+
+/// Drops the new candidates that don't exist or take no part, and numbers the others through all parts.
+fn keep_allowed(candidates: &mut Vec<Candidate>, before: usize, place: &Place<'_>) {
+    let rows = place.part.vectors.rows();
+    let mut kept = before;
+    for at in before..candidates.len() {
+        let candidate = candidates[at];
+        let row = candidate.row as usize;
+        if row < rows
+            && place
+                .part
+                .allowed
+                .is_none_or(|allowed| allowed.contains(row))
+        {
+            candidates[kept] = Candidate {
+                row: place.first_row + candidate.row,
+                ..candidate
+            };
+            kept += 1;
+        }
+    }
+    candidates.truncate(kept);
 }

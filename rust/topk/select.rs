@@ -1,5 +1,23 @@
 //! Selection: the k best rows of one query, from scores that come in any order of rows.
 
+const SIGN: u32 = 1 << 31;
+
+/// An integer that is ordered as the float is: the bits of floats are ordered like integers, the negative
+/// ones backwards.
+pub(super) fn ordered(score: f32) -> u32 {
+    let bits = score.to_bits();
+    if bits & SIGN == 0 { bits | SIGN } else { !bits }
+}
+
+/// The float of [`ordered`].
+pub(super) fn from_ordered(ordered: u32) -> f32 {
+    f32::from_bits(if ordered & SIGN == 0 {
+        !ordered
+    } else {
+        ordered ^ SIGN
+    })
+}
+
 /// A score and a row in one integer whose order is the order of results: higher scores first, and
 /// among equal scores the lower row first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,21 +31,11 @@ impl Ranked {
         } else {
             score + 0.0
         };
-        // The bits of floats are ordered like integers, the negative ones backwards.
-        let bits = score.to_bits();
-        let sign = 1 << 31;
-        let ordered = if bits & sign == 0 { bits | sign } else { !bits };
-        Ranked(u64::from(ordered) << 32 | u64::from(!row))
+        Ranked(u64::from(ordered(score)) << 32 | u64::from(!row))
     }
 
     fn score(self) -> f32 {
-        let ordered = (self.0 >> 32) as u32;
-        let sign = 1 << 31;
-        f32::from_bits(if ordered & sign == 0 {
-            !ordered
-        } else {
-            ordered ^ sign
-        })
+        from_ordered((self.0 >> 32) as u32)
     }
 
     fn row(self) -> u32 {
@@ -94,6 +102,33 @@ impl Selection {
                 }
             }
         }
+    }
+
+    /// Offers the score of one row.
+    pub(super) fn offer_one(&mut self, row: u32, score: f32) {
+        // Written so that NaN passes.
+        if !(score < self.threshold) {
+            let candidate = Ranked::new(score, row);
+            if candidate > self.worst {
+                self.push(candidate);
+            }
+        }
+    }
+
+    /// Brings the threshold up to date.
+    pub(super) fn settle(&mut self) {
+        self.keep_best();
+    }
+
+    /// A score that k of the offered rows reach; minus infinity while fewer were offered, or since the last
+    /// partition.
+    pub(super) fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
+    /// The number of rows to select.
+    pub(super) fn k(&self) -> usize {
+        self.k
     }
 
     /// Takes over the candidates of a selection over other rows.

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Error;
+use crate::interrupt::Interrupt;
 
 /// The specification, in the plainest words that say it.
 fn specified_score(row: &[f32], query: &[f32]) -> f32 {
@@ -18,11 +20,33 @@ fn specified_score(row: &[f32], query: &[f32]) -> f32 {
     sums[0]
 }
 
+fn top_k_with(
+    kernel: Kernel,
+    vectors: Matrix<'_>,
+    queries: Matrix<'_>,
+    k: usize,
+    interrupt: &Interrupt,
+) -> Result<Found> {
+    let part = Part {
+        vectors,
+        filter: None,
+        allowed: None,
+    };
+    search::search_with(kernel, &[part], queries, k, interrupt)
+}
+
 /// Scores everything, sorts everything.
-fn oracle(vectors: Matrix<'_>, queries: Matrix<'_>, k: usize) -> TopK {
-    let mut found = TopK::default();
-    for query in queries.values().chunks_exact(queries.dimension()) {
-        let rows = vectors.values().chunks_exact(vectors.dimension());
+fn oracle(vectors: Matrix<'_>, queries: Matrix<'_>, k: usize) -> Found {
+    let mut found = Found::default();
+    for query in queries
+        .float32_values("")
+        .unwrap()
+        .chunks_exact(queries.dimension())
+    {
+        let rows = vectors
+            .float32_values("")
+            .unwrap()
+            .chunks_exact(vectors.dimension());
         // Adding zero gives zero one sign, as in the results.
         let mut all: Vec<(f32, u32)> = rows
             .map(|row| specified_score(row, query) + 0.0)
@@ -45,7 +69,7 @@ fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
         .install(work)
 }
 
-fn assert_same_bits(found: &TopK, expected: &TopK, about: &str) {
+fn assert_same_bits(found: &Found, expected: &Found, about: &str) {
     let bits = |scores: &[f32]| {
         scores
             .iter()
@@ -218,7 +242,7 @@ fn no_queries_give_no_results() {
     let none = Matrix::new(&[], 0, 2).unwrap();
     assert_eq!(
         top_k(vectors, none, 2, &Interrupt::new()).unwrap(),
-        TopK::default()
+        Found::default()
     );
 }
 

@@ -1,0 +1,162 @@
+//! The kernel for x86-64 with AVX2: sixteen sums are two registers. Bytes are widened to 16 bits, the even
+//! ones by a mask and the odd ones by a shift, so that no product saturates.
+
+use std::arch::x86_64::*;
+
+use super::codes::{CodeBlock, Codes, scan_block};
+use super::query::Reach;
+
+/// Queries per call.
+pub(super) const WIDEST_PANEL: usize = 4;
+
+/// Scans a block.
+///
+/// # Safety
+///
+/// The CPU has AVX2 and FMA; and the contract of [`scan_block`].
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn scan(block: &mut CodeBlock<'_>) {
+    // SAFETY: the caller's CPU has the instructions, and each arm names the number of queries.
+    unsafe {
+        match block.reaches.len() {
+            1 => scan_block::<Ymm, 2, 1>(block),
+            2 => scan_block::<Ymm, 1, 2>(block),
+            3 => scan_block::<Ymm, 1, 3>(block),
+            4 => scan_block::<Ymm, 1, 4>(block),
+            queries => debug_assert_eq!(queries, 0),
+        }
+    }
+}
+
+/// Sums 0 to 7 and 8 to 15.
+#[derive(Clone, Copy)]
+struct Ymm(__m256i, __m256i);
+
+// SAFETY (all methods): the trait's contract gives the instructions and readable memory.
+impl Codes for Ymm {
+    /// Of rows 0 to 7, the codes 0 and 2, then 1 and 3; and so of rows 8 to 15.
+    type Rows = [__m256i; 4];
+    /// Codes 0 and 2, then 1 and 3.
+    type Query = [__m256i; 2];
+    type Floats = [__m256; 2];
+
+    #[inline(always)]
+    unsafe fn start(sum: i32) -> Self {
+        unsafe { Ymm(_mm256_set1_epi32(sum), _mm256_set1_epi32(sum)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> Self::Rows {
+        unsafe {
+            let first = _mm256_loadu_si256(from.cast());
+            let second = _mm256_loadu_si256(from.add(32).cast());
+            let even = _mm256_set1_epi16(0xFF);
+            [
+                _mm256_and_si256(first, even),
+                _mm256_srli_epi16::<8>(first),
+                _mm256_and_si256(second, even),
+                _mm256_srli_epi16::<8>(second),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn query(from: *const u32) -> Self::Query {
+        unsafe {
+            [
+                _mm256_set1_epi32(from.read_unaligned().cast_signed()),
+                _mm256_set1_epi32(from.add(1).read_unaligned().cast_signed()),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, rows: Self::Rows, query: Self::Query) -> Self {
+        unsafe {
+            let first = _mm256_add_epi32(
+                _mm256_madd_epi16(rows[0], query[0]),
+                _mm256_madd_epi16(rows[1], query[1]),
+            );
+            let second = _mm256_add_epi32(
+                _mm256_madd_epi16(rows[2], query[0]),
+                _mm256_madd_epi16(rows[3], query[1]),
+            );
+            Ymm(
+                _mm256_add_epi32(self.0, first),
+                _mm256_add_epi32(self.1, second),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn floats(from: *const u8) -> Self::Floats {
+        unsafe {
+            [
+                _mm256_loadu_ps(from.cast()),
+                _mm256_loadu_ps(from.add(32).cast()),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn halves(from: *const u8) -> Self::Floats {
+        unsafe {
+            let first = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast()));
+            let second = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.add(16).cast()));
+            [
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(first)),
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(second)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn upper(
+        self,
+        scale: Self::Floats,
+        code_error: Self::Floats,
+        tail_error: Self::Floats,
+        reach: &Reach,
+    ) -> Self::Floats {
+        let upper = |sums, scale, code_error, tail_error| unsafe {
+            let errors = _mm256_fmadd_ps(
+                code_error,
+                _mm256_set1_ps(reach.code),
+                _mm256_fmadd_ps(
+                    tail_error,
+                    _mm256_set1_ps(reach.tail),
+                    _mm256_set1_ps(reach.base),
+                ),
+            );
+            let scale = _mm256_mul_ps(scale, _mm256_set1_ps(reach.factor));
+            _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), scale, errors)
+        };
+        [
+            upper(self.0, scale[0], code_error[0], tail_error[0]),
+            upper(self.1, scale[1], code_error[1], tail_error[1]),
+        ]
+    }
+
+    #[inline(always)]
+    unsafe fn reaches(floats: Self::Floats, threshold: f32) -> u16 {
+        unsafe {
+            let threshold = _mm256_set1_ps(threshold);
+            let first = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLT_UQ>(floats[0], threshold));
+            let second = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLT_UQ>(floats[1], threshold));
+            (first | second << 8) as u16
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(floats: Self::Floats, to: *mut f32) {
+        unsafe {
+            _mm256_storeu_ps(to, floats[0]);
+            _mm256_storeu_ps(to.add(8), floats[1]);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(address: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+}

@@ -1,0 +1,8 @@
+//! Rows that the filter could not dismiss.
+
+/// A row and the highest score that it can have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::topk) struct Candidate {
+    pub(in crate::topk) upper: f32,
+    pub(in crate::topk) row: u32,
+}

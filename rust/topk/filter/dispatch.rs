@@ -1,0 +1,91 @@
+//! Which kernel scans the codes: it follows the kernel that scores.
+
+use super::codes::CodeBlock;
+use super::scalar;
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, vnni};
+use crate::topk::Kernel;
+
+/// An implementation of the scan for one instruction set. All find the same sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::topk) enum CodeKernel {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Vnni,
+}
+
+impl CodeKernel {
+    /// The one that goes with a kernel. AVX-512 without VNNI has little over AVX2 here.
+    pub(in crate::topk) fn of(kernel: Kernel) -> Self {
+        match kernel {
+            Kernel::Scalar => CodeKernel::Scalar,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 | Kernel::Avx512 => CodeKernel::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512Vnni => CodeKernel::Vnni,
+        }
+    }
+
+    /// Most queries in a panel.
+    pub(super) fn widest_panel(self) -> usize {
+        match self {
+            CodeKernel::Scalar => scalar::WIDEST_PANEL,
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::Avx2 => avx2::WIDEST_PANEL,
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::Vnni => vnni::WIDEST_PANEL,
+        }
+    }
+
+    /// A step of a query in the words that the kernel reads.
+    pub(super) fn words(self, codes: [i8; 4]) -> impl Iterator<Item = u32> {
+        let pair = |low: i8, high: i8| {
+            u32::from(i16::from(low).cast_unsigned())
+                | u32::from(i16::from(high).cast_unsigned()) << 16
+        };
+        let words = match self {
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::Avx2 => [
+                Some(pair(codes[0], codes[2])),
+                Some(pair(codes[1], codes[3])),
+            ],
+            _ => [Some(u32::from_le_bytes(codes.map(i8::cast_unsigned))), None],
+        };
+        words.into_iter().flatten()
+    }
+
+    /// Words of a step of a query.
+    pub(super) fn words_per_step(self) -> usize {
+        self.words([0; 4]).count()
+    }
+
+    /// Scans a block.
+    pub(super) fn scan(self, block: &mut CodeBlock<'_>) {
+        // The kernels trust these; they cost little beside a block.
+        let queries = block.reaches.len();
+        let steps = (block.stride - super::SIDE_BYTES) / super::STEP_BYTES;
+        assert_eq!(block.stride, super::stride(steps * super::STEP));
+        assert_eq!(block.panel.len(), steps * queries * self.words_per_step());
+        assert!((1..=self.widest_panel()).contains(&queries));
+        assert!(block.starts.len() == queries && block.thresholds.len() == queries);
+        assert_eq!(block.candidates.len(), queries);
+        let most = block
+            .chosen
+            .iter()
+            .max()
+            .map_or(0, |group| *group as usize + 1);
+        assert!(most.saturating_mul(block.stride) <= block.groups.len());
+        match self {
+            // SAFETY: the assertions above are the contract.
+            CodeKernel::Scalar => unsafe { scalar::scan(block) },
+            // SAFETY: as above; a `Kernel` other than Scalar comes from `available`, which asked the CPU.
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::Avx2 => unsafe { avx2::scan(block) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::Vnni => unsafe { vnni::scan(block) },
+        }
+    }
+}

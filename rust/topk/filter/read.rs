@@ -1,0 +1,173 @@
+//! The filter as bytes, and its scan.
+
+use super::codes::{CodeBlock, GROUP};
+use super::dispatch::CodeKernel;
+use super::query::{self, CodePanel};
+use super::{Candidate, Filter, FilterPlan, STEP, WIDEST, head, stride};
+use crate::topk::Kernel;
+use crate::topk::matrix::Matrix;
+use crate::{Error, Result};
+
+/// Bytes of the numbers before the mean: coded dimensions, whether there is a rotation, `k` and `h`.
+pub(super) const FIELDS: usize = 16;
+
+impl FilterPlan {
+    /// Writes what stands before the groups; `out` is of [`head`] bytes.
+    pub(super) fn write_head(&self, out: &mut [u8]) {
+        out.fill(0);
+        let rotated = u32::from(self.rotation.is_some());
+        // Rounded up, because it is a bound.
+        let gram_error = query::above(self.gram_error);
+        let fields = [
+            self.coded as u32,
+            rotated,
+            self.ratio.to_bits(),
+            gram_error.to_bits(),
+        ];
+        let floats = self.mean.iter().chain(self.rotation.iter().flatten());
+        let words = fields
+            .into_iter()
+            .chain(floats.map(|value| value.to_bits()));
+        for (bytes, word) in out.chunks_exact_mut(4).zip(words) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+    }
+}
+
+impl<'a> Filter<'a> {
+    /// Reads what [`FilterPlan::write`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no filter of so many rows of this dimension.
+    pub fn read(bytes: &'a [u8], rows: usize, dimension: usize) -> Result<Filter<'a>> {
+        let foreign = || Error::input("the filter does not fit the rows", "build the index again");
+        let mut words = bytes
+            .chunks_exact(4)
+            .filter_map(|word| word.try_into().ok().map(u32::from_le_bytes));
+        let mut word = || words.next().ok_or_else(foreign);
+        let coded = word()? as usize;
+        let rotated = word()?;
+        let ratio = f32::from_bits(word()?);
+        let gram_error = f64::from(f32::from_bits(word()?));
+        let sizes = coded.is_multiple_of(STEP)
+            && (1..=WIDEST).contains(&dimension)
+            && (1..=WIDEST).contains(&coded)
+            && match rotated {
+                0 => coded == dimension.next_multiple_of(STEP),
+                1 => coded <= dimension,
+                _ => false,
+            }
+            && ratio >= 1.0
+            && gram_error >= 0.0;
+        let groups = rows.div_ceil(GROUP).checked_mul(stride(coded));
+        let start = head(dimension, rotated == 1, coded);
+        if !sizes || groups.and_then(|groups| groups.checked_add(start)) != Some(bytes.len()) {
+            return Err(foreign());
+        }
+        let mut floats = words.map(f32::from_bits);
+        let mean = floats.by_ref().take(dimension).collect();
+        let rotation = (rotated == 1).then(|| floats.take(coded * dimension).collect());
+        Ok(Filter {
+            mean,
+            rotation,
+            coded,
+            gram_error,
+            ratio,
+            dimension,
+            rows,
+            groups: &bytes[start..],
+        })
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of dimensions that are coded: fewer than the rows have, where these are rotated.
+    pub fn coded(&self) -> usize {
+        self.coded
+    }
+
+    /// The number of groups.
+    pub(in crate::topk) fn groups(&self) -> usize {
+        self.rows.div_ceil(GROUP)
+    }
+
+    /// Bytes of a group.
+    pub(in crate::topk) fn stride(&self) -> usize {
+        stride(self.coded)
+    }
+}
+
+/// The queries of one scan over a filter.
+#[derive(Debug)]
+pub(in crate::topk) struct FilterQueries<'a> {
+    filter: &'a Filter<'a>,
+    kernel: CodeKernel,
+    panels: Vec<CodePanel>,
+}
+
+impl<'a> FilterQueries<'a> {
+    /// Codes the queries.
+    pub(in crate::topk) fn new(
+        filter: &'a Filter<'a>,
+        kernel: Kernel,
+        queries: Matrix<'_>,
+        values: &[f32],
+    ) -> Self {
+        let codes = CodeKernel::of(kernel);
+        FilterQueries {
+            filter,
+            kernel: codes,
+            panels: query::panels(filter, kernel, codes, queries, values),
+        }
+    }
+
+    /// Whether one panel serves all queries, so that rows are read once.
+    pub(in crate::topk) fn is_single(&self) -> bool {
+        self.panels.len() == 1
+    }
+
+    /// Adds the rows of the chosen groups that reach a query's threshold to its candidates. Rows are numbered
+    /// from 0, and rows that don't exist may be among them.
+    pub(in crate::topk) fn scan(
+        &self,
+        chosen: &[u32],
+        thresholds: &[f32],
+        candidates: &mut [Vec<Candidate>],
+    ) {
+        let steps = self.filter.coded / STEP;
+        let turns = self.panels.len();
+        let mut first = 0;
+        for (turn, panel) in self.panels.iter().enumerate() {
+            let queries = first..first + panel.width();
+            first = queries.end;
+            self.kernel.scan(&mut CodeBlock {
+                groups: self.filter.groups,
+                stride: self.filter.stride(),
+                chosen,
+                panel: &panel.words,
+                reaches: &panel.reaches,
+                starts: &panel.starts,
+                thresholds: &thresholds[queries.clone()],
+                candidates: &mut candidates[queries],
+                streams: turns == 1,
+                // A block that several panels share is read from memory while the one before it is scanned:
+                // each panel's turn asks for its part. A streamed block leaves it to the hardware.
+                ahead: if turns == 1 {
+                    0
+                } else {
+                    chosen.len() * self.filter.stride()
+                },
+                ahead_from: if turns == 1 { 0 } else { turn * steps / turns },
+                ahead_until: if turns == 1 {
+                    0
+                } else {
+                    (turn + 1) * steps / turns
+                },
+            });
+        }
+    }
+}

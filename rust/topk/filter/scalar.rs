@@ -1,0 +1,109 @@
+//! The portable kernel: the specification in plain Rust, in a shape that compilers vectorise.
+
+use super::codes::{CodeBlock, Codes, GROUP, STEP, STEP_BYTES, scan_block};
+use super::query::Reach;
+
+/// Queries per call.
+pub(super) const WIDEST_PANEL: usize = 2;
+
+/// Scans a block on any CPU.
+///
+/// # Safety
+///
+/// The contract of [`scan_block`], but for the instructions.
+pub(super) unsafe fn scan(block: &mut CodeBlock<'_>) {
+    // SAFETY: plain Rust runs everywhere, and each arm names the number of queries.
+    unsafe {
+        match block.reaches.len() {
+            1 => scan_block::<Plain, 2, 1>(block),
+            2 => scan_block::<Plain, 1, 2>(block),
+            queries => debug_assert_eq!(queries, 0),
+        }
+    }
+}
+
+/// Sixteen sums in an array.
+#[derive(Clone, Copy)]
+struct Plain([i32; GROUP]);
+
+// SAFETY (all methods): the trait's contract gives readable memory; byte arrays have no alignment.
+impl Codes for Plain {
+    type Rows = [u8; STEP_BYTES];
+    type Query = [i8; STEP];
+    type Floats = [f32; GROUP];
+
+    #[inline(always)]
+    unsafe fn start(sum: i32) -> Self {
+        Plain([sum; GROUP])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> Self::Rows {
+        unsafe { from.cast::<Self::Rows>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn query(from: *const u32) -> Self::Query {
+        unsafe { from.read_unaligned() }
+            .to_le_bytes()
+            .map(u8::cast_signed)
+    }
+
+    #[inline(always)]
+    unsafe fn add(mut self, rows: Self::Rows, query: Self::Query) -> Self {
+        for (row, sum) in self.0.iter_mut().enumerate() {
+            for (place, code) in query.iter().enumerate() {
+                *sum += i32::from(rows[row * STEP + place]) * i32::from(*code);
+            }
+        }
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn floats(from: *const u8) -> Self::Floats {
+        let bytes = unsafe { from.cast::<[[u8; 4]; GROUP]>().read() };
+        bytes.map(f32::from_le_bytes)
+    }
+
+    #[inline(always)]
+    unsafe fn halves(from: *const u8) -> Self::Floats {
+        let bytes = unsafe { from.cast::<[[u8; 2]; GROUP]>().read() };
+        bytes.map(|half| f32::from_bits(u32::from(u16::from_le_bytes(half)) << 16))
+    }
+
+    #[inline(always)]
+    unsafe fn upper(
+        self,
+        scale: Self::Floats,
+        code_error: Self::Floats,
+        tail_error: Self::Floats,
+        reach: &Reach,
+    ) -> Self::Floats {
+        let mut upper = [0.0; GROUP];
+        for (lane, upper) in upper.iter_mut().enumerate() {
+            let errors =
+                code_error[lane] * reach.code + (tail_error[lane] * reach.tail + reach.base);
+            *upper = self.0[lane] as f32 * (scale[lane] * reach.factor) + errors;
+        }
+        upper
+    }
+
+    #[inline(always)]
+    unsafe fn reaches(floats: Self::Floats, threshold: f32) -> u16 {
+        floats
+            .iter()
+            .enumerate()
+            // Written so that NaN passes.
+            .fold(0, |mask, (lane, upper)| {
+                mask | u16::from(!(*upper < threshold)) << lane
+            })
+    }
+
+    #[inline(always)]
+    unsafe fn store(floats: Self::Floats, to: *mut f32) {
+        unsafe { to.cast::<Self::Floats>().write(floats) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(_address: *const u8) {}
+}

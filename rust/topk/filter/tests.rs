@@ -1,0 +1,300 @@
+//! Filters of every kernel: the answer is that of the full scan, to the bit; and the bound holds.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::bitmap::Bitmap;
+use crate::interrupt::Interrupt;
+use crate::topk::search::search_with;
+use crate::topk::{Found, Kernel, Matrix, Part};
+
+/// Values from a linear congruential generator: cheap, and the same everywhere.
+fn noise(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed ^ 0x9E37_79B9;
+    std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    })
+    .take(count)
+    .collect()
+}
+
+/// Rows with a common direction, a falling spectrum and some topics, as embeddings have them.
+fn embeddings(rows: usize, dimension: usize, seed: u64) -> Vec<f32> {
+    let common = noise(dimension, 77);
+    let topics = noise(16 * dimension, 78);
+    let mut values = noise(rows * dimension, seed);
+    for (row, values) in values.chunks_exact_mut(dimension).enumerate() {
+        let topic = &topics[row * 7 % 16 * dimension..][..dimension];
+        for (place, value) in values.iter_mut().enumerate() {
+            let spectrum = 1.0 / (1.0 + place as f32 / 8.0);
+            *value = (*value * 0.7 + topic[place]) * spectrum + common[place] * 0.5;
+        }
+    }
+    values
+}
+
+fn filter_bytes(vectors: Matrix<'_>, plan: &FilterPlan) -> Vec<u8> {
+    let mut bytes = vec![0; plan.size(vectors.rows())];
+    plan.write(vectors, &mut bytes, &Interrupt::new()).unwrap();
+    bytes
+}
+
+fn plain_plan(dimension: usize, mean: Vec<f32>) -> FilterPlan {
+    FilterPlan {
+        mean,
+        rotation: None,
+        coded: dimension.next_multiple_of(STEP),
+        gram_error: 0.0,
+        ratio: 64.0,
+    }
+}
+
+fn same_answer(
+    parts: &[Part<'_>],
+    without: &[Part<'_>],
+    queries: Matrix<'_>,
+    k: usize,
+) -> Vec<Found> {
+    let expected = search_with(Kernel::Scalar, without, queries, k, &Interrupt::new()).unwrap();
+    Kernel::available()
+        .map(|kernel| {
+            let found = search_with(kernel, parts, queries, k, &Interrupt::new()).unwrap();
+            let bits = |found: &Found| {
+                found
+                    .scores
+                    .iter()
+                    .map(|score| score.to_bits())
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(found.rows, expected.rows, "{kernel}, k {k}");
+            assert_eq!(bits(&found), bits(&expected), "{kernel}, k {k}");
+            found
+        })
+        .collect()
+}
+
+#[test]
+fn a_filter_changes_nothing_but_the_time() {
+    for (rows, dimension) in [
+        (5000, 96),
+        (2048, 200),
+        (3001, 384),
+        (2500, 385),
+        (4000, 7),
+        (2100, 1),
+    ] {
+        let values = embeddings(rows, dimension, 1);
+        let vectors = Matrix::new(&values, rows, dimension).unwrap();
+        let plan = FilterPlan::learn(vectors, &Interrupt::new())
+            .unwrap()
+            .unwrap();
+        let bytes = filter_bytes(vectors, &plan);
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        let part = |filter| Part {
+            vectors,
+            filter,
+            allowed: None,
+        };
+        for batch in [1, 3, 8, 21] {
+            let queries = embeddings(batch, dimension, 2);
+            let queries = Matrix::new(&queries, batch, dimension).unwrap();
+            for k in [1, 10, 100, rows] {
+                same_answer(&[part(Some(&filter))], &[part(None)], queries, k);
+            }
+        }
+    }
+}
+
+#[test]
+fn components_are_fewer_than_dimensions_where_the_spectrum_falls() {
+    let (rows, dimension) = (6000, 256);
+    let values = embeddings(rows, dimension, 5);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    assert!(plan.rotation.is_some());
+    assert!(plan.coded < dimension, "{}", plan.coded);
+    assert!(plan.gram_error < 1e-4, "{}", plan.gram_error);
+    let bytes = filter_bytes(vectors, &plan);
+    let filter = Filter::read(&bytes, rows, dimension).unwrap();
+    let queries = embeddings(4, dimension, 6);
+    let queries = Matrix::new(&queries, 4, dimension).unwrap();
+    let part = |filter| Part {
+        vectors,
+        filter,
+        allowed: None,
+    };
+    for found in same_answer(&[part(Some(&filter))], &[part(None)], queries, 10) {
+        assert!(found.rescored < rows as u64, "{} rescored", found.rescored);
+    }
+}
+
+#[test]
+fn isotropic_rows_are_coded_as_they_are() {
+    let (rows, dimension) = (4096, 128);
+    let values = noise(rows * dimension, 3);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    assert!(plan.rotation.is_none());
+    assert_eq!(plan.coded, dimension);
+}
+
+#[test]
+fn few_rows_and_huge_ones_have_no_filter() {
+    let values = noise(100 * 8, 3);
+    let few = Matrix::new(&values, 100, 8).unwrap();
+    assert!(FilterPlan::learn(few, &Interrupt::new()).unwrap().is_none());
+    let values: Vec<f32> = noise(3000 * 8, 3)
+        .iter()
+        .map(|value| value * 1e30)
+        .collect();
+    let huge = Matrix::new(&values, 3000, 8).unwrap();
+    assert!(
+        FilterPlan::learn(huge, &Interrupt::new())
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[test]
+fn the_same_bytes_whatever_the_threads() {
+    let (rows, dimension) = (5000, 64);
+    let values = embeddings(rows, dimension, 9);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let bytes = [1, 2, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let plan = FilterPlan::learn(vectors, &Interrupt::new())
+                .unwrap()
+                .unwrap();
+            filter_bytes(vectors, &plan)
+        })
+    });
+    assert!(bytes[0] == bytes[1] && bytes[1] == bytes[2]);
+}
+
+#[test]
+fn bytes_that_are_no_filter_are_refused() {
+    let (rows, dimension) = (2500, 40);
+    let values = embeddings(rows, dimension, 9);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    let bytes = filter_bytes(vectors, &plan);
+    assert!(Filter::read(&bytes, rows, dimension).is_ok());
+    assert!(Filter::read(&bytes, rows + 16, dimension).is_err());
+    assert!(Filter::read(&bytes, rows, dimension + 4).is_err());
+    assert!(Filter::read(&bytes[..bytes.len() - 1], rows, dimension).is_err());
+    for length in 0..64 {
+        assert!(Filter::read(&bytes[..length], rows, dimension).is_err());
+    }
+    let mut wrong = bytes.clone();
+    wrong[0] ^= 4;
+    assert!(Filter::read(&wrong, rows, dimension).is_err());
+}
+
+/// Values that are hard on bounds: of any size, equal, tiny, and zero.
+fn hard_values(count: usize) -> impl Strategy<Value = Vec<f32>> {
+    let value = prop_oneof![
+        4 => -1.0f32..1.0,
+        1 => Just(0.0f32),
+        1 => (-3i8..4).prop_map(f32::from),
+        1 => (-1.0f32..1.0, -40i32..40).prop_map(|(value, power)| value * 2f32.powi(power)),
+        1 => any::<u16>().prop_map(|bits| f32::from_bits(u32::from(bits))),
+    ];
+    prop::collection::vec(value, count)
+}
+
+fn hard_case()
+-> impl Strategy<Value = (usize, usize, Vec<f32>, Vec<f32>, Vec<f32>, usize, Vec<bool>)> {
+    (1usize..80, 1usize..40, 1usize..5).prop_flat_map(|(rows, dimension, batch)| {
+        (
+            Just(rows),
+            Just(dimension),
+            hard_values(rows * dimension),
+            hard_values(batch * dimension),
+            hard_values(dimension),
+            1..=rows,
+            prop::collection::vec(any::<bool>(), rows),
+        )
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_row_of_the_answer_is_dismissed(case in hard_case()) {
+        let (rows, dimension, values, queries, mean, k, taking_part) = case;
+        let vectors = Matrix::new(&values, rows, dimension).unwrap();
+        let queries = Matrix::new(&queries, queries.len() / dimension, dimension).unwrap();
+        // Any vector would do for the mean.
+        let bytes = filter_bytes(vectors, &plain_plan(dimension, mean));
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        let mut allowed = Bitmap::new(rows);
+        for (row, _) in taking_part.iter().enumerate().filter(|(_, part)| **part) {
+            allowed.set(row);
+        }
+        let part = |filter| Part { vectors, filter, allowed: None };
+        same_answer(&[part(Some(&filter))], &[part(None)], queries, k);
+        let part = |filter| Part { vectors, filter, allowed: Some(&allowed) };
+        if allowed.count() > 0 {
+            let k = k.min(allowed.count());
+            same_answer(&[part(Some(&filter))], &[part(None)], queries, k);
+        }
+    }
+
+    #[test]
+    fn the_bound_is_above_every_score(
+        seed: u64,
+        dimension in 4usize..70,
+        coded in 1usize..16,
+        scale in -20i32..20,
+    ) {
+        let rows = 64;
+        let coded = (coded * STEP).min(dimension / STEP * STEP);
+        let values: Vec<f32> =
+            noise(rows * dimension, seed).iter().map(|value| value * 2f32.powi(scale)).collect();
+        let vectors = Matrix::new(&values, rows, dimension).unwrap();
+        // Rows of a rotation that are far from orthonormal: the bound counts it in.
+        let mut rotation = vec![0.0; coded * dimension];
+        for (row, values) in rotation.chunks_exact_mut(dimension).enumerate() {
+            values[row] = 1.0;
+            values[(row * 5 + 1) % dimension] += 0.05;
+        }
+        let plan = FilterPlan {
+            mean: noise(dimension, seed + 1),
+            gram_error: learn::gram_error(&rotation, dimension),
+            rotation: Some(rotation),
+            coded,
+            ratio: 100.0,
+        };
+        let bytes = filter_bytes(vectors, &plan);
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        let queries = noise(3 * dimension, seed + 2);
+        let matrix = Matrix::new(&queries, 3, dimension).unwrap();
+        for kernel in Kernel::available() {
+            let coded = FilterQueries::new(&filter, kernel, matrix, &queries);
+            let mut candidates = vec![Vec::new(); 3];
+            let chosen: Vec<u32> = (0..rows as u32 / 16).collect();
+            coded.scan(&chosen, &[f32::NEG_INFINITY; 3], &mut candidates);
+            for (candidates, query) in candidates.iter().zip(queries.chunks_exact(dimension)) {
+                prop_assert_eq!(candidates.len(), rows);
+                for candidate in candidates {
+                    let row = &values[candidate.row as usize * dimension..][..dimension];
+                    let score: f64 =
+                        row.iter().zip(query).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
+                    prop_assert!(score <= f64::from(candidate.upper), "{} > {}", score, candidate.upper);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The kernel for x86-64 with AVX-512 and VNNI: sixteen sums are one register, and a step is one
+//! instruction.
+
+use std::arch::x86_64::*;
+
+use super::codes::{CodeBlock, Codes, scan_block};
+use super::query::Reach;
+
+/// Queries per call.
+pub(super) const WIDEST_PANEL: usize = 8;
+
+/// Scans a block.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F, VL, BW and VNNI; and the contract of [`scan_block`].
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512vnni")]
+pub(super) unsafe fn scan(block: &mut CodeBlock<'_>) {
+    // SAFETY: the caller's CPU has the instructions, and each arm names the number of queries. A tile has at
+    // most 24 sums, which leaves registers for its rows and one query.
+    unsafe {
+        match block.reaches.len() {
+            1 => scan_block::<Zmm, 8, 1>(block),
+            2 => scan_block::<Zmm, 8, 2>(block),
+            3 => scan_block::<Zmm, 6, 3>(block),
+            4 => scan_block::<Zmm, 6, 4>(block),
+            5 => scan_block::<Zmm, 4, 5>(block),
+            6 => scan_block::<Zmm, 4, 6>(block),
+            7 => scan_block::<Zmm, 3, 7>(block),
+            8 => scan_block::<Zmm, 3, 8>(block),
+            queries => debug_assert_eq!(queries, 0),
+        }
+    }
+}
+
+/// One register of sums.
+#[derive(Clone, Copy)]
+struct Zmm(__m512i);
+
+// SAFETY (all methods): the trait's contract gives the instructions and readable memory.
+impl Codes for Zmm {
+    type Rows = __m512i;
+    type Query = __m512i;
+    type Floats = __m512;
+
+    #[inline(always)]
+    unsafe fn start(sum: i32) -> Self {
+        unsafe { Zmm(_mm512_set1_epi32(sum)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn query(from: *const u32) -> __m512i {
+        unsafe { _mm512_set1_epi32(from.read_unaligned().cast_signed()) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, rows: __m512i, query: __m512i) -> Self {
+        unsafe { Zmm(_mm512_dpbusd_epi32(self.0, rows, query)) }
+    }
+
+    #[inline(always)]
+    unsafe fn floats(from: *const u8) -> __m512 {
+        unsafe { _mm512_loadu_ps(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn halves(from: *const u8) -> __m512 {
+        unsafe {
+            let halves = _mm256_loadu_si256(from.cast());
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(halves)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn upper(
+        self,
+        scale: __m512,
+        code_error: __m512,
+        tail_error: __m512,
+        reach: &Reach,
+    ) -> __m512 {
+        unsafe {
+            let errors = _mm512_fmadd_ps(
+                code_error,
+                _mm512_set1_ps(reach.code),
+                _mm512_fmadd_ps(
+                    tail_error,
+                    _mm512_set1_ps(reach.tail),
+                    _mm512_set1_ps(reach.base),
+                ),
+            );
+            let scale = _mm512_mul_ps(scale, _mm512_set1_ps(reach.factor));
+            _mm512_fmadd_ps(_mm512_cvtepi32_ps(self.0), scale, errors)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn reaches(floats: __m512, threshold: f32) -> u16 {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(floats, _mm512_set1_ps(threshold)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(floats: __m512, to: *mut f32) {
+        unsafe { _mm512_storeu_ps(to, floats) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(address: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+}
