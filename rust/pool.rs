@@ -1,5 +1,7 @@
 //! The static encoder's pooling: the embedding of a text is the normalised sum of its tokens' rows.
 
+use std::slice::ChunksExact;
+
 use rayon::prelude::*;
 
 use crate::interrupt::Interrupt;
@@ -20,7 +22,7 @@ const TEXTS_PER_PIECE: usize = 256;
 /// # Errors
 ///
 /// Offsets that don't start at 0, go down or don't end at the number of tokens; a token id without
-/// a row; an embedding that is not finite; an interrupt.
+/// a row; a table that is not float32; an embedding that is not finite; an interrupt.
 pub fn pool(
     table: Matrix<'_>,
     token_ids: &[u32],
@@ -29,6 +31,7 @@ pub fn pool(
 ) -> Result<Vec<f32>> {
     let bounds = check_offsets(offsets, token_ids.len())?;
     let dimension = table.dimension();
+    let rows = table.float32_values("table")?.chunks_exact(dimension);
     let texts = bounds.len() - 1;
     let mut embeddings = vec![0.0; texts * dimension];
     // Every piece is looked at, and the first bad one reported, so that the message is the same
@@ -41,7 +44,7 @@ pub fn pool(
             for (offset, embedding) in embeddings.chunks_exact_mut(dimension).enumerate() {
                 let text = piece * TEXTS_PER_PIECE + offset;
                 let tokens = &token_ids[bounds[text]..bounds[text + 1]];
-                pool_text(table, tokens, embedding).map_err(|problem| problem.of_text(text))?;
+                pool_text(&rows, tokens, embedding).map_err(|problem| problem.of_text(text))?;
             }
             Ok(())
         })
@@ -108,18 +111,18 @@ impl Problem {
 }
 
 fn pool_text(
-    table: Matrix<'_>,
+    table: &ChunksExact<'_, f32>,
     tokens: &[u32],
     embedding: &mut [f32],
 ) -> std::result::Result<(), Problem> {
     for &token_id in tokens {
         let row = usize::try_from(token_id)
             .ok()
-            .and_then(|row| table.row(row));
+            .and_then(|row| table.clone().nth(row));
         let Some(row) = row else {
             return Err(Problem::NoRow {
                 token_id,
-                rows: table.rows(),
+                rows: table.len(),
             });
         };
         for (sum, value) in embedding.iter_mut().zip(row) {

@@ -1,9 +1,10 @@
-//! The kernel for x86-64 with AVX2 and FMA: sixteen lanes are two registers.
+//! The kernel for x86-64 with AVX2, FMA and F16C: sixteen lanes are two registers.
 
 use std::arch::x86_64::*;
 
-use super::block::Block;
-use super::lanes::{self, Lanes, score_block};
+use super::block::{Block, LANES};
+use super::element::{BFloat16, Encoding, Float16, Float32, Values};
+use super::lanes::{self, Lanes, Load, score_block};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 3;
@@ -12,15 +13,30 @@ pub(super) const WIDEST_PANEL: usize = 3;
 ///
 /// # Safety
 ///
-/// The CPU has AVX2 and FMA.
-#[target_feature(enable = "avx2,fma")]
+/// The CPU has AVX2, FMA and F16C.
+#[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn score(block: &mut Block<'_>) {
+    // SAFETY: the caller's CPU has the instructions.
+    unsafe {
+        match block.values {
+            Values::Float32(values) => score_rows::<Float32>(block, values),
+            Values::Float16(bits) => score_rows::<Float16>(block, bits),
+            Values::BFloat16(bits) => score_rows::<BFloat16>(block, bits),
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn score_rows<E: Encoding>(block: &mut Block<'_>, values: &[E::Stored])
+where
+    Ymm: Load<E>,
+{
     // SAFETY: the caller's CPU has the instructions, and each arm names the panel's width.
     unsafe {
         match block.panel.width() {
-            1 => score_block::<Ymm, 4, 1>(block),
-            2 => score_block::<Ymm, 3, 2>(block),
-            3 => score_block::<Ymm, 2, 3>(block),
+            1 => score_block::<Ymm, E, 4, 1>(block, values),
+            2 => score_block::<Ymm, E, 3, 2>(block, values),
+            3 => score_block::<Ymm, E, 2, 3>(block, values),
             width => debug_assert_eq!(width, 0),
         }
     }
@@ -33,8 +49,8 @@ pub(super) const COUNTERS: usize = 6;
 ///
 /// # Safety
 ///
-/// The CPU has AVX2 and FMA.
-#[target_feature(enable = "avx2,fma")]
+/// The CPU has AVX2, FMA and F16C.
+#[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn multiply_adds(rounds: u64) -> f32 {
     // SAFETY: the caller's CPU has the instructions.
     unsafe { lanes::multiply_adds::<Ymm, COUNTERS>(rounds) }
@@ -44,30 +60,11 @@ pub(super) unsafe fn multiply_adds(rounds: u64) -> f32 {
 #[derive(Clone, Copy)]
 struct Ymm(__m256, __m256);
 
-// SAFETY (all methods): the trait's contract gives AVX2, FMA and readable memory.
+// SAFETY (all methods): the trait's contract gives AVX2, FMA, F16C and readable memory.
 impl Lanes for Ymm {
     #[inline(always)]
     unsafe fn zero() -> Self {
         unsafe { Ymm(_mm256_setzero_ps(), _mm256_setzero_ps()) }
-    }
-
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        unsafe { Ymm(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_first(from: *const f32, count: usize) -> Self {
-        unsafe {
-            let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-            let low = _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lane);
-            let high = _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32 - 8), lane);
-            // Masked lanes are not read, so the address past the end is never followed.
-            Ymm(
-                _mm256_maskload_ps(from, low),
-                _mm256_maskload_ps(from.wrapping_add(8), high),
-            )
-        }
     }
 
     #[inline(always)]
@@ -106,9 +103,79 @@ impl Lanes for Ymm {
     }
 
     #[inline(always)]
-    unsafe fn prefetch(address: *const f32) {
+    unsafe fn prefetch(address: *const u8) {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
     }
+}
+
+impl Load<Float32> for Ymm {
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        unsafe { Ymm(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Self {
+        unsafe {
+            let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let low = _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lane);
+            let high = _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32 - 8), lane);
+            // Masked lanes are not read, so the address past the end is never followed.
+            Ymm(
+                _mm256_maskload_ps(from, low),
+                _mm256_maskload_ps(from.wrapping_add(8), high),
+            )
+        }
+    }
+}
+
+impl Load<Float16> for Ymm {
+    #[inline(always)]
+    unsafe fn load(from: *const u16) -> Self {
+        unsafe {
+            Ymm(
+                _mm256_cvtph_ps(_mm_loadu_si128(from.cast())),
+                _mm256_cvtph_ps(_mm_loadu_si128(from.add(8).cast())),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const u16, count: usize) -> Self {
+        unsafe { <Self as Load<Float16>>::load(first_bits(from, count).as_ptr()) }
+    }
+}
+
+impl Load<BFloat16> for Ymm {
+    #[inline(always)]
+    unsafe fn load(from: *const u16) -> Self {
+        unsafe {
+            Ymm(
+                upper_halves(_mm_loadu_si128(from.cast())),
+                upper_halves(_mm_loadu_si128(from.add(8).cast())),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const u16, count: usize) -> Self {
+        unsafe { <Self as Load<BFloat16>>::load(first_bits(from, count).as_ptr()) }
+    }
+}
+
+/// `count` values, then zeros: AVX2 has no masked loads of 16 bits.
+#[inline(always)]
+unsafe fn first_bits(from: *const u16, count: usize) -> [u16; LANES] {
+    let mut bits = [0; LANES];
+    // SAFETY: the caller's `count` values are readable.
+    bits[..count].copy_from_slice(unsafe { std::slice::from_raw_parts(from, count) });
+    bits
+}
+
+#[inline(always)]
+unsafe fn upper_halves(bits: __m128i) -> __m256 {
+    // SAFETY: the caller's CPU has AVX2.
+    unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(bits))) }
 }
 
 #[inline(always)]

@@ -1,9 +1,10 @@
-//! The kernel for x86-64 with AVX-512 (F and VL): sixteen lanes are one register.
+//! The kernel for x86-64 with AVX-512 (F, VL and BW): sixteen lanes are one register.
 
 use std::arch::x86_64::*;
 
 use super::block::Block;
-use super::lanes::{self, Lanes, score_block};
+use super::element::{BFloat16, Encoding, Float16, Float32, Values};
+use super::lanes::{self, Lanes, Load, score_block};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 8;
@@ -12,23 +13,38 @@ pub(super) const WIDEST_PANEL: usize = 8;
 ///
 /// # Safety
 ///
-/// The CPU has AVX-512F and VL.
+/// The CPU has AVX-512F, VL and BW.
+#[target_feature(enable = "avx512f,avx512vl,avx512bw")]
+pub(super) unsafe fn score(block: &mut Block<'_>) {
+    // SAFETY: the caller's CPU has the instructions.
+    unsafe {
+        match block.values {
+            Values::Float32(values) => score_rows::<Float32>(block, values),
+            Values::Float16(bits) => score_rows::<Float16>(block, bits),
+            Values::BFloat16(bits) => score_rows::<BFloat16>(block, bits),
+        }
+    }
+}
+
 // VL for the compiler: without it, sums whose lower halves it names can't live in registers 16 to 31,
 // and a tile doesn't fit.
-#[target_feature(enable = "avx512f,avx512vl")]
-pub(super) unsafe fn score(block: &mut Block<'_>) {
+#[target_feature(enable = "avx512f,avx512vl,avx512bw")]
+unsafe fn score_rows<E: Encoding>(block: &mut Block<'_>, values: &[E::Stored])
+where
+    Zmm: Load<E>,
+{
     // SAFETY: the caller's CPU has the instructions, and each arm names the panel's width. A tile
     // has at most 24 sums, which leaves registers for its rows and one query.
     unsafe {
         match block.panel.width() {
-            1 => score_block::<Zmm, 8, 1>(block),
-            2 => score_block::<Zmm, 8, 2>(block),
-            3 => score_block::<Zmm, 8, 3>(block),
-            4 => score_block::<Zmm, 6, 4>(block),
-            5 => score_block::<Zmm, 4, 5>(block),
-            6 => score_block::<Zmm, 4, 6>(block),
-            7 => score_block::<Zmm, 3, 7>(block),
-            8 => score_block::<Zmm, 3, 8>(block),
+            1 => score_block::<Zmm, E, 8, 1>(block, values),
+            2 => score_block::<Zmm, E, 8, 2>(block, values),
+            3 => score_block::<Zmm, E, 8, 3>(block, values),
+            4 => score_block::<Zmm, E, 6, 4>(block, values),
+            5 => score_block::<Zmm, E, 4, 5>(block, values),
+            6 => score_block::<Zmm, E, 4, 6>(block, values),
+            7 => score_block::<Zmm, E, 3, 7>(block, values),
+            8 => score_block::<Zmm, E, 3, 8>(block, values),
             width => debug_assert_eq!(width, 0),
         }
     }
@@ -41,8 +57,8 @@ pub(super) const COUNTERS: usize = 16;
 ///
 /// # Safety
 ///
-/// The CPU has AVX-512F and VL.
-#[target_feature(enable = "avx512f,avx512vl")]
+/// The CPU has AVX-512F, VL and BW.
+#[target_feature(enable = "avx512f,avx512vl,avx512bw")]
 pub(super) unsafe fn multiply_adds(rounds: u64) -> f32 {
     // SAFETY: the caller's CPU has the instructions.
     unsafe { lanes::multiply_adds::<Zmm, COUNTERS>(rounds) }
@@ -52,26 +68,11 @@ pub(super) unsafe fn multiply_adds(rounds: u64) -> f32 {
 #[derive(Clone, Copy)]
 struct Zmm(__m512);
 
-// SAFETY (all methods): the trait's contract gives AVX-512F and readable memory.
+// SAFETY (all methods): the trait's contract gives AVX-512F, VL, BW and readable memory.
 impl Lanes for Zmm {
     #[inline(always)]
     unsafe fn zero() -> Self {
         unsafe { Zmm(_mm512_setzero_ps()) }
-    }
-
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        unsafe { Zmm(_mm512_loadu_ps(from)) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_first(from: *const f32, count: usize) -> Self {
-        unsafe {
-            Zmm(_mm512_maskz_loadu_ps(
-                ((1u32 << count) - 1) as __mmask16,
-                from,
-            ))
-        }
     }
 
     #[inline(always)]
@@ -107,8 +108,65 @@ impl Lanes for Zmm {
     }
 
     #[inline(always)]
-    unsafe fn prefetch(address: *const f32) {
+    unsafe fn prefetch(address: *const u8) {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
+    }
+}
+
+impl Load<Float32> for Zmm {
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        unsafe { Zmm(_mm512_loadu_ps(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Self {
+        unsafe {
+            Zmm(_mm512_maskz_loadu_ps(
+                ((1u32 << count) - 1) as __mmask16,
+                from,
+            ))
+        }
+    }
+}
+
+impl Load<Float16> for Zmm {
+    #[inline(always)]
+    unsafe fn load(from: *const u16) -> Self {
+        unsafe { Zmm(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const u16, count: usize) -> Self {
+        unsafe { Zmm(_mm512_cvtph_ps(first_bits(from, count))) }
+    }
+}
+
+impl Load<BFloat16> for Zmm {
+    #[inline(always)]
+    unsafe fn load(from: *const u16) -> Self {
+        unsafe { upper_halves(_mm256_loadu_si256(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const u16, count: usize) -> Self {
+        unsafe { upper_halves(first_bits(from, count)) }
+    }
+}
+
+#[inline(always)]
+unsafe fn first_bits(from: *const u16, count: usize) -> __m256i {
+    // SAFETY: the caller's CPU has AVX-512BW and VL, and its `count` values are readable.
+    unsafe { _mm256_maskz_loadu_epi16(((1u32 << count) - 1) as __mmask16, from.cast()) }
+}
+
+#[inline(always)]
+unsafe fn upper_halves(bits: __m256i) -> Zmm {
+    // SAFETY: the caller's CPU has AVX-512F.
+    unsafe {
+        Zmm(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(
+            _mm512_cvtepu16_epi32(bits),
+        )))
     }
 }
 

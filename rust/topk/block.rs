@@ -1,5 +1,7 @@
 //! What a kernel is given: some rows, a few queries side by side, and where the scores go.
 
+use super::element::Values;
+
 /// Partial sums per score: one AVX-512 register, two of AVX2, four of NEON.
 pub(super) const LANES: usize = 16;
 
@@ -55,7 +57,7 @@ pub(super) struct Prefetch {
 #[derive(Debug)]
 pub(super) struct Block<'a> {
     /// Whole rows of `dimension` values.
-    pub(super) values: &'a [f32],
+    pub(super) values: Values<'a>,
     /// Values per row, at least 1.
     pub(super) dimension: usize,
     /// The queries; as many as the kernel's panel width at most.

@@ -18,12 +18,15 @@ pub const KERNEL_VARIABLE: &str = "CSLIR_KERNEL";
 pub enum Kernel {
     /// Portable Rust.
     Scalar,
-    /// x86-64 with AVX2 and FMA.
+    /// x86-64 with AVX2, FMA and F16C.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// x86-64 with AVX-512 F and VL.
+    /// x86-64 with AVX-512 F, VL and BW.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// The same with VNNI, which adds nothing to float scores.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
 }
 
 impl Kernel {
@@ -34,6 +37,8 @@ impl Kernel {
         Kernel::Avx2,
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx512,
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512Vnni,
     ];
 
     /// The kernels that this CPU can run, the slowest first.
@@ -67,7 +72,7 @@ impl Kernel {
             .find(|kernel| kernel.name() == name)
             .ok_or_else(|| {
                 let names: Vec<&str> = Self::available().map(Kernel::name).collect();
-                let known = ["scalar", "avx2", "avx512"].contains(&name);
+                let known = ["scalar", "avx2", "avx512", "avx512vnni"].contains(&name);
                 let reason = if known {
                     "can't run on this CPU"
                 } else {
@@ -91,6 +96,8 @@ impl Kernel {
             Kernel::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512Vnni => "avx512vnni",
         }
     }
 
@@ -99,10 +106,20 @@ impl Kernel {
         match self {
             Kernel::Scalar => true,
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Kernel::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+            }
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 => {
-                is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl")
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512bw")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512Vnni => {
+                Kernel::Avx512.is_available() && is_x86_feature_detected!("avx512vnni")
             }
         }
     }
@@ -114,7 +131,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => avx2::WIDEST_PANEL,
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 => avx512::WIDEST_PANEL,
+            Kernel::Avx512 | Kernel::Avx512Vnni => avx512::WIDEST_PANEL,
         }
     }
 
@@ -133,7 +150,7 @@ impl Kernel {
             Kernel::Avx2 => unsafe { avx2::score(block) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 => unsafe { avx512::score(block) },
+            Kernel::Avx512 | Kernel::Avx512Vnni => unsafe { avx512::score(block) },
         }
     }
 
@@ -147,7 +164,9 @@ impl Kernel {
             Kernel::Avx2 => (unsafe { avx2::multiply_adds(rounds) }, avx2::COUNTERS),
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 => (unsafe { avx512::multiply_adds(rounds) }, avx512::COUNTERS),
+            Kernel::Avx512 | Kernel::Avx512Vnni => {
+                (unsafe { avx512::multiply_adds(rounds) }, avx512::COUNTERS)
+            }
         };
         (value, (counters * LANES) as u64)
     }

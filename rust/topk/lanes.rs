@@ -1,4 +1,4 @@
-//! The one scoring algorithm, generic over sixteen-lane registers.
+//! The one scoring algorithm, generic over sixteen-lane registers and the element type of rows.
 //!
 //! # The specification of a score
 //!
@@ -10,9 +10,12 @@
 //!    `d`, both vectors continue with zeros;
 //! 2. the partial sums are folded in halves: `s[l] + s[l + 8]`, then `l + 4`, `l + 2`, `l + 1`.
 //!
+//! Values that are stored in half precision are converted to f32 first, which is exact.
+//!
 //! Every kernel follows it exactly, and the tests compare bits.
 
 use super::block::{Block, LANES};
+use super::element::{Encoding, Float32};
 
 /// Sixteen partial sums in the registers of one instruction set.
 ///
@@ -23,18 +26,6 @@ pub(super) trait Lanes: Copy {
     /// Sixteen zeros.
     unsafe fn zero() -> Self;
 
-    /// # Safety
-    ///
-    /// `from` points to at least sixteen readable values.
-    unsafe fn load(from: *const f32) -> Self;
-
-    /// The first `count` lanes from memory, then zeros.
-    ///
-    /// # Safety
-    ///
-    /// `from` points to at least `count` readable values, and `count < 16`.
-    unsafe fn load_first(from: *const f32, count: usize) -> Self;
-
     /// `x * y + self`, rounded once per lane.
     unsafe fn multiply_add(self, x: Self, y: Self) -> Self;
 
@@ -42,21 +33,47 @@ pub(super) trait Lanes: Copy {
     unsafe fn fold(groups: [Self; 8]) -> [f32; 8];
 
     /// Asks for a cache line in the second-level cache; any address is allowed.
-    unsafe fn prefetch(address: *const f32);
+    unsafe fn prefetch(address: *const u8);
 }
 
-/// Scores all rows of the block with the `Q` queries of its panel, `R` rows at a time.
+/// Lanes that are filled from values of an element type.
+///
+/// # Safety
+///
+/// As [`Lanes`].
+pub(super) trait Load<E: Encoding>: Lanes {
+    /// # Safety
+    ///
+    /// `from` points to at least sixteen readable values.
+    unsafe fn load(from: *const E::Stored) -> Self;
+
+    /// The first `count` lanes from memory, then zeros.
+    ///
+    /// # Safety
+    ///
+    /// `from` points to at least `count` readable values, and `count < 16`.
+    unsafe fn load_first(from: *const E::Stored, count: usize) -> Self;
+}
+
+/// Scores all rows of the block with the `Q` queries of its panel, `R` rows at a time; `values` are
+/// the block's.
 ///
 /// # Safety
 ///
 /// The CPU has the instruction set of `V`, and `Q` is the panel's width.
 #[inline(always)]
-pub(super) unsafe fn score_block<V: Lanes, const R: usize, const Q: usize>(block: &mut Block<'_>) {
+pub(super) unsafe fn score_block<V, E, const R: usize, const Q: usize>(
+    block: &mut Block<'_>,
+    values: &[E::Stored],
+) where
+    V: Load<Float32> + Load<E>,
+    E: Encoding,
+{
     let dimension = block.dimension;
-    let rows = block.values.len() / dimension;
-    debug_assert_eq!(block.values.len(), rows * dimension);
+    let rows = values.len() / dimension;
+    debug_assert_eq!(values.len(), rows * dimension);
     debug_assert_eq!(block.scores.len(), rows * Q);
-    let base = block.values.as_ptr();
+    let base = values.as_ptr();
     let tiles = rows / R;
     // Streams: each row of the tile walks through its own part of the block, so that the memory
     // system has R sequential reads to run ahead of. Otherwise the tile's rows are neighbours.
@@ -67,12 +84,12 @@ pub(super) unsafe fn score_block<V: Lanes, const R: usize, const Q: usize>(block
         // rows is inside `values`, and each score inside `scores`.
         unsafe {
             let row = base.add(first * dimension);
-            score_tile::<V, R, Q>(block, row, between_rows, first, rows);
+            score_tile::<V, E, R, Q>(block, row, between_rows, first, rows);
         }
     }
     for row in tiles * R..rows {
         // SAFETY: row < rows.
-        unsafe { score_tile::<V, 1, Q>(block, base.add(row * dimension), 0, row, rows) }
+        unsafe { score_tile::<V, E, 1, Q>(block, base.add(row * dimension), 0, row, rows) }
     }
 }
 
@@ -82,7 +99,7 @@ pub(super) unsafe fn score_block<V: Lanes, const R: usize, const Q: usize>(block
     clippy::needless_range_loop,
     reason = "counted loops of constant length are unrolled"
 )]
-unsafe fn add_products<V: Lanes, const R: usize, const Q: usize>(
+unsafe fn add_products<V: Load<Float32>, const R: usize, const Q: usize>(
     sums: &mut [[V; Q]; R],
     x: &[V; R],
     queries: *const f32,
@@ -90,7 +107,7 @@ unsafe fn add_products<V: Lanes, const R: usize, const Q: usize>(
     for q in 0..Q {
         // SAFETY: the caller's panel has sixteen values of each of its Q queries here.
         unsafe {
-            let y = V::load(queries.add(q * LANES));
+            let y = <V as Load<Float32>>::load(queries.add(q * LANES));
             for r in 0..R {
                 sums[r][q] = sums[r][q].multiply_add(x[r], y);
             }
@@ -104,13 +121,16 @@ unsafe fn add_products<V: Lanes, const R: usize, const Q: usize>(
     clippy::needless_range_loop,
     reason = "counted loops of constant length are unrolled"
 )]
-unsafe fn score_tile<V: Lanes, const R: usize, const Q: usize>(
+unsafe fn score_tile<V, E, const R: usize, const Q: usize>(
     block: &mut Block<'_>,
-    row: *const f32,
+    row: *const E::Stored,
     between_rows: usize,
     first: usize,
     rows: usize,
-) {
+) where
+    V: Load<Float32> + Load<E>,
+    E: Encoding,
+{
     let dimension = block.dimension;
     let stride = between_rows * dimension;
     let queries = block.panel.as_ptr();
@@ -121,22 +141,23 @@ unsafe fn score_tile<V: Lanes, const R: usize, const Q: usize>(
         let mut sums = [[V::zero(); Q]; R];
         let mut x = [V::zero(); R];
         let whole = dimension / LANES * LANES;
+        let line = 64 / size_of::<E::Stored>();
         let mut at = 0;
         while at < whole {
-            if at >= from && at < until {
+            if at >= from && at < until && at.is_multiple_of(line) {
                 for r in 0..R {
-                    V::prefetch(ahead.wrapping_add(r * stride + at));
+                    V::prefetch(ahead.wrapping_add(r * stride + at).cast());
                 }
             }
             for r in 0..R {
-                x[r] = V::load(row.add(r * stride + at));
+                x[r] = <V as Load<E>>::load(row.add(r * stride + at));
             }
             add_products::<V, R, Q>(&mut sums, &x, queries.add(at * Q));
             at += LANES;
         }
         if at < dimension {
             for r in 0..R {
-                x[r] = V::load_first(row.add(r * stride + at), dimension - at);
+                x[r] = <V as Load<E>>::load_first(row.add(r * stride + at), dimension - at);
             }
             add_products::<V, R, Q>(&mut sums, &x, queries.add(at * Q));
         }
@@ -172,12 +193,12 @@ unsafe fn score_tile<V: Lanes, const R: usize, const Q: usize>(
     clippy::needless_range_loop,
     reason = "counted loops of constant length are unrolled"
 )]
-pub(super) unsafe fn multiply_adds<V: Lanes, const N: usize>(rounds: u64) -> f32 {
+pub(super) unsafe fn multiply_adds<V: Load<Float32>, const N: usize>(rounds: u64) -> f32 {
     // Opaque, so that the compiler can't count for us.
     let ones = std::hint::black_box([1.0f32; LANES]);
     // SAFETY: `ones` has sixteen values.
     unsafe {
-        let one = V::load(ones.as_ptr());
+        let one = <V as Load<Float32>>::load(ones.as_ptr());
         let mut sums = [V::zero(); N];
         for _ in 0..rounds {
             for n in 0..N {

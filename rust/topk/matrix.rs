@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::element::{BFloat16, Element, Encoding, Float16, Float32, Values};
 use crate::interrupt::Interrupt;
 use crate::{Error, Result};
 
@@ -11,7 +12,7 @@ const PIECE: usize = 1 << 20;
 /// Rows of equal dimension, one after the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
-    values: &'a [f32],
+    values: Values<'a>,
     rows: usize,
     dimension: usize,
 }
@@ -23,6 +24,34 @@ impl<'a> Matrix<'a> {
     ///
     /// The dimension is 0, or the number of values is another.
     pub fn new(values: &'a [f32], rows: usize, dimension: usize) -> Result<Self> {
+        Self::of_values(Values::Float32(values), rows, dimension)
+    }
+
+    /// A view of `rows * dimension` values of half precision, given by their bits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Matrix::new`]; the element type is no half precision.
+    pub fn of_bits(
+        element: Element,
+        bits: &'a [u16],
+        rows: usize,
+        dimension: usize,
+    ) -> Result<Self> {
+        let values = match element {
+            Element::Float16 => Values::Float16(bits),
+            Element::BFloat16 => Values::BFloat16(bits),
+            Element::Float32 => {
+                return Err(Error::input(
+                    "float32 values given as 16 bits each",
+                    "use Matrix::new",
+                ));
+            }
+        };
+        Self::of_values(values, rows, dimension)
+    }
+
+    fn of_values(values: Values<'a>, rows: usize, dimension: usize) -> Result<Self> {
         if dimension == 0 {
             return Err(Error::input(
                 "vectors of dimension 0",
@@ -42,9 +71,32 @@ impl<'a> Matrix<'a> {
         })
     }
 
+    /// What the values are stored as.
+    pub fn element(&self) -> Element {
+        self.values.element()
+    }
+
     /// The values, row by row.
-    pub fn values(&self) -> &'a [f32] {
+    pub(super) fn values(&self) -> Values<'a> {
         self.values
+    }
+
+    /// The values, row by row.
+    ///
+    /// # Errors
+    ///
+    /// They are not float32; `what` names the matrix for the message.
+    pub fn float32_values(&self, what: &str) -> Result<&'a [f32]> {
+        match self.values {
+            Values::Float32(values) => Ok(values),
+            _ => Err(Error::input(
+                format!(
+                    "{what} of {}, where float32 is needed",
+                    self.element().name()
+                ),
+                format!("convert the {what} to float32"),
+            )),
+        }
     }
 
     /// The number of rows.
@@ -57,14 +109,10 @@ impl<'a> Matrix<'a> {
         self.dimension
     }
 
-    /// One row, if there is one of that number.
-    pub fn row(&self, row: usize) -> Option<&'a [f32]> {
-        if row < self.rows {
-            self.values
-                .get(row * self.dimension..(row + 1) * self.dimension)
-        } else {
-            None
-        }
+    /// Converts a row to float32, exactly. The row exists, and `out` has a place for each of its values.
+    pub fn decode_row(&self, row: usize, out: &mut [f32]) {
+        debug_assert_eq!(out.len(), self.dimension);
+        self.slice(row, row + 1).values.decode(out);
     }
 
     /// Rows `start` to `end`, both cut to the matrix.
@@ -72,7 +120,9 @@ impl<'a> Matrix<'a> {
         let end = end.min(self.rows);
         let start = start.min(end);
         Matrix {
-            values: &self.values[start * self.dimension..end * self.dimension],
+            values: self
+                .values
+                .slice(start * self.dimension, end * self.dimension),
             rows: end - start,
             dimension: self.dimension,
         }
@@ -89,51 +139,64 @@ impl<'a> Matrix<'a> {
 
     /// [`Matrix::check_finite`] with the name of the matrix for the message.
     pub(super) fn check_finite_as(&self, what: &str, interrupt: &Interrupt) -> Result<()> {
-        let first_bad = self
-            .values
-            .par_chunks(PIECE)
-            .enumerate()
-            .map(|(piece, values)| {
-                interrupt.check()?;
-                Ok(first_not_finite(values).map(|place| piece * PIECE + place))
-            })
-            .try_reduce(
-                || None,
-                |x, y| {
-                    Ok(match (x, y) {
-                        (Some(x), Some(y)) => Some(x.min(y)),
-                        (x, y) => x.or(y),
-                    })
-                },
-            )?;
-        match first_bad {
-            None => Ok(()),
-            Some(place) => Err(Error::input(
-                format!(
-                    "{what}: row {} holds {} in column {}",
-                    place / self.dimension,
-                    self.values[place],
-                    place % self.dimension,
-                ),
-                "remove or mend the row: scores need finite values",
-            )),
-        }
+        let first_bad = match self.values {
+            Values::Float32(values) => first_not_finite::<Float32>(values, interrupt),
+            Values::Float16(bits) => first_not_finite::<Float16>(bits, interrupt),
+            Values::BFloat16(bits) => first_not_finite::<BFloat16>(bits, interrupt),
+        }?;
+        let Some(place) = first_bad else {
+            return Ok(());
+        };
+        let mut value = [0.0];
+        self.values.slice(place, place + 1).decode(&mut value);
+        Err(Error::input(
+            format!(
+                "{what}: row {} holds {} in column {}",
+                place / self.dimension,
+                value[0],
+                place % self.dimension,
+            ),
+            "remove or mend the row: scores need finite values",
+        ))
     }
 }
 
-fn first_not_finite(values: &[f32]) -> Option<usize> {
+/// The place of the first value that is NaN or infinite.
+fn first_not_finite<E: Encoding>(
+    values: &[E::Stored],
+    interrupt: &Interrupt,
+) -> Result<Option<usize>> {
+    values
+        .par_chunks(PIECE)
+        .enumerate()
+        .map(|(piece, values)| {
+            interrupt.check()?;
+            Ok(first_not_finite_of_piece::<E>(values).map(|place| piece * PIECE + place))
+        })
+        .try_reduce(
+            || None,
+            |x, y| {
+                Ok(match (x, y) {
+                    (Some(x), Some(y)) => Some(x.min(y)),
+                    (x, y) => x.or(y),
+                })
+            },
+        )
+}
+
+fn first_not_finite_of_piece<E: Encoding>(values: &[E::Stored]) -> Option<usize> {
     const STEP: usize = 64;
     values.chunks(STEP).enumerate().find_map(|(step, values)| {
         // No early exit inside a step, so that it becomes vector code.
         if values
             .iter()
-            .fold(true, |all, value| all & value.is_finite())
+            .fold(true, |all, value| all & E::is_finite(*value))
         {
             return None;
         }
         values
             .iter()
-            .position(|value| !value.is_finite())
+            .position(|value| !E::is_finite(*value))
             .map(|place| step * STEP + place)
     })
 }

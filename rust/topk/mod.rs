@@ -11,6 +11,7 @@
 
 mod block;
 mod dispatch;
+mod element;
 mod filter;
 mod lanes;
 mod limits;
@@ -29,6 +30,7 @@ mod avx512;
 mod tests;
 
 pub use dispatch::{KERNEL_VARIABLE, Kernel};
+pub use element::Element;
 pub use filter::{Filter, FilterPlan};
 pub use limits::{multiply_add_peak, read_bandwidth};
 pub use matrix::Matrix;
@@ -49,12 +51,12 @@ pub struct TopK {
 
 /// Finds, for each query, the `k` rows of `vectors` with the highest inner products.
 ///
-/// The vectors must be finite, which [`Matrix::check_finite`] tells once for many searches; the
+/// The vectors may be of any [`Element`], the queries are float32. The vectors must be finite, which [`Matrix::check_finite`] tells once for many searches; the
 /// queries are checked here.
 ///
 /// # Errors
 ///
-/// No vectors; `k` is 0 or more than the rows; dimensions differ; a query is not finite; a score
+/// No vectors; queries that are not float32; `k` is 0 or more than the rows; dimensions differ; a query is not finite; a score
 /// overflows f32 (or a vector was not finite); [`KERNEL_VARIABLE`] names no kernel of this CPU;
 /// an interrupt.
 pub fn top_k(

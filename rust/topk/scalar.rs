@@ -1,18 +1,27 @@
 //! The portable kernel: the specification in plain Rust, in a shape that compilers vectorise.
 
 use super::block::{Block, LANES};
-use super::lanes::{self, Lanes, score_block};
+use super::element::{BFloat16, Encoding, Float16, Float32, Values};
+use super::lanes::{self, Lanes, Load, score_block};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 2;
 
 /// Scores a block on any CPU.
 pub(super) fn score(block: &mut Block<'_>) {
+    match block.values {
+        Values::Float32(values) => score_rows::<Float32>(block, values),
+        Values::Float16(bits) => score_rows::<Float16>(block, bits),
+        Values::BFloat16(bits) => score_rows::<BFloat16>(block, bits),
+    }
+}
+
+fn score_rows<E: Encoding>(block: &mut Block<'_>, values: &[E::Stored]) {
     // SAFETY: plain Rust runs everywhere, and each arm names the panel's width.
     unsafe {
         match block.panel.width() {
-            1 => score_block::<Plain, 4, 1>(block),
-            2 => score_block::<Plain, 2, 2>(block),
+            1 => score_block::<Plain, E, 4, 1>(block, values),
+            2 => score_block::<Plain, E, 2, 2>(block, values),
             width => debug_assert_eq!(width, 0),
         }
     }
@@ -38,23 +47,6 @@ impl Lanes for Plain {
     }
 
     #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller's sixteen values are readable; f32 arrays have the alignment of f32.
-        Plain(unsafe { from.cast::<[f32; LANES]>().read() })
-    }
-
-    #[inline(always)]
-    unsafe fn load_first(from: *const f32, count: usize) -> Self {
-        let mut lanes = [0.0; LANES];
-        // SAFETY: the caller's `count` values are readable.
-        let present = unsafe { std::slice::from_raw_parts(from, count) };
-        for (lane, value) in lanes.iter_mut().zip(present) {
-            *lane = *value;
-        }
-        Plain(lanes)
-    }
-
-    #[inline(always)]
     unsafe fn multiply_add(mut self, x: Self, y: Self) -> Self {
         for ((sum, x), y) in self.0.iter_mut().zip(x.0).zip(y.0) {
             *sum = fused_multiply_add(x, y, *sum);
@@ -75,7 +67,31 @@ impl Lanes for Plain {
     }
 
     #[inline(always)]
-    unsafe fn prefetch(_address: *const f32) {}
+    unsafe fn prefetch(_address: *const u8) {}
+}
+
+impl<E: Encoding> Load<E> for Plain {
+    #[inline(always)]
+    unsafe fn load(from: *const E::Stored) -> Self {
+        // SAFETY: the caller's sixteen values are readable; arrays have the alignment of their items.
+        let stored = unsafe { from.cast::<[E::Stored; LANES]>().read() };
+        let mut lanes = [0.0; LANES];
+        for (lane, value) in lanes.iter_mut().zip(stored) {
+            *lane = E::decode(value);
+        }
+        Plain(lanes)
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const E::Stored, count: usize) -> Self {
+        let mut lanes = [0.0; LANES];
+        // SAFETY: the caller's `count` values are readable.
+        let present = unsafe { std::slice::from_raw_parts(from, count) };
+        for (lane, value) in lanes.iter_mut().zip(present) {
+            *lane = E::decode(*value);
+        }
+        Plain(lanes)
+    }
 }
 
 /// `x * y + addend` rounded once.

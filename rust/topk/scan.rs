@@ -39,7 +39,7 @@ pub(super) fn scan(
     k: usize,
     interrupt: &Interrupt,
 ) -> Result<Vec<Selection>> {
-    let plan = Plan::new(kernel, vectors, queries, k);
+    let plan = Plan::new(kernel, vectors, queries, k)?;
     let next_block = AtomicUsize::new(0);
     // A worker keeps its selections from block to block, so that its thresholds are soon tight.
     // Which worker takes which block is left to chance: the selection doesn't depend on it.
@@ -69,15 +69,16 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(kernel: Kernel, vectors: Matrix<'a>, queries: Matrix<'_>, k: usize) -> Self {
+    fn new(kernel: Kernel, vectors: Matrix<'a>, queries: Matrix<'_>, k: usize) -> Result<Self> {
         let dimension = vectors.dimension();
+        let query_values = queries.float32_values("queries")?;
         // Panels of equal width, rather than full ones and a thin rest.
         let count = queries.rows().div_ceil(kernel.widest_panel()).max(1);
         let panels: Vec<Panel> = (0..count)
             .map(|panel| {
                 let start = panel * queries.rows() / count;
                 let end = (panel + 1) * queries.rows() / count;
-                Panel::new(queries.slice(start, end).values(), dimension)
+                Panel::new(&query_values[start * dimension..end * dimension], dimension)
             })
             .collect();
         let bytes = if count == 1 {
@@ -86,14 +87,14 @@ impl<'a> Plan<'a> {
             SHARED_BLOCK_BYTES
         };
         // A multiple of all tile heights.
-        let rows_per_block = (bytes / (dimension * size_of::<f32>())).next_multiple_of(24);
-        Plan {
+        let rows_per_block = (bytes / (dimension * vectors.element().size())).next_multiple_of(24);
+        Ok(Plan {
             kernel,
             vectors,
             panels,
             k,
             rows_per_block,
-        }
+        })
     }
 
     fn blocks(&self) -> usize {
