@@ -116,6 +116,11 @@ for dimension in (1, 3, 7, 383, 384, 385):
     for batch in (1, 3, 8, 13):
         scores, rows = _core.top_k(vectors, queries[:batch], 20)
         digests.append(scores.tobytes() + rows.tobytes())
+    halves = vectors.astype(np.float16)
+    halves[:5] /= 30_000  # denormal
+    for batch in (1, 13):
+        scores, rows = _core.top_k(halves, queries[:batch], 20)
+        digests.append(scores.tobytes() + rows.tobytes())
 sys.stdout.buffer.write(_core.kernel().encode() + b"\\n" + b"".join(digests))
 """
 
@@ -138,8 +143,8 @@ def test_every_kernel_gives_the_same_bits():
         name, _, results[kernel] = done.stdout.partition(b"\n")
         assert name.decode() == kernel
     assert _core.kernels()[0] == "scalar"
-    # 6 dimensions; 25 queries in 4 batches; 20 scores of 4 bytes and 20 rows of 8.
-    assert len(results["scalar"]) == 6 * 25 * 20 * 12
+    # 6 dimensions; 25 queries in 4 batches and 14 in 2; 20 scores of 4 bytes and 20 rows of 8.
+    assert len(results["scalar"]) == 6 * (25 + 14) * 20 * 12
     assert set(results.values()) == {results["scalar"]}
 
 
@@ -148,6 +153,18 @@ def test_an_unknown_kernel_is_refused():
     assert done.returncode == 1
     assert b"InputError: CSLIR_KERNEL=mmx" in done.stderr
     assert b"or use one of scalar" in done.stderr
+
+
+@pytest.mark.parametrize("dimension", [*DIMENSIONS, 16, 4096])
+@pytest.mark.parametrize("batch", [1, 3, 13])
+def test_half_precision_is_scored_as_the_same_numbers_in_float32(dimension, batch):
+    vectors, queries = gaussian(203, dimension, 17).astype(np.float16), gaussian(batch, dimension, 18)
+    vectors[5:9] /= np.float16(30_000)
+    assert ((vectors != 0) & (np.abs(vectors) < np.finfo(np.float16).smallest_normal)).any()
+    found = _core.top_k(vectors, queries, 20)
+    expected = _core.top_k(vectors.astype(np.float32), queries, 20)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.tobytes() == theirs.tobytes()
 
 
 def test_a_memory_mapped_file_is_searched_in_place(tmp_path):
@@ -193,14 +210,23 @@ def test_wrong_use_is_refused_with_a_remedy(vectors, queries, k, message):
 @pytest.mark.parametrize(
     ("vectors", "message"),
     [
-        (VECTORS.astype(np.float64), r'must be float32, not float64; call vectors\.astype\("float32"\)'),
-        (VECTORS.astype(">f4"), "must be float32, not >f4"),
-        (VECTORS.tolist(), "must be a numpy array of float32, not list; call numpy.asarray"),
+        (
+            VECTORS.astype(np.float64),
+            r'must be float32 or float16, not float64; call vectors\.astype\("float32"\)',
+        ),
+        (VECTORS.astype(">f4"), "must be float32 or float16, not >f4"),
+        (VECTORS.astype(">f2"), "must be float32 or float16, not >f2"),
+        (VECTORS.tolist(), "must be a numpy array of float32 or float16, not list; call numpy.asarray"),
     ],
 )
 def test_another_type_is_refused(vectors, message):
     with pytest.raises(TypeError, match=message):
         _core.top_k(vectors, VECTORS, 1)
+
+
+def test_half_precision_queries_are_refused():
+    with pytest.raises(TypeError, match=r"queries must be float32, not float16; call queries\.astype"):
+        _core.top_k(VECTORS, VECTORS.astype(np.float16), 1)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -212,6 +238,16 @@ def test_values_that_are_not_finite_are_refused_with_the_row(value):
         _core.check_finite(bad)
     with pytest.raises(InputError, match="queries: row 41 holds"):
         _core.top_k(gaussian(10, 33, 13), bad, 1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_half_precision_that_is_not_finite_is_refused_with_the_row(value):
+    bad = gaussian(100, 33, 12).astype(np.float16)
+    bad[0] = np.finfo(np.float16).max
+    _core.check_finite(bad)
+    bad[41, 32] = value
+    with pytest.raises(InputError, match=f"vectors: row 41 holds {str(value).replace('nan', 'NaN')} in col"):
+        _core.check_finite(bad)
 
 
 def test_a_score_that_overflows_is_refused():

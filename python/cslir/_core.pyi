@@ -31,7 +31,7 @@ __all__ = [
 __version__: str
 
 def top_k(
-    vectors: NDArray[np.float32],
+    vectors: NDArray[np.float32] | NDArray[np.float16],
     queries: NDArray[np.float32],
     k: int,
     *,
@@ -44,7 +44,8 @@ def top_k(
     meanwhile. The GIL is released, and Ctrl-C is heard.
 
     Args:
-        vectors: (rows, dimension) float32, C-contiguous, finite (see `check_finite`).
+        vectors: (rows, dimension) float32, C-contiguous, finite (see `check_finite`); or float16 (or
+            bfloat16 of ml_dtypes), which are scored as the float32 numbers that they are.
         queries: (batch, dimension) float32, C-contiguous.
         k: From 1 to the number of rows.
         threads: Threads to use; None for one per core.
@@ -56,7 +57,7 @@ def top_k(
     Raises:
         InputError: A wrong shape, layout, k or number of threads; no vectors; a query that is not
             finite; a score that overflows; CSLIR_KERNEL names no kernel of this CPU.
-        TypeError: An array is not float32.
+        TypeError: An array has another dtype.
     """
 
 def pool_tokens(
@@ -97,8 +98,8 @@ def source_form(source: str) -> str:
     `ice cream` are the same source.
     """
 
-def check_finite(vectors: NDArray[np.float32]) -> None:
-    """Raises InputError with the first row of (rows, dimension) float32 that holds NaN or infinity."""
+def check_finite(vectors: NDArray[np.float32] | NDArray[np.float16]) -> None:
+    """Raises InputError with the first of the rows that holds NaN or infinity; types as for `top_k`."""
 
 def kernel() -> str:
     """Returns the name of the kernel that `top_k` uses: the fastest, or the one in CSLIR_KERNEL."""

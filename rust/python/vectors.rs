@@ -1,15 +1,15 @@
 //! Top-k and pooling over numpy arrays, without copies.
 
 use numpy::{
-    Element, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1,
-    PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods, dtype,
+    PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
+    PyUntypedArray, PyUntypedArrayMethods, dtype,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use super::interruptible::interruptible;
 use super::to_python_error;
-use crate::topk::{self, Kernel, Matrix};
+use crate::topk::{self, Element, Kernel, Matrix};
 use crate::{Error, Result, pool};
 
 type ScoresAndRows<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<i64>>);
@@ -24,13 +24,13 @@ fn top_k<'py>(
     k: i64,
     threads: Option<i64>,
 ) -> PyResult<ScoresAndRows<'py>> {
-    let vectors = readable_matrix(vectors, "vectors")?;
+    let vectors = ReadableVectors::new(vectors, "vectors")?;
     let queries = readable_matrix(queries, "queries")?;
     let batch = queries.shape()[0];
     // Negative numbers are as wrong as 0, and get its message.
     let k = usize::try_from(k).unwrap_or(0);
     let threads = threads.map(|threads| usize::try_from(threads).unwrap_or(0));
-    let (vectors, queries) = (matrix(&vectors)?, matrix(&queries)?);
+    let (vectors, queries) = (vectors.matrix()?, matrix(&queries)?);
     let found = interruptible(python, threads, |interrupt| {
         let found = topk::top_k(vectors, queries, k, interrupt)?;
         let rows: Vec<i64> = found.rows.into_iter().map(i64::from).collect();
@@ -64,8 +64,8 @@ fn pool_tokens<'py>(
 /// Raises if a value is NaN or infinite.
 #[pyfunction]
 fn check_finite(python: Python<'_>, vectors: &Bound<'_, PyAny>) -> PyResult<()> {
-    let vectors = readable_matrix(vectors, "vectors")?;
-    let vectors = matrix(&vectors)?;
+    let vectors = ReadableVectors::new(vectors, "vectors")?;
+    let vectors = vectors.matrix()?;
     interruptible(python, None, |interrupt| vectors.check_finite(interrupt))
 }
 
@@ -97,21 +97,62 @@ fn multiply_add_peak(python: Python<'_>, threads: Option<usize>) -> PyResult<f64
     interruptible(python, threads, topk::multiply_add_peak)
 }
 
+/// A view of a two-dimensional array of any [`Element`]; anything that would need a copy is refused.
+pub(super) enum ReadableVectors<'py> {
+    Float32(PyReadonlyArray2<'py, f32>),
+    /// Half precision, by its bits: numpy itself knows no bfloat16.
+    Bits(Element, PyReadonlyArray2<'py, u16>),
+}
+
+impl<'py> ReadableVectors<'py> {
+    pub(super) fn new(array: &Bound<'py, PyAny>, name: &str) -> PyResult<Self> {
+        let half = array.cast::<PyUntypedArray>().ok().and_then(|array| {
+            // Shown with the byte order where it is not this machine's.
+            let dtype = array.dtype().to_string();
+            [Element::Float16, Element::BFloat16]
+                .into_iter()
+                .find(|element| element.name() == dtype)
+        });
+        if let Some(half) = half {
+            check_layout(array.cast()?, name, 2)?;
+            let bits = array.call_method1("view", ("uint16",))?;
+            let bits = bits.cast::<PyArray2<u16>>()?.try_readonly()?;
+            return Ok(ReadableVectors::Bits(half, bits));
+        }
+        check_type::<f32>(array, name, "float32 or float16")?;
+        Ok(ReadableVectors::Float32(readable_matrix(array, name)?))
+    }
+
+    pub(super) fn matrix(&self) -> PyResult<Matrix<'_>> {
+        match self {
+            ReadableVectors::Float32(array) => matrix(array),
+            ReadableVectors::Bits(element, array) => {
+                let (rows, dimension) = (array.shape()[0], array.shape()[1]);
+                Matrix::of_bits(*element, array.as_slice()?, rows, dimension)
+                    .map_err(|error| to_python_error(array.py(), error))
+            }
+        }
+    }
+}
+
 /// A view of a two-dimensional float32 array; anything that would need a copy is refused.
 fn readable_matrix<'py>(
     array: &Bound<'py, PyAny>,
     name: &str,
 ) -> PyResult<PyReadonlyArray2<'py, f32>> {
-    check_layout::<f32>(array, name, 2)?;
+    check_type::<f32>(array, name, "float32")?;
+    check_layout(array.cast()?, name, 2)?;
     Ok(array.cast::<PyArray2<f32>>()?.try_readonly()?)
 }
 
 /// A view of a one-dimensional array.
-fn readable_row<'py, T: Element>(
+fn readable_row<'py, T: numpy::Element>(
     array: &Bound<'py, PyAny>,
     name: &str,
 ) -> PyResult<PyReadonlyArray1<'py, T>> {
-    check_layout::<T>(array, name, 1)?;
+    let accepted = dtype::<T>(array.py()).to_string();
+    check_type::<T>(array, name, &accepted)?;
+    check_layout(array.cast()?, name, 1)?;
     Ok(array.cast::<PyArray1<T>>()?.try_readonly()?)
 }
 
@@ -121,29 +162,33 @@ fn matrix<'a>(array: &'a PyReadonlyArray2<'_, f32>) -> PyResult<Matrix<'a>> {
         .map_err(|error| to_python_error(array.py(), error))
 }
 
-/// Raises `TypeError` for what is no array of `T`, and `InputError` for a shape or layout that
-/// can't be read in place.
-fn check_layout<T: Element>(
+/// Raises `TypeError` for what is no array of `T`, naming what is `accepted`.
+fn check_type<T: numpy::Element>(
     array: &Bound<'_, PyAny>,
     name: &str,
-    dimensions: usize,
+    accepted: &str,
 ) -> PyResult<()> {
-    let python = array.py();
-    let expected = dtype::<T>(python);
+    let expected = dtype::<T>(array.py());
     let Ok(array) = array.cast::<PyUntypedArray>() else {
         let given = array.get_type().name()?;
         return Err(PyTypeError::new_err(format!(
-            "{name} must be a numpy array of {expected}, not {given}; call numpy.asarray({name}, dtype=\"{expected}\")"
+            "{name} must be a numpy array of {accepted}, not {given}; call numpy.asarray({name}, dtype=\"{expected}\")"
         )));
     };
     if !array.dtype().is_equiv_to(&expected) {
         return Err(PyTypeError::new_err(format!(
-            "{name} must be {expected}, not {}; call {name}.astype(\"{expected}\")",
+            "{name} must be {accepted}, not {}; call {name}.astype(\"{expected}\")",
             array.dtype()
         )));
     }
+    Ok(())
+}
+
+/// Raises `InputError` for a shape or layout that can't be read in place.
+fn check_layout(array: &Bound<'_, PyUntypedArray>, name: &str, dimensions: usize) -> PyResult<()> {
     let aligned: bool = array.getattr("flags")?.getattr("aligned")?.extract()?;
-    check_shape(array, name, dimensions, aligned).map_err(|error| to_python_error(python, error))
+    check_shape(array, name, dimensions, aligned)
+        .map_err(|error| to_python_error(array.py(), error))
 }
 
 fn check_shape(

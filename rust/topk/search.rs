@@ -165,7 +165,6 @@ struct Place<'a> {
 
 /// What all workers of one scan share.
 struct Search<'a> {
-    kernel: Kernel,
     places: Vec<Place<'a>>,
     units: usize,
     k: usize,
@@ -212,7 +211,6 @@ impl<'a> Search<'a> {
             first_unit += rows.div_ceil(step);
         }
         Search {
-            kernel,
             rescorer: Rescorer::new(kernel, parts, values, queries.dimension()),
             places,
             units: first_unit,

@@ -38,15 +38,16 @@ fn top_k_with(
 /// Scores everything, sorts everything.
 fn oracle(vectors: Matrix<'_>, queries: Matrix<'_>, k: usize) -> Found {
     let mut found = Found::default();
-    for query in queries
-        .float32_values("")
+    let mut decoded = vec![0.0; vectors.rows() * vectors.dimension()];
+    for (row, out) in decoded.chunks_exact_mut(vectors.dimension()).enumerate() {
+        vectors.decode_row(row, out);
+    }
+    let queries = queries
+        .float32_values("queries")
         .unwrap()
-        .chunks_exact(queries.dimension())
-    {
-        let rows = vectors
-            .float32_values("")
-            .unwrap()
-            .chunks_exact(vectors.dimension());
+        .chunks_exact(queries.dimension());
+    for query in queries {
+        let rows = decoded.chunks_exact(vectors.dimension());
         // Adding zero gives zero one sign, as in the results.
         let mut all: Vec<(f32, u32)> = rows
             .map(|row| specified_score(row, query) + 0.0)
@@ -127,6 +128,96 @@ fn every_kernel_agrees_with_the_oracle_in_every_shape() {
                 );
             }
         }
+    }
+}
+
+/// Finite bits of half precision, of nearly every exponent, down to denormal ones.
+fn half_bits(element: Element, count: usize, seed: u64) -> Vec<u16> {
+    // Without the lowest bit of the exponent a half is finite; without the highest one scores of
+    // bfloat16 can't overflow.
+    let kept = match element {
+        Element::Float16 => !0x0400,
+        _ => !0x4000,
+    };
+    values(count, seed)
+        .into_iter()
+        .map(|value| (value.to_bits() >> 4 ^ value.to_bits() >> 20) as u16 & kept)
+        .collect()
+}
+
+#[test]
+fn every_kernel_scores_half_precision_as_its_float32_values() {
+    for element in [Element::Float16, Element::BFloat16] {
+        for dimension in [1, 3, 7, 15, 16, 17, 40, 383, 384, 385, 4096] {
+            for (rows, batch) in [(1, 1), (29, 1), (53, 2), (31, 3), (26, 8), (37, 19)] {
+                let bits = half_bits(element, rows * dimension, dimension as u64);
+                let queries = values(batch * dimension, 9 + batch as u64);
+                let vectors = Matrix::of_bits(element, &bits, rows, dimension).unwrap();
+                vectors.check_finite(&Interrupt::new()).unwrap();
+                let queries = Matrix::new(&queries, batch, dimension).unwrap();
+                let k = rows.min(10);
+                let expected = oracle(vectors, queries, k);
+                for kernel in Kernel::available() {
+                    let found = top_k_with(kernel, vectors, queries, k, &Interrupt::new()).unwrap();
+                    let name = element.name();
+                    assert_same_bits(
+                        &found,
+                        &expected,
+                        &format!("{kernel} {name} {rows}x{dimension} batch {batch}"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kernel_converts_every_finite_half_exactly() {
+    for element in [Element::Float16, Element::BFloat16] {
+        let largest = if element == Element::Float16 {
+            0x7bff
+        } else {
+            0x7f7f
+        };
+        let bits: Vec<u16> = (0..=largest)
+            .flat_map(|bits| [bits, bits | 0x8000])
+            .collect();
+        // Rows of one value go through the masked load; with fifteen zeros, through the whole one.
+        for dimension in [1, 16] {
+            let mut rows = vec![0; bits.len() * dimension];
+            for (row, bits) in rows.chunks_exact_mut(dimension).zip(&bits) {
+                row[dimension - 1] = *bits;
+            }
+            let vectors = Matrix::of_bits(element, &rows, bits.len(), dimension).unwrap();
+            let mut query = vec![0.0; dimension];
+            query[dimension - 1] = 1.0;
+            let query = Matrix::new(&query, 1, dimension).unwrap();
+            let expected = oracle(vectors, query, bits.len());
+            for kernel in Kernel::available() {
+                let found = top_k_with(kernel, vectors, query, bits.len(), &Interrupt::new());
+                assert_same_bits(&found.unwrap(), &expected, kernel.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn half_precision_that_is_not_finite_is_refused() {
+    for (element, infinity, shown) in [
+        (Element::Float16, 0xfc00, "-inf"),
+        (Element::BFloat16, 0xff80, "-inf"),
+        (Element::Float16, 0x7c01, "NaN"),
+        (Element::BFloat16, 0x7fff, "NaN"),
+    ] {
+        let mut bits = vec![0x3c00; 300 * 7];
+        bits[123 * 7 + 4] = infinity;
+        let message = Matrix::of_bits(element, &bits, 300, 7)
+            .unwrap()
+            .check_finite(&Interrupt::new())
+            .unwrap_err()
+            .to_string();
+        let expected = format!("row 123 holds {shown} in column 4");
+        assert!(message.contains(&expected), "{message}");
     }
 }
 
@@ -213,6 +304,9 @@ fn wrong_use_is_refused_with_a_reason() {
     assert!(refused(Matrix::new(&[], 0, 2).unwrap(), query, 1).starts_with("no vectors"));
     let other = Matrix::new(&[1.0; 3], 1, 3).unwrap();
     assert!(refused(vectors, other, 1).starts_with("queries of dimension 3 against"));
+    let half = Matrix::of_bits(Element::Float16, &[0; 2], 1, 2).unwrap();
+    assert!(refused(vectors, half, 1).starts_with("queries of float16, where float32 is needed"));
+    assert!(Matrix::of_bits(Element::Float32, &[0; 2], 1, 2).is_err());
     let nan = Matrix::new(&[1.0, 1.0, 0.0, f32::NAN], 2, 2).unwrap();
     assert!(refused(vectors, nan, 1).starts_with("queries: row 1 holds NaN in column 1"));
 }

@@ -90,11 +90,6 @@ impl<'a> Filter<'a> {
         self.coded
     }
 
-    /// The number of groups.
-    pub(in crate::topk) fn groups(&self) -> usize {
-        self.rows.div_ceil(GROUP)
-    }
-
     /// Bytes of a group.
     pub(in crate::topk) fn stride(&self) -> usize {
         stride(self.coded)
