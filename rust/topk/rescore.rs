@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rayon::prelude::*;
+
 use super::block::{Block, Panel, Prefetch};
 use super::dispatch::Kernel;
 use super::element::Values;
@@ -13,6 +15,10 @@ use super::select::{self, Selection};
 
 /// Rows that are copied together and scored in one call.
 const ROWS: usize = 16;
+
+/// How many times more candidates are scored between two looks at the threshold where threads share the work,
+/// and how many are worth sharing.
+const TOGETHER: usize = 8;
 
 /// A score that k rows are known to reach, shared by all workers. It only rises.
 pub(super) struct Threshold(AtomicU32);
@@ -71,50 +77,94 @@ impl<'a> Rescorer<'a> {
         }
     }
 
-    /// Scores candidates of a query in full, the most promising first, until the next can't reach the
-    /// threshold; returns how many. None is left.
+    /// Scores all candidates of a query in full that can reach the threshold, the most promising first;
+    /// returns how many. None is left. The current pool's threads share the work if `together`.
     pub(super) fn rescore(
         &self,
         query: usize,
         candidates: &mut Vec<Candidate>,
         selection: &mut Selection,
         shared: &Threshold,
+        together: bool,
     ) -> u64 {
-        // NaN first: such a bound tells nothing. Among equals the order is free.
-        candidates.sort_unstable_by(|x, y| y.upper.total_cmp(&x.upper));
-        let mut values = vec![0.0; ROWS * self.dimension];
-        let mut scores = [0.0; ROWS];
+        candidates.sort_unstable_by(most_promising_first);
         let mut rescored = 0;
         let mut rest = candidates.as_slice();
         loop {
             let threshold = selection.threshold().max(shared.get());
-            // Once there are k, a look at the threshold after every few rows; selecting among k takes time,
-            // too.
-            let turn = (selection.k() / 4).max(ROWS);
-            let upto = rest.len().min(turn);
-            let upto = rest[..upto].partition_point(|candidate| !(candidate.upper < threshold));
-            if upto == 0 {
+            let most = turn(selection, threshold) * if together { TOGETHER } else { 1 };
+            let turn = &rest[..rest.len().min(most)];
+            let turn = turn.partition_point(|candidate| can_reach(candidate, threshold));
+            if turn == 0 {
                 break;
             }
-            let (now, later) = rest.split_at(upto);
-            self.prefetch(&now[..now.len().min(ROWS)]);
-            for (turn, chunk) in now.chunks(ROWS).enumerate() {
-                let next = ((turn + 1) * ROWS).min(now.len());
-                self.prefetch(&now[next..(next + ROWS).min(now.len())]);
-                self.copy(chunk.iter().map(|candidate| candidate.row), &mut values);
-                let values = &values[..chunk.len() * self.dimension];
-                self.score(values, &self.singles[query], &mut scores[..chunk.len()]);
-                for (candidate, score) in chunk.iter().zip(&scores) {
-                    selection.offer_one(candidate.row, *score);
-                }
+            let (now, later) = rest.split_at(turn);
+            if together && turn > TOGETHER {
+                let scores: Vec<Vec<f32>> = now
+                    .par_chunks(turn.div_ceil(rayon::current_num_threads()))
+                    .map(|now| self.scores(query, now))
+                    .collect();
+                offer(now, scores.into_iter().flatten(), selection, shared);
+            } else {
+                offer(now, self.scores(query, now), selection, shared);
             }
-            rescored += upto as u64;
-            selection.settle();
-            shared.raise(selection.threshold());
+            rescored += turn as u64;
             rest = later;
         }
         candidates.clear();
         rescored
+    }
+
+    /// Scores a few of the most promising candidates in full, to raise the threshold, and drops those that
+    /// can't reach it now; returns how many it scored.
+    pub(super) fn raise(
+        &self,
+        query: usize,
+        candidates: &mut Vec<Candidate>,
+        selection: &mut Selection,
+        shared: &Threshold,
+    ) -> u64 {
+        let threshold = selection.threshold().max(shared.get());
+        let turn = turn(selection, threshold).min(candidates.len());
+        if turn < candidates.len() {
+            candidates.select_nth_unstable_by(turn, most_promising_first);
+        }
+        let rest = candidates.split_off(turn);
+        offer(
+            candidates,
+            self.scores(query, candidates),
+            selection,
+            shared,
+        );
+        let threshold = selection.threshold().max(shared.get());
+        candidates.clear();
+        candidates.extend(
+            rest.into_iter()
+                .filter(|candidate| can_reach(candidate, threshold)),
+        );
+        turn as u64
+    }
+
+    /// The exact scores of candidates.
+    fn scores(&self, query: usize, candidates: &[Candidate]) -> Vec<f32> {
+        let mut values = vec![0.0; ROWS * self.dimension];
+        let mut scores = vec![0.0; candidates.len()];
+        self.prefetch(&candidates[..candidates.len().min(ROWS)]);
+        for (turn, (chunk, scores)) in candidates
+            .chunks(ROWS)
+            .zip(scores.chunks_mut(ROWS))
+            .enumerate()
+        {
+            let next = ((turn + 1) * ROWS).min(candidates.len());
+            self.prefetch(&candidates[next..(next + ROWS).min(candidates.len())]);
+            self.copy(chunk.iter().map(|candidate| candidate.row), &mut values);
+            self.score(
+                &values[..chunk.len() * self.dimension],
+                &self.singles[query],
+                scores,
+            );
+        }
+        scores
     }
 
     /// Scores rows with all queries.
@@ -173,4 +223,37 @@ impl<'a> Rescorer<'a> {
             prefetch: Prefetch::default(),
         });
     }
+}
+
+fn offer(
+    candidates: &[Candidate],
+    scores: impl IntoIterator<Item = f32>,
+    selection: &mut Selection,
+    shared: &Threshold,
+) {
+    for (candidate, score) in candidates.iter().zip(scores) {
+        selection.offer_one(candidate.row, score);
+    }
+    selection.settle();
+    shared.raise(selection.threshold());
+}
+
+/// Candidates to score between two looks at the threshold: k for a first one; later few, but selecting among
+/// k takes time, too.
+fn turn(selection: &Selection, threshold: f32) -> usize {
+    if threshold == f32::NEG_INFINITY {
+        selection.k().max(ROWS)
+    } else {
+        (selection.k() / 4).max(ROWS)
+    }
+}
+
+/// Written so that NaN, which tells nothing, passes.
+fn can_reach(candidate: &Candidate, threshold: f32) -> bool {
+    !(candidate.upper < threshold)
+}
+
+/// NaN comes first. Among equals the order is free.
+fn most_promising_first(x: &Candidate, y: &Candidate) -> std::cmp::Ordering {
+    y.upper.total_cmp(&x.upper)
 }

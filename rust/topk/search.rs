@@ -28,6 +28,13 @@ const STREAMED_BLOCK_BYTES: usize = 1 << 20;
 /// Where at most one row in so many takes part, these are scored without a look at the filter.
 const SPARSE: usize = 16;
 
+/// Candidates wait, because the threshold rises until most of them can be dismissed unseen; but where more
+/// than these wait, they are scored.
+const MOST_WAITING: usize = 1 << 16;
+
+/// Candidates that a better threshold is worth while for.
+const FEWEST_WAITING: usize = 512;
+
 /// Some rows, what dismisses most of them, and which of them take part (`None`: all).
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
@@ -181,6 +188,8 @@ struct Worker {
     /// Per query, rows that wait to be scored in full.
     candidates: Vec<Vec<Candidate>>,
     thresholds: Vec<f32>,
+    /// Per query, how many candidates make it worth while to raise the threshold.
+    due: Vec<usize>,
     chosen: Vec<u32>,
     scores: Vec<f32>,
     rescored: u64,
@@ -247,9 +256,14 @@ impl<'a> Search<'a> {
                 interrupt.check()?;
                 selection.settle();
                 let threshold = &self.thresholds[query];
-                let rescored =
-                    self.rescorer
-                        .rescore(query, &mut candidates, &mut selection, threshold);
+                let together = self.queries < rayon::current_num_threads();
+                let rescored = self.rescorer.rescore(
+                    query,
+                    &mut candidates,
+                    &mut selection,
+                    threshold,
+                    together,
+                );
                 Ok((selection, rescored))
             })
             .collect::<Result<Vec<_>>>()?;
@@ -282,6 +296,7 @@ impl<'a> Search<'a> {
             selections: vec![Selection::new(self.k); self.queries],
             candidates: vec![Vec::new(); self.queries],
             thresholds: vec![f32::NEG_INFINITY; self.queries],
+            due: vec![0; self.queries],
             ..Worker::default()
         };
         loop {
@@ -347,7 +362,7 @@ impl<'a> Search<'a> {
             0
         };
         let (first, rest) = chosen.split_at(few);
-        for (chosen, enough) in [(first, 0), (rest, self.enough())] {
+        for chosen in [first, rest] {
             if chosen.is_empty() {
                 continue;
             }
@@ -358,28 +373,38 @@ impl<'a> Search<'a> {
             } = worker;
             let before: Vec<usize> = candidates.iter().map(Vec::len).collect();
             queries.scan(chosen, thresholds, candidates);
-            for (candidates, before) in worker.candidates.iter_mut().zip(before) {
+            for (query, before) in before.into_iter().enumerate() {
+                let candidates = &mut worker.candidates[query];
                 keep_allowed(candidates, before, place);
+                queries.refine(query, candidates, before, worker.thresholds[query]);
+                for candidate in &mut candidates[before..] {
+                    candidate.row += place.first_row;
+                }
             }
             for query in 0..self.queries {
-                if worker.candidates[query].len() > enough {
-                    self.rescore(query, worker);
-                }
+                self.raise_threshold(query, worker);
             }
         }
         worker.chosen = chosen;
     }
 
-    /// Candidates that wait before they are scored in full.
-    fn enough(&self) -> usize {
-        self.k.max(64) * 4
-    }
-
-    fn rescore(&self, query: usize, worker: &mut Worker) {
+    /// Scores candidates where there is no threshold yet, or where so many wait that a better one is due.
+    fn raise_threshold(&self, query: usize, worker: &mut Worker) {
         let (selection, shared) = (&mut worker.selections[query], &self.thresholds[query]);
         let candidates = &mut worker.candidates[query];
-        worker.rescored += self.rescorer.rescore(query, candidates, selection, shared);
-        worker.thresholds[query] = shared.get();
+        let threshold = &mut worker.thresholds[query];
+        let due = &mut worker.due[query];
+        if candidates.len() < *due && *threshold > f32::NEG_INFINITY {
+            return;
+        }
+        worker.rescored += if candidates.len() < MOST_WAITING {
+            self.rescorer.raise(query, candidates, selection, shared)
+        } else {
+            self.rescorer
+                .rescore(query, candidates, selection, shared, false)
+        };
+        *threshold = shared.get();
+        *due = (2 * candidates.len()).max(self.k + FEWEST_WAITING);
     }
 }
 
@@ -394,7 +419,7 @@ fn way<'a>(
     let sparse = part.count() <= rows / SPARSE;
     match (part.filter, part.allowed) {
         (Some(filter), allowed) if allowed.is_none() || !sparse => {
-            let queries = FilterQueries::new(filter, kernel, queries, values);
+            let queries = FilterQueries::new(filter, kernel, values);
             let bytes = if queries.is_single() {
                 STREAMED_BLOCK_BYTES
             } else {
@@ -414,23 +439,19 @@ fn way<'a>(
     }
 }
 
-/// Drops the new candidates that don't exist or take no part, and numbers the others through all parts.
+/// Drops the new candidates that don't exist or take no part.
 fn keep_allowed(candidates: &mut Vec<Candidate>, before: usize, place: &Place<'_>) {
     let rows = place.part.vectors.rows();
     let mut kept = before;
     for at in before..candidates.len() {
-        let candidate = candidates[at];
-        let row = candidate.row as usize;
+        let row = candidates[at].row as usize;
         if row < rows
             && place
                 .part
                 .allowed
                 .is_none_or(|allowed| allowed.contains(row))
         {
-            candidates[kept] = Candidate {
-                row: place.first_row + candidate.row,
-                ..candidate
-            };
+            candidates[kept] = candidates[at];
             kept += 1;
         }
     }

@@ -28,6 +28,31 @@ pub(super) unsafe fn scan(block: &mut CodeBlock<'_>) {
     }
 }
 
+/// A dot product.
+///
+/// # Safety
+///
+/// The CPU has AVX2; both are of the same multiple of 32 bytes.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn dot(row: &[u8], query: &[i8]) -> i32 {
+    let mut sums = _mm256_setzero_si256();
+    for at in (0..row.len()).step_by(16) {
+        // SAFETY: both have 16 bytes from here on.
+        unsafe {
+            let row = _mm256_cvtepu8_epi16(_mm_loadu_si128(row.as_ptr().add(at).cast()));
+            let query = _mm256_cvtepi8_epi16(_mm_loadu_si128(query.as_ptr().add(at).cast()));
+            sums = _mm256_add_epi32(sums, _mm256_madd_epi16(row, query));
+        }
+    }
+    let sums = _mm_add_epi32(
+        _mm256_castsi256_si128(sums),
+        _mm256_extracti128_si256::<1>(sums),
+    );
+    let sums = _mm_add_epi32(sums, _mm_unpackhi_epi64(sums, sums));
+    let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<1>(sums));
+    _mm_cvtsi128_si32(sums)
+}
+
 /// Sums 0 to 7 and 8 to 15.
 #[derive(Clone, Copy)]
 struct Ymm(__m256i, __m256i);

@@ -1,9 +1,9 @@
 //! Which kernel scans the codes: it follows the kernel that scores.
 
 use super::codes::CodeBlock;
-use super::scalar;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, vnni};
+use super::{scalar, tails};
 use crate::topk::Kernel;
 
 /// An implementation of the scan for one instruction set. All find the same sums.
@@ -61,12 +61,27 @@ impl CodeKernel {
         self.words([0; 4]).count()
     }
 
+    /// The sum of products of a row's stored codes with a query's; both of the same multiple of
+    /// [`tails::STEP`] bytes.
+    pub(super) fn dot(self, row: &[u8], query: &[i8]) -> i32 {
+        assert!(row.len() == query.len() && row.len().is_multiple_of(tails::STEP));
+        match self {
+            CodeKernel::Scalar => tails::dot(row, query),
+            // SAFETY: the assertion is the contract; the CPU was asked, as in `scan`.
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::Avx2 => unsafe { avx2::dot(row, query) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::Vnni => unsafe { vnni::dot(row, query) },
+        }
+    }
+
     /// Scans a block.
     pub(super) fn scan(self, block: &mut CodeBlock<'_>) {
         // The kernels trust these; they cost little beside a block.
         let queries = block.reaches.len();
         let steps = (block.stride - super::SIDE_BYTES) / super::STEP_BYTES;
-        assert_eq!(block.stride, super::stride(steps * super::STEP));
+        assert_eq!(block.stride, steps * super::STEP_BYTES + super::SIDE_BYTES);
         assert_eq!(block.panel.len(), steps * queries * self.words_per_step());
         assert!((1..=self.widest_panel()).contains(&queries));
         assert!(block.starts.len() == queries && block.thresholds.len() == queries);

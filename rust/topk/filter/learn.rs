@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::query::norm;
 use super::write::LONGEST;
-use super::{FilterPlan, STEP, WIDEST};
+use super::{FilterPlan, STEP, WIDEST, tails};
 use crate::Result;
 use crate::interrupt::Interrupt;
 use crate::topk::matrix::Matrix;
@@ -33,8 +33,9 @@ const PIECE: usize = 4096;
 /// The number of components is a multiple of this.
 const STRETCH: usize = 32;
 
-/// A row read alone costs as much as so many of its size in a stream.
-const APART: f64 = 4.0;
+/// A row that the first part leaves costs as much as so many bytes in the scan; more than it does for one query
+/// and few results, because queries in batches and deep results leave more rows.
+const LEFT: f64 = 8192.0;
 
 /// The error of codes, of row and query together, in shares of the norms: what 8 bits give.
 const CODE_ERROR: f32 = 0.015;
@@ -185,15 +186,18 @@ fn shortest(
 ) -> Result<FilterPlan> {
     let dimension = plain.mean.len();
     let costs = costs(&plain, &rotation, vectors, sample, interrupt)?;
+    if std::env::var_os("COSTS").is_some() {
+        eprintln!("{costs:?}");
+    }
     // The last is that of all dimensions, which need no rotation.
     let best = (0..costs.len())
         .min_by(|x, y| costs[*x].total_cmp(&costs[*y]))
         .unwrap_or(0);
-    let coded = (best + 1) * STRETCH;
+    // The second part then fills its bytes.
+    let coded = (best + 1) * STRETCH + tails::SIDE;
     if coded >= dimension {
         return Ok(plain);
     }
-    let rotation = rotation[..coded * dimension].to_vec();
     Ok(FilterPlan {
         gram_error: gram_error(&rotation, dimension),
         rotation: Some(rotation),
@@ -202,8 +206,8 @@ fn shortest(
     })
 }
 
-/// What a search reads per row, in bytes, for each number of [`STRETCH`]es of components: their codes and,
-/// at the price of going to and fro, the rows in full that these do not dismiss.
+/// What a search costs per row, in bytes of the scan, for each number of [`STRETCH`]es of components: their
+/// codes, and the rows that these do not dismiss.
 fn costs(
     plain: &FilterPlan,
     rotation: &[f32],
@@ -250,12 +254,11 @@ fn costs(
         })
         .collect::<Result<Vec<_>>>()?;
     let pairs = (rows * PROBES) as f64;
-    let row_bytes = (dimension * size_of::<f32>()) as f64;
     Ok((0..dimension.div_ceil(STRETCH))
         .map(|stretch| {
             let coded = ((stretch + 1) * STRETCH).min(dimension);
             let survivors: u32 = survivors.iter().map(|survivors| survivors[stretch]).sum();
-            coded as f64 + f64::from(survivors) / pairs * APART * row_bytes
+            coded as f64 + f64::from(survivors) / pairs * LEFT
         })
         .collect())
 }

@@ -3,34 +3,33 @@
 //! # The bound
 //!
 //! Let `x` be a row, `q` a query, `m` the mean of all rows (any vector would do), `y = x - m`, and `R` a
-//! matrix of a few rows that are nearly orthonormal: `R R' = I + E`, where the Frobenius norm of `E` is at
-//! most `h`. Let `z = R y`, and let `c` be what the filter stores of it: 8-bit codes times a scale per row.
-//! Let `w = R q`, and `v` its codes times its scale. The filter computes `q.m + v.c`. How far is that from
-//! the score?
-//!
-//! Split both into what `R` sees and the rest: `q = R' w + s`, `y = R' z + t`. Because `R s = -E w` and
-//! `R (y - R' c) = z - c - E c`,
+//! square matrix that is nearly orthonormal: the Frobenius norm of `I - R'R`, which is that of `I - RR'`, is
+//! at most `h`. Let `z = R y` and `w = R q`. Then
 //!
 //! ```text
-//! q.y - w.c = w.(z - c - E c) + s.y - (R s).c
-//! s.y       = (R s).z + s.t
-//! |q.y - w.c| <= |w| (|z - c| + h (2 |c| + |z|)) + |s| |t|
+//! q.x = q.m + w.z + q.(I - R'R) y,   and the last is at most h |q| |y|
 //! ```
 //!
-//! and `|w.c - v.c| <= |w - v| |c|`. A row so has two errors: `e = |z - c| + h (2 |c| + |z|)`, which meets
-//! the query's `|w|`, and `|t|`, which meets `|s|`. To spare a third number, `e` is raised to `|c| / k` at
-//! least, for a `k` that seldom raises it; then `|w - v| |c| <= k |w - v| e`. So
+//! The filter keeps two parts of `z`: the first coordinates, `z1`, for all rows to be scanned, and the others,
+//! `z2`, for the rows that the scan leaves. Of both it stores 8-bit codes times a scale per row, `c1` and
+//! `c2`; and of the query, `v1` and `v2`. By Cauchy and Schwarz
 //!
 //! ```text
-//! q.x <= q.m + v.c + (|w| + k |w - v|) e + |s| |t|
+//! w1.z1 <= v1.c1 + |w1| |z1 - c1| + |w1 - v1| |c1|
+//! w2.z2 <= |w2| |z2|                                   after the first part
+//! w2.z2 <= v2.c2 + |w2| |z2 - c2| + |w2 - v2| |c2|     after the second
 //! ```
 //!
-//! The norms are computed in f64 from the numbers that are stored, and `|s|^2 <= |q|^2 - |w|^2 + h |w|^2`
-//! (the same for `t`). What is compared in the end is not `q.x` but the f32 score, which is off by at most
-//! `g |q| |x|` (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1), with
-//! `g` for `d / 16` multiply-adds and four additions; and `|q| |x| <= |q| |m| + (|w| + |s|) |y|`, so that
-//! `g |y|` is added to both errors of the row, and `g |q| |m|` to the query's base. Rounding in the filter's
-//! own arithmetic is covered in the same way. All stored errors are rounded up.
+//! A row so has three errors, `e1 = |z1 - c1|`, `|z2|` and `e2 = |z2 - c2|`, and what they are multiplied by
+//! is the query's. To spare two more numbers, `e1` is raised to `|c1| / k` at least, for a `k` that seldom
+//! raises it; then `|w1 - v1| |c1| <= k |w1 - v1| e1`. The same for `e2`.
+//!
+//! The norms are computed in f64 from the numbers that are stored. What is compared in the end is not `q.x`
+//! but the f32 score, which is off by at most `g |q| |x|` (Higham, "Accuracy and Stability of Numerical
+//! Algorithms", 2002, section 3.1), with `g` for `d / 16` multiply-adds and four additions. Now
+//! `|q| |x| <= |q| |m| + |q| |y|`, and `|q| <= (1 + h) (|w1| + |w2|)`: so `(g + h) (1 + h) |y|` is added to
+//! each of a row's errors, and `g |q| |m|` to the query's product with the mean. What rounding does to `z` and
+//! `w`, and in the filter's own arithmetic, is covered in the same way. All stored errors are rounded up.
 //!
 //! A row whose upper bound is below the k-th best exact score of any k rows is not among the k best: nothing
 //! is dismissed that belongs to the answer. Ties need no care: an equal bound is not below.
@@ -42,6 +41,7 @@ mod learn;
 mod query;
 mod read;
 mod scalar;
+mod tails;
 mod write;
 
 #[cfg(target_arch = "x86_64")]
@@ -68,9 +68,9 @@ const WIDEST: usize = 1 << 16;
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilterPlan {
     mean: Vec<f32>,
-    /// Rows of coded dimensions, `coded` by `dimension`; without it the dimensions are coded as they are.
+    /// `R` of the proof; without it the dimensions are coded as they are.
     rotation: Option<Vec<f32>>,
-    /// Dimensions that are coded, a multiple of [`STEP`].
+    /// Coordinates of the first part, a multiple of [`STEP`]; without a rotation all, padded.
     coded: usize,
     /// `h` of the proof.
     gram_error: f64,
@@ -81,28 +81,44 @@ pub struct FilterPlan {
 /// A written filter.
 #[derive(Clone, Debug)]
 pub struct Filter<'a> {
-    mean: Vec<f32>,
-    rotation: Option<Vec<f32>>,
-    coded: usize,
-    gram_error: f64,
-    ratio: f32,
-    dimension: usize,
+    plan: FilterPlan,
     rows: usize,
     groups: &'a [u8],
+    /// The second part, row by row; empty without a rotation.
+    tails: &'a [u8],
+}
+
+impl FilterPlan {
+    fn dimension(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Coordinates of the second part.
+    fn tail(&self) -> usize {
+        self.dimension().saturating_sub(self.coded)
+    }
+
+    /// Bytes of a group.
+    fn stride(&self) -> usize {
+        self.coded / STEP * STEP_BYTES + SIDE_BYTES
+    }
+
+    /// Bytes of the second part of a row.
+    fn tail_stride(&self) -> usize {
+        match self.tail() {
+            0 => 0,
+            tail => (tail + tails::SIDE).next_multiple_of(tails::STEP),
+        }
+    }
+
+    /// Bytes before the groups.
+    fn head(&self) -> usize {
+        let floats = self.mean.len() + self.rotation.as_ref().map_or(0, Vec::len);
+        (read::FIELDS + floats * size_of::<f32>()).next_multiple_of(64)
+    }
 }
 
 /// The relative error of a score of so many dimensions: `g` of the proof, doubled for good measure.
 fn rounding(dimension: usize) -> f64 {
     (dimension / super::block::LANES + 8) as f64 * f64::from(f32::EPSILON)
-}
-
-/// Bytes of a group of so many coded dimensions.
-fn stride(coded: usize) -> usize {
-    coded / STEP * STEP_BYTES + SIDE_BYTES
-}
-
-/// Bytes before the groups.
-fn head(dimension: usize, rotated: bool, coded: usize) -> usize {
-    let floats = dimension + if rotated { coded * dimension } else { 0 };
-    (read::FIELDS + floats * size_of::<f32>()).next_multiple_of(64)
 }

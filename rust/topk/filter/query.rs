@@ -2,9 +2,10 @@
 
 use super::codes::{GROUP, STEP};
 use super::dispatch::CodeKernel;
-use super::{CODE_LIMIT, Filter, rounding};
+use super::tails::TailQuery;
+use super::write::LONGEST;
+use super::{CODE_LIMIT, FilterPlan, rounding};
 use crate::topk::Kernel;
-use crate::topk::matrix::Matrix;
 use crate::topk::products::products;
 
 /// What the bounds of one query are made of: the upper bound of a row's score is
@@ -31,38 +32,37 @@ pub(super) struct CodePanel {
     pub(super) starts: Vec<i32>,
 }
 
-/// Codes the queries for the filter, in panels of nearly equal width.
-pub(super) fn panels(
-    filter: &Filter<'_>,
+/// Codes the queries: the first parts in panels of nearly equal width, the second parts, if there are any.
+pub(super) fn code(
+    plan: &FilterPlan,
     kernel: Kernel,
     codes: CodeKernel,
-    queries: Matrix<'_>,
     values: &[f32],
-) -> Vec<CodePanel> {
-    let coded = filter.coded;
-    let rotated = match &filter.rotation {
-        Some(rotation) => products(kernel, values, rotation, filter.dimension),
+) -> (Vec<CodePanel>, Vec<TailQuery>) {
+    let dimension = plan.dimension();
+    let queries: Vec<CodedQuery> = match &plan.rotation {
+        Some(rotation) => values
+            .chunks_exact(dimension)
+            .zip(products(kernel, values, rotation, dimension).chunks_exact(dimension))
+            .map(|(query, rotated)| CodedQuery::new(plan, query, rotated))
+            .collect(),
         None => values
-            .chunks_exact(filter.dimension)
-            .flat_map(|query| {
-                let padding = std::iter::repeat_n(0.0, coded - query.len());
-                query.iter().copied().chain(padding)
-            })
+            .chunks_exact(dimension)
+            .map(|query| CodedQuery::new(plan, query, query))
             .collect(),
     };
-    let coded_queries: Vec<CodedQuery> = values
-        .chunks_exact(filter.dimension)
-        .zip(rotated.chunks_exact(coded))
-        .map(|(query, rotated)| CodedQuery::new(filter, query, rotated))
-        .collect();
-    let count = queries.rows().div_ceil(codes.widest_panel()).max(1);
-    (0..count)
+    let count = queries.len().div_ceil(codes.widest_panel()).max(1);
+    let panels = (0..count)
         .map(|panel| {
-            let start = panel * queries.rows() / count;
-            let end = (panel + 1) * queries.rows() / count;
-            CodePanel::new(codes, &coded_queries[start..end])
+            let start = panel * queries.len() / count;
+            let end = (panel + 1) * queries.len() / count;
+            CodePanel::new(codes, &queries[start..end])
         })
-        .collect()
+        .collect();
+    (
+        panels,
+        queries.into_iter().filter_map(|query| query.tail).collect(),
+    )
 }
 
 impl CodePanel {
@@ -94,69 +94,87 @@ impl CodePanel {
 struct CodedQuery {
     codes: Vec<i8>,
     reach: Reach,
+    tail: Option<TailQuery>,
 }
 
 impl CodedQuery {
-    /// `rotated` is the query in the coded dimensions. The names are those of the proof (`mod.rs`).
-    fn new(filter: &Filter<'_>, query: &[f32], rotated: &[f32]) -> Self {
+    /// `w` is the query in the coordinates of the rotation. The names are those of the proof (`mod.rs`).
+    fn new(plan: &FilterPlan, query: &[f32], w: &[f32]) -> Self {
         let norm = norm(query);
-        let largest = rotated
+        let (w1, w2) = w.split_at(plan.coded.min(w.len()));
+        // What the rotation's own arithmetic may be off.
+        let lost = match &plan.rotation {
+            Some(_) => rounding(plan.dimension()) * (plan.dimension() as f64).sqrt() * norm,
+            None => 0.0,
+        };
+        let product: f64 = query
             .iter()
-            .fold(0.0f32, |most, value| most.max(value.abs()));
+            .zip(&plan.mean)
+            .map(|(x, y)| f64::from(*x) * f64::from(*y))
+            .sum();
+        // Rounding errors of the exact score, of this bound, and of numbers next to zero.
+        let base_error = (rounding(plan.dimension()) + 1e-6) * norm * self::norm(&plan.mean)
+            + product.abs() * 1e-6
+            + f64::from(f32::MIN_POSITIVE);
+        let mut first = CodedPart::new(w1, plan.ratio, lost);
+        first.codes.resize(plan.coded, 0);
+        let second = CodedPart::new(w2, plan.ratio, lost);
+        let mut reach = Reach {
+            factor: first.factor,
+            base: above(product + base_error),
+            code: above(first.weight),
+            tail: above(self::norm(w2) + lost),
+        };
+        if norm > LONGEST {
+            // The arithmetic could overflow: no row is dismissed.
+            reach.base = f32::NAN;
+        }
+        CodedQuery {
+            codes: first.codes,
+            reach,
+            tail: (!w2.is_empty()).then(|| {
+                TailQuery::new(
+                    &second.codes,
+                    second.factor,
+                    above(second.weight),
+                    reach.tail,
+                )
+            }),
+        }
+    }
+}
+
+/// One part of a query.
+struct CodedPart {
+    codes: Vec<i8>,
+    factor: f32,
+    /// What a row's error is multiplied by.
+    weight: f64,
+}
+
+impl CodedPart {
+    fn new(w: &[f32], ratio: f32, lost: f64) -> Self {
+        let largest = w.iter().fold(0.0f32, |most, value| most.max(value.abs()));
         let factor = largest / CODE_LIMIT;
-        let codes: Vec<i8> = rotated
+        let codes: Vec<i8> = w
             .iter()
-            // A cast saturates, and makes 0 of what is no number: any code is right, the error tells.
+            // A cast makes 0 of what is no number: any code is right, the error tells.
             .map(|value| {
                 (value / factor)
                     .round_ties_even()
                     .clamp(-CODE_LIMIT, CODE_LIMIT) as i8
             })
             .collect();
-        let off = rotated
+        let off: f64 = w
             .iter()
             .zip(&codes)
             .map(|(value, code)| (f64::from(*value) - f64::from(factor) * f64::from(*code)).powi(2))
-            .sum::<f64>()
-            .sqrt();
-        let inside = self::norm(rotated);
-        // What the rotation's own arithmetic may be off.
-        let rotation_error = match &filter.rotation {
-            Some(_) => rounding(filter.dimension) * (filter.coded as f64).sqrt() * 2.0 * norm,
-            None => 0.0,
-        };
-        let most_inside = inside + rotation_error;
-        let tail = match &filter.rotation {
-            Some(_) => {
-                let outside = norm * norm * (1.0 + 1e-9) - inside * inside;
-                (outside
-                    + filter.gram_error * most_inside * most_inside
-                    + 2.0 * rotation_error * most_inside)
-                    .max(0.0)
-                    .sqrt()
-            }
-            None => 0.0,
-        };
-        let product: f64 = query
-            .iter()
-            .zip(&filter.mean)
-            .map(|(x, y)| f64::from(*x) * f64::from(*y))
             .sum();
-        let mean_norm = self::norm(&filter.mean);
-        // Rounding errors of the exact score, of this bound, and of numbers next to zero.
-        let base_error = (rounding(filter.dimension) + 1e-6) * norm * mean_norm
-            + product.abs() * 1e-6
-            + f64::from(f32::MIN_POSITIVE);
-        let code =
-            most_inside + f64::from(filter.ratio) * (off + rotation_error + 1e-6 * most_inside);
-        CodedQuery {
+        let inside = norm(w) + lost;
+        CodedPart {
             codes,
-            reach: Reach {
-                factor,
-                base: above(product + base_error),
-                code: above(code),
-                tail: above(tail),
-            },
+            factor,
+            weight: inside + f64::from(ratio) * (off.sqrt() + lost + 1e-6 * inside),
         }
     }
 }
@@ -166,6 +184,15 @@ pub(super) fn norm(values: &[f32]) -> f64 {
     values
         .iter()
         .map(|value| f64::from(*value).powi(2))
+        .sum::<f64>()
+        .sqrt()
+}
+
+/// The Euclidean distance.
+pub(super) fn distance(x: &[f32], y: &[f32]) -> f64 {
+    x.iter()
+        .zip(y)
+        .map(|(x, y)| (f64::from(*x) - f64::from(*y)).powi(2))
         .sum::<f64>()
         .sqrt()
 }

@@ -3,10 +3,14 @@
 use super::codes::{CodeBlock, GROUP};
 use super::dispatch::CodeKernel;
 use super::query::{self, CodePanel};
-use super::{Candidate, Filter, FilterPlan, STEP, WIDEST, head, stride};
+use super::tails::TailQuery;
+use super::{Candidate, Filter, FilterPlan, STEP, WIDEST};
+use crate::prefetch::prefetch;
 use crate::topk::Kernel;
-use crate::topk::matrix::Matrix;
 use crate::{Error, Result};
+
+/// Candidates between the one that is refined and the one that memory is asked for.
+const AHEAD: usize = 8;
 
 /// Bytes of the numbers before the mean: coded dimensions, whether there is a rotation, `k` and `h`.
 pub(super) const FIELDS: usize = 16;
@@ -55,28 +59,43 @@ impl<'a> Filter<'a> {
             && (1..=WIDEST).contains(&coded)
             && match rotated {
                 0 => coded == dimension.next_multiple_of(STEP),
-                1 => coded <= dimension,
+                1 => coded < dimension,
                 _ => false,
             }
             && ratio >= 1.0
             && gram_error >= 0.0;
-        let groups = rows.div_ceil(GROUP).checked_mul(stride(coded));
-        let start = head(dimension, rotated == 1, coded);
-        if !sizes || groups.and_then(|groups| groups.checked_add(start)) != Some(bytes.len()) {
+        let floats = dimension
+            + if rotated == 1 {
+                dimension * dimension
+            } else {
+                0
+            };
+        if !sizes || bytes.len() < FIELDS + floats * 4 {
             return Err(foreign());
         }
         let mut floats = words.map(f32::from_bits);
-        let mean = floats.by_ref().take(dimension).collect();
-        let rotation = (rotated == 1).then(|| floats.take(coded * dimension).collect());
-        Ok(Filter {
-            mean,
-            rotation,
+        let plan = FilterPlan {
+            mean: floats.by_ref().take(dimension).collect(),
+            rotation: (rotated == 1).then(|| floats.take(dimension * dimension).collect()),
             coded,
             gram_error,
             ratio,
-            dimension,
+        };
+        let groups = rows.div_ceil(GROUP).checked_mul(plan.stride());
+        let tails = rows.checked_mul(plan.tail_stride());
+        let (Some(groups), Some(tails)) = (groups, tails) else {
+            return Err(foreign());
+        };
+        let rest = bytes.get(plan.head()..).unwrap_or(&[]);
+        if groups.checked_add(tails) != Some(rest.len()) {
+            return Err(foreign());
+        }
+        let (groups, tails) = rest.split_at(groups);
+        Ok(Filter {
+            plan,
             rows,
-            groups: &bytes[start..],
+            groups,
+            tails,
         })
     }
 
@@ -87,12 +106,12 @@ impl<'a> Filter<'a> {
 
     /// The number of dimensions that are coded: fewer than the rows have, where these are rotated.
     pub fn coded(&self) -> usize {
-        self.coded
+        self.plan.coded
     }
 
     /// Bytes of a group.
     pub(in crate::topk) fn stride(&self) -> usize {
-        stride(self.coded)
+        self.plan.stride()
     }
 }
 
@@ -102,22 +121,54 @@ pub(in crate::topk) struct FilterQueries<'a> {
     filter: &'a Filter<'a>,
     kernel: CodeKernel,
     panels: Vec<CodePanel>,
+    /// The second parts of all queries.
+    tails: Vec<TailQuery>,
 }
 
 impl<'a> FilterQueries<'a> {
     /// Codes the queries.
-    pub(in crate::topk) fn new(
-        filter: &'a Filter<'a>,
-        kernel: Kernel,
-        queries: Matrix<'_>,
-        values: &[f32],
-    ) -> Self {
+    pub(in crate::topk) fn new(filter: &'a Filter<'a>, kernel: Kernel, values: &[f32]) -> Self {
         let codes = CodeKernel::of(kernel);
+        let (panels, tails) = query::code(&filter.plan, kernel, codes, values);
         FilterQueries {
             filter,
             kernel: codes,
-            panels: query::panels(filter, kernel, codes, queries, values),
+            panels,
+            tails,
         }
+    }
+
+    /// Lowers the bounds of a query's candidates from number `from` on by what the second part tells, and
+    /// drops those that are below the threshold then. The rows exist.
+    pub(in crate::topk) fn refine(
+        &self,
+        query: usize,
+        candidates: &mut Vec<Candidate>,
+        from: usize,
+        threshold: f32,
+    ) {
+        let stride = self.filter.plan.tail_stride();
+        if stride == 0 {
+            return;
+        }
+        let mut kept = from;
+        for at in from..candidates.len() {
+            if let Some(later) = candidates.get(at + AHEAD) {
+                let start = later.row as usize * stride;
+                for line in (start..start + stride).step_by(64) {
+                    prefetch(self.filter.tails, line);
+                }
+            }
+            let candidate = candidates[at];
+            let start = candidate.row as usize * stride;
+            let tail = &self.filter.tails[start..start + stride];
+            let upper = self.tails[query].upper(self.kernel, tail, candidate.upper);
+            if !(upper < threshold) {
+                candidates[kept] = Candidate { upper, ..candidate };
+                kept += 1;
+            }
+        }
+        candidates.truncate(kept);
     }
 
     /// Whether one panel serves all queries, so that rows are read once.
@@ -133,7 +184,7 @@ impl<'a> FilterQueries<'a> {
         thresholds: &[f32],
         candidates: &mut [Vec<Candidate>],
     ) {
-        let steps = self.filter.coded / STEP;
+        let steps = self.filter.plan.coded / STEP;
         let turns = self.panels.len();
         let mut first = 0;
         for (turn, panel) in self.panels.iter().enumerate() {

@@ -255,17 +255,17 @@ proptest! {
     #[test]
     fn the_bound_is_above_every_score(
         seed: u64,
-        dimension in 4usize..70,
+        dimension in 5usize..70,
         coded in 1usize..16,
         scale in -20i32..20,
     ) {
         let rows = 64;
-        let coded = (coded * STEP).min(dimension / STEP * STEP);
+        let coded = (coded * STEP).min((dimension - 1) / STEP * STEP).max(STEP);
         let values: Vec<f32> =
             noise(rows * dimension, seed).iter().map(|value| value * 2f32.powi(scale)).collect();
         let vectors = Matrix::new(&values, rows, dimension).unwrap();
-        // Rows of a rotation that are far from orthonormal: the bound counts it in.
-        let mut rotation = vec![0.0; coded * dimension];
+        // A rotation that is far from orthonormal: the bound counts it in.
+        let mut rotation = vec![0.0; dimension * dimension];
         for (row, values) in rotation.chunks_exact_mut(dimension).enumerate() {
             values[row] = 1.0;
             values[(row * 5 + 1) % dimension] += 0.05;
@@ -280,13 +280,17 @@ proptest! {
         let bytes = filter_bytes(vectors, &plan);
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
         let queries = noise(3 * dimension, seed + 2);
-        let matrix = Matrix::new(&queries, 3, dimension).unwrap();
         for kernel in Kernel::available() {
-            let coded = FilterQueries::new(&filter, kernel, matrix, &queries);
+            let coded = FilterQueries::new(&filter, kernel, &queries);
             let mut candidates = vec![Vec::new(); 3];
             let chosen: Vec<u32> = (0..rows as u32 / 16).collect();
             coded.scan(&chosen, &[f32::NEG_INFINITY; 3], &mut candidates);
-            for (candidates, query) in candidates.iter().zip(queries.chunks_exact(dimension)) {
+            let mut refined = candidates.clone();
+            for (query, refined) in refined.iter_mut().enumerate() {
+                coded.refine(query, refined, 0, f32::NEG_INFINITY);
+            }
+            let all = candidates.iter().chain(&refined);
+            for (candidates, query) in all.zip(queries.chunks_exact(dimension).cycle()) {
                 prop_assert_eq!(candidates.len(), rows);
                 for candidate in candidates {
                     let row = &values[candidate.row as usize * dimension..][..dimension];

@@ -33,6 +33,31 @@ pub(super) unsafe fn scan(block: &mut CodeBlock<'_>) {
     }
 }
 
+/// A dot product.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F, VL, BW and VNNI; both are of the same multiple of 32 bytes.
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512vnni")]
+pub(super) unsafe fn dot(row: &[u8], query: &[i8]) -> i32 {
+    let mut sums = _mm256_setzero_si256();
+    for at in (0..row.len()).step_by(32) {
+        // SAFETY: both have 32 bytes from here on.
+        unsafe {
+            let row = _mm256_loadu_si256(row.as_ptr().add(at).cast());
+            let query = _mm256_loadu_si256(query.as_ptr().add(at).cast());
+            sums = _mm256_dpbusd_epi32(sums, row, query);
+        }
+    }
+    let sums = _mm_add_epi32(
+        _mm256_castsi256_si128(sums),
+        _mm256_extracti128_si256::<1>(sums),
+    );
+    let sums = _mm_add_epi32(sums, _mm_unpackhi_epi64(sums, sums));
+    let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<1>(sums));
+    _mm_cvtsi128_si32(sums)
+}
+
 /// One register of sums.
 #[derive(Clone, Copy)]
 struct Zmm(__m512i);

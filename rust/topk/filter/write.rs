@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::codes::{CODE_ERRORS, GROUP, STEP, STEP_BYTES, TAIL_ERRORS};
-use super::query::{above, norm};
-use super::{CODE_LIMIT, FilterPlan, head, rounding, stride};
+use super::query::{above, distance, norm};
+use super::{CODE_LIMIT, FilterPlan, rounding, tails};
 use crate::interrupt::Interrupt;
 use crate::topk::Kernel;
 use crate::topk::block::Panel;
@@ -18,26 +18,28 @@ const GROUPS: usize = 16;
 /// Rows with a longer norm are left to the exact score: the bound's arithmetic can't overflow below it.
 pub(super) const LONGEST: f64 = 1e15;
 
+/// What is stored of one part of a row.
+pub(super) struct CodedPart {
+    codes: Vec<i8>,
+    scale: f32,
+    /// `e1` or `e2` of the proof.
+    error: f32,
+    /// `|c1|` or `|c2|`.
+    norm: f64,
+}
+
 /// What is stored of a row.
 pub(super) struct CodedRow {
-    pub(super) codes: Vec<i8>,
-    pub(super) scale: f32,
-    /// `e` of the proof.
-    pub(super) code_error: f32,
-    /// `|t|` of the proof.
-    pub(super) tail_error: f32,
-    /// `|c|` of the proof.
-    pub(super) norm: f64,
+    first: CodedPart,
+    second: CodedPart,
+    /// `|z2|` of the proof.
+    tail_norm: f32,
 }
 
 impl FilterPlan {
     /// Bytes that the filter of so many rows takes.
     pub fn size(&self, rows: usize) -> usize {
-        self.head() + rows.div_ceil(GROUP) * stride(self.coded)
-    }
-
-    fn head(&self) -> usize {
-        head(self.mean.len(), self.rotation.is_some(), self.coded)
+        self.head() + rows.div_ceil(GROUP) * self.stride() + rows * self.tail_stride()
     }
 
     /// Writes the filter of all rows; `out` is of [`FilterPlan::size`] bytes.
@@ -52,20 +54,36 @@ impl FilterPlan {
                 "plan it for these",
             ));
         }
-        let (head, groups) = out.split_at_mut(self.head());
+        let (head, rest) = out.split_at_mut(self.head());
         self.write_head(head);
         let coder = Coder::new(self)?;
-        let stride = stride(self.coded);
+        let (stride, tail_stride) = (self.stride(), self.tail_stride());
+        let (groups, tails) = rest.split_at_mut(vectors.rows().div_ceil(GROUP) * stride);
+        // Without a second part there are no bytes to share out; there must be chunks all the same.
+        let mut tails: Vec<&mut [u8]> = tails
+            .chunks_mut((GROUPS * GROUP * tail_stride).max(1))
+            .collect();
+        let pieces = vectors.rows().div_ceil(GROUPS * GROUP);
+        tails.resize_with(pieces, Default::default);
         groups
             .par_chunks_mut(GROUPS * stride)
+            .zip(tails)
             .enumerate()
-            .try_for_each(|(place, out)| {
+            .try_for_each(|(place, (groups, tails))| {
                 interrupt.check()?;
                 let first = place * GROUPS * GROUP;
-                let rows = vectors.slice(first, first + GROUPS * GROUP);
-                let mut coded = coder.code(rows).into_iter();
-                for group in out.chunks_exact_mut(stride) {
-                    write_group(group, coded.by_ref().take(GROUP));
+                let rows = coder.code(vectors.slice(first, first + GROUPS * GROUP));
+                for (group, rows) in groups.chunks_exact_mut(stride).zip(rows.chunks(GROUP)) {
+                    write_group(group, rows);
+                }
+                for (tail, row) in tails.chunks_exact_mut(tail_stride.max(1)).zip(&rows) {
+                    tails::write(
+                        tail,
+                        &row.second.codes,
+                        row.second.scale,
+                        row.second.error,
+                        row.tail_norm,
+                    );
                 }
                 Ok(())
             })
@@ -75,10 +93,11 @@ impl FilterPlan {
     pub(super) fn with_ratio(mut self, sample: Matrix<'_>) -> Result<Self> {
         self.ratio = 1.0;
         let rows = Coder::new(&self)?.code_plainly(sample);
-        let ratios = rows
-            .iter()
-            .map(|row| (row.norm / f64::from(row.code_error)) as f32);
-        let mut ratios: Vec<f32> = ratios.filter(|ratio| ratio.is_finite()).collect();
+        let parts = rows.iter().flat_map(|row| [&row.first, &row.second]);
+        let ratios = parts.map(|part| (part.norm / f64::from(part.error)) as f32);
+        let mut ratios: Vec<f32> = ratios
+            .filter(|ratio| *ratio > 0.0 && ratio.is_finite())
+            .collect();
         ratios.sort_unstable_by(f32::total_cmp);
         // A few rows may have unusually small errors.
         let most = ratios.get(ratios.len() * 49 / 50).copied().unwrap_or(1.0);
@@ -95,7 +114,7 @@ struct Coder<'a> {
     /// The mean, rotated.
     shift: Vec<f64>,
     mean_norm: f64,
-    /// Relative error of a score.
+    /// `g` of the proof.
     rounding: f64,
 }
 
@@ -127,10 +146,13 @@ impl<'a> Coder<'a> {
 
     fn code(&self, rows: Matrix<'_>) -> Vec<CodedRow> {
         let mut coded = self.code_plainly(rows);
-        for row in &mut coded {
-            row.code_error = row
-                .code_error
-                .max(above(row.norm / f64::from(self.plan.ratio)));
+        for part in coded
+            .iter_mut()
+            .flat_map(|row| [&mut row.first, &mut row.second])
+        {
+            part.error = part
+                .error
+                .max(above(part.norm / f64::from(self.plan.ratio)));
         }
         coded
     }
@@ -160,71 +182,68 @@ impl<'a> Coder<'a> {
     /// proof.
     fn code_row(&self, x: &[f32], rotated: &[f32]) -> CodedRow {
         let plan = self.plan;
-        let y_squared: f64 = x
-            .iter()
-            .zip(&plan.mean)
-            .map(|(x, m)| (f64::from(*x) - f64::from(*m)).powi(2))
-            .sum();
-        let y_norm = y_squared.sqrt();
-        let x_norm = norm(x);
+        let (x_norm, y_norm) = (norm(x), distance(x, &plan.mean));
         let z: Vec<f32> = match &plan.rotation {
             Some(_) => rotated
                 .iter()
                 .zip(&self.shift)
                 .map(|(x, shift)| (f64::from(*x) - shift) as f32)
                 .collect(),
-            None => x
-                .iter()
-                .zip(&plan.mean)
-                .map(|(x, m)| x - m)
-                .chain(std::iter::repeat(0.0))
-                .take(plan.coded)
-                .collect(),
+            None => {
+                let centred = x.iter().zip(&plan.mean).map(|(x, m)| x - m);
+                centred
+                    .chain(std::iter::repeat(0.0))
+                    .take(plan.coded)
+                    .collect()
+            }
         };
-        let (codes, scale) = quantise(&z);
-        let (mut off, mut c_squared, mut z_squared) = (0.0, 0.0, 0.0);
-        for (z, code) in z.iter().zip(&codes) {
-            let (z, c) = (f64::from(*z), f64::from(scale) * f64::from(*code));
-            off += (z - c).powi(2);
-            c_squared += c * c;
-            z_squared += z * z;
-        }
-        let (c_norm, z_norm) = (c_squared.sqrt(), z_squared.sqrt());
-        // What is lost in computing z: products of the whole row where it is rotated, one rounding
-        // elsewhere.
+        let (z1, z2) = z.split_at(plan.coded);
+        // What is lost in computing z: sums of the whole row where it is rotated, one rounding elsewhere.
         let lost = match &plan.rotation {
-            Some(_) => 2.0 * self.rounding * (plan.coded as f64).sqrt() * (x_norm + self.mean_norm),
+            Some(_) => {
+                let coordinates = (plan.dimension() as f64).sqrt();
+                2.0 * self.rounding * coordinates * (x_norm + self.mean_norm)
+            }
             None => f64::from(f32::EPSILON) * y_norm,
         };
-        let z_most = z_norm + lost;
-        let score_error = self.rounding * y_norm;
-        let code_error =
-            off.sqrt() + lost + plan.gram_error * (2.0 * c_norm + z_most) + score_error;
-        let tail_squared = match &plan.rotation {
-            Some(_) => {
-                y_squared * (1.0 + 1e-9) - z_squared
-                    + plan.gram_error * z_most * z_most
-                    + 2.0 * lost * z_most
+        let h = plan.gram_error;
+        let slack = lost + (self.rounding + h) * (1.0 + h) * y_norm;
+        if x_norm < LONGEST {
+            CodedRow {
+                first: code_part(z1, slack),
+                second: code_part(z2, slack),
+                tail_norm: above(norm(z2) + slack),
             }
-            None => 0.0,
-        };
-        let tail_error = tail_squared.max(0.0).sqrt() + score_error;
-        let representable = x_norm < LONGEST;
-        CodedRow {
-            codes,
-            scale: if representable { scale } else { 0.0 },
-            code_error: if representable {
-                above(code_error)
-            } else {
-                f32::INFINITY
-            },
-            tail_error: if representable {
-                above(tail_error)
-            } else {
-                f32::INFINITY
-            },
-            norm: c_norm,
+        } else {
+            let unknown = |z: &[f32]| CodedPart {
+                codes: vec![0; z.len()],
+                scale: 0.0,
+                error: f32::INFINITY,
+                norm: 0.0,
+            };
+            CodedRow {
+                first: unknown(z1),
+                second: unknown(z2),
+                tail_norm: f32::INFINITY,
+            }
         }
+    }
+}
+
+/// Codes, their scale and how far off they are, at most.
+fn code_part(z: &[f32], slack: f64) -> CodedPart {
+    let (codes, scale) = quantise(z);
+    let (mut off, mut squared) = (0.0, 0.0);
+    for (z, code) in z.iter().zip(&codes) {
+        let c = f64::from(scale) * f64::from(*code);
+        off += (f64::from(*z) - c).powi(2);
+        squared += c * c;
+    }
+    CodedPart {
+        codes,
+        scale,
+        error: above(off.sqrt() + slack),
+        norm: squared.sqrt(),
     }
 }
 
@@ -245,27 +264,32 @@ fn quantise(z: &[f32]) -> (Vec<i8>, f32) {
     (codes, scale)
 }
 
-fn write_group(group: &mut [u8], rows: impl Iterator<Item = CodedRow>) {
+fn write_group(group: &mut [u8], rows: &[CodedRow]) {
     let side = group.len() - super::SIDE_BYTES;
     // Code 0, and nothing that could reach a threshold.
     group[..side].fill(128);
     group[side..].fill(0);
-    for (lane, row) in rows.enumerate() {
-        for (step, codes) in row.codes.chunks_exact(STEP).enumerate() {
+    for (lane, row) in rows.iter().enumerate() {
+        for (step, codes) in row.first.codes.chunks_exact(STEP).enumerate() {
             let place = step * STEP_BYTES + lane * STEP;
             for (byte, code) in group[place..place + STEP].iter_mut().zip(codes) {
-                *byte = (i16::from(*code) + 128) as u8;
+                *byte = stored(*code);
             }
         }
         let side = &mut group[side..];
-        side[lane * 4..][..4].copy_from_slice(&row.scale.to_le_bytes());
-        side[CODE_ERRORS + lane * 2..][..2].copy_from_slice(&half_above(row.code_error));
-        side[TAIL_ERRORS + lane * 2..][..2].copy_from_slice(&half_above(row.tail_error));
+        side[lane * 4..][..4].copy_from_slice(&row.first.scale.to_le_bytes());
+        side[CODE_ERRORS + lane * 2..][..2].copy_from_slice(&half_above(row.first.error));
+        side[TAIL_ERRORS + lane * 2..][..2].copy_from_slice(&half_above(row.tail_norm));
     }
 }
 
+/// A code as a byte: see `codes.rs`.
+pub(super) fn stored(code: i8) -> u8 {
+    (i16::from(code) + 128) as u8
+}
+
 /// The upper half of a float that is not below this one, which is not negative.
-fn half_above(value: f32) -> [u8; 2] {
+pub(super) fn half_above(value: f32) -> [u8; 2] {
     let half = value.to_bits().saturating_add(0xFFFF) >> 16;
     (half as u16).to_le_bytes()
 }

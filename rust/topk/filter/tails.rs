@@ -1,0 +1,85 @@
+//! The second part of rows and queries: what the scan leaves out, row by row, so that the rows that the scan
+//! leaves can be looked up.
+//!
+//! Of a row: its codes; zeros up to the side, which is 8 bytes: scale (f32), error and norm (upper halves of
+//! f32, rounded up). The whole is a multiple of [`STEP`] bytes; the query's codes are 0 from the row's end on,
+//! so that kernels can read all of it as codes.
+
+use super::dispatch::CodeKernel;
+use super::write::{half_above, stored};
+
+/// Bytes at the end of a row.
+pub(super) const SIDE: usize = 8;
+
+/// Bytes that a kernel reads at a time.
+pub(super) const STEP: usize = 32;
+
+/// Writes the second part of a row.
+pub(super) fn write(out: &mut [u8], codes: &[i8], scale: f32, error: f32, norm: f32) {
+    let Some(side) = out.len().checked_sub(SIDE) else {
+        return;
+    };
+    let (bytes, side) = out.split_at_mut(side);
+    bytes.fill(0);
+    for (byte, code) in bytes.iter_mut().zip(codes) {
+        *byte = stored(*code);
+    }
+    side[..4].copy_from_slice(&scale.to_le_bytes());
+    side[4..6].copy_from_slice(&half_above(error));
+    side[6..].copy_from_slice(&half_above(norm));
+}
+
+/// The second part of a query.
+#[derive(Debug)]
+pub(super) struct TailQuery {
+    codes: Vec<i8>,
+    /// Takes out the 128 that is added to the rows' codes.
+    start: i32,
+    factor: f32,
+    /// What a row's error is multiplied by.
+    code: f32,
+    /// What a row's norm was multiplied by in the first bound.
+    tail: f32,
+}
+
+impl TailQuery {
+    pub(super) fn new(codes: &[i8], factor: f32, code: f32, tail: f32) -> Self {
+        let start = -128 * codes.iter().map(|code| i32::from(*code)).sum::<i32>();
+        let mut padded = codes.to_vec();
+        padded.resize((codes.len() + SIDE).next_multiple_of(STEP), 0);
+        TailQuery {
+            codes: padded,
+            start,
+            factor,
+            code,
+            tail,
+        }
+    }
+
+    /// The bound of a row, given the bound of its first part; never above that.
+    pub(super) fn upper(&self, kernel: CodeKernel, row: &[u8], first: f32) -> f32 {
+        let Some((_, side)) = row.split_last_chunk::<SIDE>() else {
+            return first;
+        };
+        let [a, b, c, d, e, f, g, h] = *side;
+        let scale = f32::from_le_bytes([a, b, c, d]);
+        let half = |low, high| f32::from_bits(u32::from(u16::from_le_bytes([low, high])) << 16);
+        let (error, norm) = (half(e, f), half(g, h));
+        let sum = self.start + kernel.dot(row, &self.codes);
+        let product = sum as f32 * (scale * self.factor);
+        let outside = norm * self.tail;
+        // Rounding in this sum: relative to the largest numbers in it.
+        let rounding = (first.abs() + outside) * 1e-6;
+        let upper = first - outside + product + error * self.code + rounding;
+        // NaN tells nothing.
+        if upper < first { upper } else { first }
+    }
+}
+
+/// Dot products on any CPU.
+pub(super) fn dot(row: &[u8], query: &[i8]) -> i32 {
+    row.iter()
+        .zip(query)
+        .map(|(row, query)| i32::from(*row) * i32::from(*query))
+        .sum()
+}
