@@ -94,7 +94,7 @@ impl<'a> Rescorer<'a> {
             let threshold = selection.threshold().max(shared.get());
             let most = turn(selection, threshold) * if together { TOGETHER } else { 1 };
             let turn = &rest[..rest.len().min(most)];
-            let turn = turn.partition_point(|candidate| can_reach(candidate, threshold));
+            let turn = turn.partition_point(|candidate| candidate.can_reach(threshold));
             if turn == 0 {
                 break;
             }
@@ -140,7 +140,7 @@ impl<'a> Rescorer<'a> {
         candidates.clear();
         candidates.extend(
             rest.into_iter()
-                .filter(|candidate| can_reach(candidate, threshold)),
+                .filter(|candidate| candidate.can_reach(threshold)),
         );
         turn as u64
     }
@@ -246,11 +246,6 @@ fn turn(selection: &Selection, threshold: f32) -> usize {
     } else {
         (selection.k() / 4).max(ROWS)
     }
-}
-
-/// Written so that NaN, which tells nothing, passes.
-fn can_reach(candidate: &Candidate, threshold: f32) -> bool {
-    !(candidate.upper < threshold)
 }
 
 /// NaN comes first. Among equals the order is free.

@@ -33,7 +33,7 @@ const SPARSE: usize = 16;
 const MOST_WAITING: usize = 1 << 16;
 
 /// Candidates that a better threshold is worth while for.
-const FEWEST_WAITING: usize = 512;
+const FEWEST_WAITING: usize = 64;
 
 /// Some rows, what dismisses most of them, and which of them take part (`None`: all).
 #[derive(Clone, Copy, Debug)]
@@ -404,7 +404,7 @@ impl<'a> Search<'a> {
                 .rescore(query, candidates, selection, shared, false)
         };
         *threshold = shared.get();
-        *due = (2 * candidates.len()).max(self.k + FEWEST_WAITING);
+        *due = candidates.len() + self.k.max(FEWEST_WAITING);
     }
 }
 

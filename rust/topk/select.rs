@@ -106,8 +106,7 @@ impl Selection {
 
     /// Offers the score of one row.
     pub(super) fn offer_one(&mut self, row: u32, score: f32) {
-        // Written so that NaN passes.
-        if !(score < self.threshold) {
+        if score >= self.threshold || score.is_nan() {
             let candidate = Ranked::new(score, row);
             if candidate > self.worst {
                 self.push(candidate);

@@ -114,6 +114,24 @@ impl Codes for Ymm {
     }
 
     #[inline(always)]
+    unsafe fn store_sums(self, to: *mut i32) {
+        unsafe {
+            _mm256_storeu_si256(to.cast(), self.0);
+            _mm256_storeu_si256(to.add(8).cast(), self.1);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_sums(from: *const i32) -> Self {
+        unsafe {
+            Ymm(
+                _mm256_loadu_si256(from.cast()),
+                _mm256_loadu_si256(from.add(8).cast()),
+            )
+        }
+    }
+
+    #[inline(always)]
     unsafe fn floats(from: *const u8) -> Self::Floats {
         unsafe {
             [
@@ -182,6 +200,6 @@ impl Codes for Ymm {
 
     #[inline(always)]
     unsafe fn prefetch(address: *const u8) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
     }
 }

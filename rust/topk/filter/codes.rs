@@ -55,6 +55,10 @@ pub(super) trait Codes: Copy {
     unsafe fn query(from: *const u32) -> Self::Query;
     /// Adds four products to each sum.
     unsafe fn add(self, rows: Self::Rows, query: Self::Query) -> Self;
+    /// Writes sixteen sums.
+    unsafe fn store_sums(self, to: *mut i32);
+    /// Reads sixteen sums.
+    unsafe fn load_sums(from: *const i32) -> Self;
     /// Sixteen floats.
     unsafe fn floats(from: *const u8) -> Self::Floats;
     /// Sixteen upper halves of floats.
@@ -175,13 +179,22 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize>(
             }
             panel = panel.add(Q * words);
         }
+        // What follows takes the sums by changing numbers, so they must be in memory. Where this is not said,
+        // compilers write them there in each step of the loop above.
+        let mut finished = [[[0; GROUP]; Q]; R];
+        for r in 0..R {
+            for q in 0..Q {
+                sums[r][q].store_sums(finished[r][q].as_mut_ptr());
+            }
+        }
         for r in 0..R {
             let side = groups[r].add(steps * STEP_BYTES);
             let scale = V::floats(side);
             let code_error = V::halves(side.add(CODE_ERRORS));
             let tail_error = V::halves(side.add(TAIL_ERRORS));
             for q in 0..Q {
-                let upper = sums[r][q].upper(scale, code_error, tail_error, &block.reaches[q]);
+                let sums = V::load_sums(finished[r][q].as_ptr());
+                let upper = sums.upper(scale, code_error, tail_error, &block.reaches[q]);
                 let reached = V::reaches(upper, block.thresholds[q]);
                 if reached != 0 {
                     let mut uppers = [0.0; GROUP];

@@ -186,9 +186,6 @@ fn shortest(
 ) -> Result<FilterPlan> {
     let dimension = plain.mean.len();
     let costs = costs(&plain, &rotation, vectors, sample, interrupt)?;
-    if std::env::var_os("COSTS").is_some() {
-        eprintln!("{costs:?}");
-    }
     // The last is that of all dimensions, which need no rotation.
     let best = (0..costs.len())
         .min_by(|x, y| costs[*x].total_cmp(&costs[*y]))

@@ -10,7 +10,7 @@ use crate::topk::Kernel;
 use crate::{Error, Result};
 
 /// Candidates between the one that is refined and the one that memory is asked for.
-const AHEAD: usize = 8;
+const AHEAD: usize = 16;
 
 /// Bytes of the numbers before the mean: coded dimensions, whether there is a rotation, `k` and `h`.
 pub(super) const FIELDS: usize = 16;
@@ -163,8 +163,9 @@ impl<'a> FilterQueries<'a> {
             let start = candidate.row as usize * stride;
             let tail = &self.filter.tails[start..start + stride];
             let upper = self.tails[query].upper(self.kernel, tail, candidate.upper);
-            if !(upper < threshold) {
-                candidates[kept] = Candidate { upper, ..candidate };
+            let refined = Candidate { upper, ..candidate };
+            if refined.can_reach(threshold) {
+                candidates[kept] = refined;
                 kept += 1;
             }
         }

@@ -60,6 +60,16 @@ impl Codes for Plain {
     }
 
     #[inline(always)]
+    unsafe fn store_sums(self, to: *mut i32) {
+        unsafe { to.cast::<[i32; GROUP]>().write(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_sums(from: *const i32) -> Self {
+        Plain(unsafe { from.cast::<[i32; GROUP]>().read() })
+    }
+
+    #[inline(always)]
     unsafe fn floats(from: *const u8) -> Self::Floats {
         let bytes = unsafe { from.cast::<[[u8; 4]; GROUP]>().read() };
         bytes.map(f32::from_le_bytes)
@@ -90,13 +100,9 @@ impl Codes for Plain {
 
     #[inline(always)]
     unsafe fn reaches(floats: Self::Floats, threshold: f32) -> u16 {
-        floats
-            .iter()
-            .enumerate()
-            // Written so that NaN passes.
-            .fold(0, |mask, (lane, upper)| {
-                mask | u16::from(!(*upper < threshold)) << lane
-            })
+        floats.iter().enumerate().fold(0, |mask, (lane, upper)| {
+            mask | u16::from(*upper >= threshold || upper.is_nan()) << lane
+        })
     }
 
     #[inline(always)]

@@ -215,6 +215,10 @@ fn hard_values(count: usize) -> impl Strategy<Value = Vec<f32>> {
     prop::collection::vec(value, count)
 }
 
+#[expect(
+    clippy::type_complexity,
+    reason = "the values of one case, taken apart at once"
+)]
 fn hard_case()
 -> impl Strategy<Value = (usize, usize, Vec<f32>, Vec<f32>, Vec<f32>, usize, Vec<bool>)> {
     (1usize..80, 1usize..40, 1usize..5).prop_flat_map(|(rows, dimension, batch)| {

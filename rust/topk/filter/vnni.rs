@@ -89,6 +89,16 @@ impl Codes for Zmm {
     }
 
     #[inline(always)]
+    unsafe fn store_sums(self, to: *mut i32) {
+        unsafe { _mm512_storeu_si512(to.cast(), self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_sums(from: *const i32) -> Self {
+        unsafe { Zmm(_mm512_loadu_si512(from.cast())) }
+    }
+
+    #[inline(always)]
     unsafe fn floats(from: *const u8) -> __m512 {
         unsafe { _mm512_loadu_ps(from.cast()) }
     }
@@ -136,6 +146,6 @@ impl Codes for Zmm {
 
     #[inline(always)]
     unsafe fn prefetch(address: *const u8) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
     }
 }
