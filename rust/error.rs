@@ -1,7 +1,7 @@
 //! The one error type of the crate: what is wrong, where, and what to do about it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The result of every fallible operation in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -41,6 +41,24 @@ impl Error {
             line: None,
             message: message.into(),
             remedy: remedy.into(),
+        }
+    }
+
+    /// The same with the file that an input error is about, if it names none.
+    pub(crate) fn in_file(self, file: &Path) -> Self {
+        match self {
+            Error::Input {
+                path: None,
+                line,
+                message,
+                remedy,
+            } => Error::Input {
+                path: Some(file.to_owned()),
+                line,
+                message,
+                remedy,
+            },
+            other => other,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod bitmap;
 pub mod error;
+pub mod index;
 pub mod interrupt;
 pub mod lexicon;
 pub mod limits;

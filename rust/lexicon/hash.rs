@@ -104,7 +104,7 @@ fn hash_long(bytes: &[u8], start: usize, end: usize) -> (u64, bool) {
 }
 
 /// Hashes a token in normal form.
-pub(super) fn hash_normal(token: &[u8]) -> u64 {
+pub(crate) fn hash_normal(token: &[u8]) -> u64 {
     let state = token.chunks(WINDOW).fold(0, |state, chunk| {
         let mut window = [0; WINDOW];
         for (to, from) in window.iter_mut().zip(chunk) {
@@ -143,7 +143,7 @@ pub(super) fn hash_longer(sequence: u64, gap: u64, token: u64) -> u64 {
 }
 
 /// Sums up bytes; independent lanes, so that it runs at the speed of memory.
-pub(super) fn checksum(bytes: &[u8]) -> u64 {
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     let mut lanes = [START, WORD, LAST, GAP];
     let (blocks, rest) = bytes.as_chunks::<32>();
     for block in blocks {

@@ -32,6 +32,7 @@ pub use normalise::normalise;
 
 use format::Layout;
 pub(crate) use format::{Node, Place};
+pub(crate) use hash::{checksum, hash_normal as hash_bytes};
 use record::Record;
 
 /// The most tokens a source may have: 8 words and more, since each character of an unspaced script is one.
