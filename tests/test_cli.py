@@ -28,6 +28,7 @@ COMMANDS = [
     ["index"],
     ["search"],
     ["eval"],
+    ["doctor"],
 ]
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "Switcher",
     "__version__",
     "check_finite",
+    "instruction_sets",
     "kernel",
     "kernels",
     "multiply_add_peak",
@@ -24,6 +25,7 @@ __all__ = [
     "source_form",
     "split_and_hash",
     "switch_file",
+    "threads",
     "token_ranges",
     "top_k",
 ]
@@ -106,6 +108,12 @@ def kernel() -> str:
 
 def kernels() -> list[str]:
     """Returns the names of the kernels that this CPU can run, the slowest first."""
+
+def instruction_sets() -> list[str]:
+    """Returns those of the CPU's instruction sets that kernels are chosen by; none on arm64."""
+
+def threads() -> int:
+    """Returns how many threads do the work by default: RAYON_NUM_THREADS, or one per usable core."""
 
 @final
 class Lexicon:

@@ -112,7 +112,7 @@ fn pool(threads: Option<usize>) -> Result<Arc<ThreadPool>> {
 }
 
 /// `RAYON_NUM_THREADS`, or one thread per core that this process may use.
-fn default_threads() -> usize {
+pub(super) fn default_threads() -> usize {
     // Counting the cores reads several files of the system, so it is done once.
     static THREADS: LazyLock<usize> = LazyLock::new(|| {
         std::env::var("RAYON_NUM_THREADS")

@@ -7,7 +7,7 @@ use numpy::{
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use super::interruptible::interruptible;
+use super::interruptible::{default_threads, interruptible};
 use super::to_python_error;
 use crate::topk::{self, Element, Kernel, Matrix};
 use crate::{Error, Result, pool};
@@ -81,6 +81,18 @@ fn kernel(python: Python<'_>) -> PyResult<&'static str> {
 #[pyfunction]
 fn kernels() -> Vec<&'static str> {
     Kernel::available().map(Kernel::name).collect()
+}
+
+/// The instruction sets of this CPU that kernels are chosen by.
+#[pyfunction]
+fn instruction_sets() -> Vec<&'static str> {
+    topk::instruction_sets()
+}
+
+/// Threads that work is spread over where nothing else is said.
+#[pyfunction]
+fn threads() -> usize {
+    default_threads()
 }
 
 /// Bytes per second that `threads` threads read from memory.
@@ -229,6 +241,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check_finite, module)?)?;
     module.add_function(wrap_pyfunction!(kernel, module)?)?;
     module.add_function(wrap_pyfunction!(kernels, module)?)?;
+    module.add_function(wrap_pyfunction!(instruction_sets, module)?)?;
+    module.add_function(wrap_pyfunction!(threads, module)?)?;
     module.add_function(wrap_pyfunction!(read_bandwidth, module)?)?;
     module.add_function(wrap_pyfunction!(multiply_add_peak, module)?)?;
     Ok(())

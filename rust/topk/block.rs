@@ -55,15 +55,15 @@ impl std::ops::Deref for Panel {
     }
 }
 
-/// The part of the rows ahead that a tile asks for while it computes.
+/// What a tile asks memory for while it computes: nothing by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Prefetch {
-    /// Distance in values from a row to the row to ask for.
+    /// Distance in values from a row to what to ask for.
     pub(super) ahead: usize,
-    /// First value of the row to ask for.
-    pub(super) from: usize,
-    /// End of the values to ask for; with `until <= from` nothing is.
-    pub(super) until: usize,
+    /// First cache line to ask for, counted from there.
+    pub(super) first: usize,
+    /// Distance in cache lines to the next one to ask for; 0 asks for none.
+    pub(super) every: usize,
 }
 
 /// One call of a kernel.

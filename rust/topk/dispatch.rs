@@ -172,6 +172,27 @@ impl Kernel {
     }
 }
 
+/// The instruction sets of this CPU among those that tell its kernels apart, by the names of Rust's
+/// target features.
+pub fn instruction_sets() -> Vec<&'static str> {
+    #[cfg(target_arch = "x86_64")]
+    let seen = [
+        ("avx2", is_x86_feature_detected!("avx2")),
+        ("fma", is_x86_feature_detected!("fma")),
+        ("f16c", is_x86_feature_detected!("f16c")),
+        ("avxvnni", is_x86_feature_detected!("avxvnni")),
+        ("avx512f", is_x86_feature_detected!("avx512f")),
+        ("avx512vl", is_x86_feature_detected!("avx512vl")),
+        ("avx512bw", is_x86_feature_detected!("avx512bw")),
+        ("avx512vnni", is_x86_feature_detected!("avx512vnni")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let seen: [(&str, bool); 0] = [];
+    seen.into_iter()
+        .filter_map(|(name, is_there)| is_there.then_some(name))
+        .collect()
+}
+
 impl fmt::Display for Kernel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
@@ -188,6 +209,23 @@ mod tests {
         assert_eq!(kernels[0], Kernel::Scalar);
         for kernel in kernels {
             assert_eq!(Kernel::named(kernel.name()).unwrap(), kernel);
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn the_instruction_sets_seen_are_those_that_choose_the_kernels() {
+        let seen = instruction_sets();
+        let has = |names: &[&str]| names.iter().all(|name| seen.contains(name));
+        for (kernel, needed) in [
+            (Kernel::Avx2, &["avx2", "fma", "f16c"][..]),
+            (Kernel::Avx512, &["avx512f", "avx512vl", "avx512bw"]),
+            (
+                Kernel::Avx512Vnni,
+                &["avx512f", "avx512vl", "avx512bw", "avx512vnni"],
+            ),
+        ] {
+            assert_eq!(kernel.is_available(), has(needed), "{kernel}: {seen:?}");
         }
     }
 

@@ -134,7 +134,6 @@ unsafe fn score_tile<V, E, const R: usize, const Q: usize>(
     let dimension = block.dimension;
     let stride = between_rows * dimension;
     let queries = block.panel.as_ptr();
-    let (from, until) = (block.prefetch.from, block.prefetch.until);
     let ahead = row.wrapping_add(block.prefetch.ahead);
     // SAFETY: the caller's rows are whole; the panel holds Q queries padded to whole registers.
     unsafe {
@@ -142,9 +141,14 @@ unsafe fn score_tile<V, E, const R: usize, const Q: usize>(
         let mut x = [V::zero(); R];
         let whole = dimension / LANES * LANES;
         let line = 64 / size_of::<E::Stored>();
+        let mut asked = match block.prefetch.every {
+            0 => usize::MAX,
+            _ => block.prefetch.first * line,
+        };
         let mut at = 0;
         while at < whole {
-            if at >= from && at < until && at.is_multiple_of(line) {
+            if at == asked {
+                asked += block.prefetch.every * line;
                 for r in 0..R {
                     V::prefetch(ahead.wrapping_add(r * stride + at).cast());
                 }

@@ -31,7 +31,7 @@ mod avx512;
 #[cfg(test)]
 mod tests;
 
-pub use dispatch::{KERNEL_VARIABLE, Kernel};
+pub use dispatch::{KERNEL_VARIABLE, Kernel, instruction_sets};
 pub use element::Element;
 pub use filter::{Filter, FilterPlan};
 pub use limits::{multiply_add_peak, read_bandwidth};

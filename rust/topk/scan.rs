@@ -12,6 +12,10 @@ const SHARED_BLOCK_BYTES: usize = 128 << 10;
 /// Bytes of rows in a block that is read once. Long streams let the hardware run ahead.
 const STREAMED_BLOCK_BYTES: usize = 1 << 20;
 
+/// Bytes that each stream is asked for ahead of where it is read: with several queries the hardware
+/// alone falls behind, because there are fewer streams and they are read more slowly.
+const STREAM_AHEAD_BYTES: usize = 8 << 10;
+
 /// Bytes of queries that are scored together, so that they stay in the second-level cache.
 const QUERY_BYTES: usize = 384 << 10;
 
@@ -55,10 +59,12 @@ impl<'a> FullScan<'a> {
     }
 
     /// One block of rows against all panels; its scores go from the kernel to the selections while they are
-    /// in the first-level cache. Rows are numbered from `numbered_from` on.
+    /// in the first-level cache. Rows are numbered from `numbered_from` on; `next` is where this worker's
+    /// next block starts.
     pub(super) fn scan(
         &self,
         first: usize,
+        next: Option<usize>,
         numbered_from: u32,
         scores: &mut Vec<f32>,
         selections: &mut [Selection],
@@ -75,7 +81,7 @@ impl<'a> FullScan<'a> {
                 panel,
                 scores,
                 streams: self.panels.len() == 1,
-                prefetch: self.prefetch(turn),
+                prefetch: self.prefetch(turn, next.map(|next| next - first)),
             });
             for (selection, scores) in selections
                 .by_ref()
@@ -88,17 +94,20 @@ impl<'a> FullScan<'a> {
         }
     }
 
-    /// A shared block is read from memory while the one before it is computed: each panel's turn
-    /// asks for its part. A streamed block leaves it to the hardware, which is better at it.
-    fn prefetch(&self, turn: usize) -> Prefetch {
-        let (turns, dimension) = (self.panels.len(), self.vectors.dimension());
-        if turns == 1 {
-            return Prefetch::default();
+    /// A shared block is read from memory while the worker's block before it, `rows_ahead`, is computed: each
+    /// panel's turn asks for its share of the lines. A streamed block asks for what comes soon.
+    fn prefetch(&self, turn: usize, rows_ahead: Option<usize>) -> Prefetch {
+        if self.panels.len() == 1 {
+            return Prefetch {
+                ahead: STREAM_AHEAD_BYTES / self.vectors.element().size(),
+                first: 0,
+                every: 1,
+            };
         }
-        Prefetch {
-            ahead: self.rows_per_block * dimension,
-            from: turn * dimension / turns,
-            until: (turn + 1) * dimension / turns,
-        }
+        rows_ahead.map_or_else(Prefetch::default, |rows| Prefetch {
+            ahead: rows * self.vectors.dimension(),
+            first: turn,
+            every: self.panels.len(),
+        })
     }
 }

@@ -299,8 +299,11 @@ impl<'a> Search<'a> {
             due: vec![0; self.queries],
             ..Worker::default()
         };
+        let take = || next_unit.fetch_add(1, Ordering::Relaxed);
+        let mut next = take();
         loop {
-            let unit = next_unit.fetch_add(1, Ordering::Relaxed);
+            // The unit after this one is taken already, so that it can be asked from memory meanwhile.
+            let unit = std::mem::replace(&mut next, take());
             if unit >= self.units {
                 return Ok(worker);
             }
@@ -316,8 +319,10 @@ impl<'a> Search<'a> {
             let end = (start + place.step).min(place.part.vectors.rows());
             match &place.way {
                 Way::Full(full) => {
+                    let next = (next - place.first_unit) * place.step;
                     full.scan(
                         start,
+                        (next < place.part.vectors.rows()).then_some(next),
                         place.first_row,
                         &mut worker.scores,
                         &mut worker.selections,
