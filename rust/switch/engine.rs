@@ -278,9 +278,14 @@ impl<'s, 'o> Engine<'s, 'o> {
             let forms = self.switcher.options.lemma_fallback;
             let view = self.views.get(lexicon)?;
             let found = view.match_at(&group.tokens, at, length, forms, place);
-            // Another source may have had the same hash: a chance that needs the whole search again.
-            let found = found.or_else(|| self.find(group, reading, lexicon, at, search.quiet));
             if let Some(found) = found {
+                return Some((lexicon, found));
+            }
+            // A phrase may have the hash of another source: then the whole search goes again, for a shorter
+            // entry. Under a single token, refused as a word form or as another word, there is none.
+            if length > 1
+                && let Some(found) = self.find(group, reading, lexicon, at, search.quiet)
+            {
                 return Some((lexicon, found));
             }
         }
