@@ -41,6 +41,10 @@ pub use counts::Counts;
 use engine::Engine;
 pub use engine::Scratch;
 
+/// Raised by every change after which the same texts, lexicons and options give other bytes, here or in the files
+/// of [`stream`](crate::stream); an unfinished file is continued by the version that began it alone.
+pub const ENGINE_VERSION: u32 = 1;
+
 /// For what a language is drawn, where there are several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LanguageChoice {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::destination::Compression;
 use super::{Job, Layout, RecordIds, in_file, source};
-use crate::switch::{Options, Switcher};
+use crate::switch::{ENGINE_VERSION, Options, Switcher};
 use crate::{Error, Result};
 
 /// Where a record's id stands in a JSON object, the first of them that it has.
@@ -115,7 +115,7 @@ impl<'j> Plan<'j> {
             .iter()
             .map(|(name, switcher)| json!([name, switcher.options().translation_prob]));
         let settings = [
-            ("version", json!(env!("CARGO_PKG_VERSION"))),
+            ("engine version", json!(ENGINE_VERSION)),
             ("input", input),
             ("lexicons", lexicons.collect()),
             ("options", json!(format!("{:?}", self.switcher.options()))),

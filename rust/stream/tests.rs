@@ -302,6 +302,15 @@ fn a_run_starts_afresh_when_anything_changed() {
         ["starting afresh: an unfinished run differs in input"]
     );
     stop(&one);
+    let journal = folder.0.join("out.tsv.part.json");
+    let mut older: Value = serde_json::from_slice(&fs::read(&journal).unwrap()).unwrap();
+    older["settings"]["engine version"] = json!(0);
+    fs::write(&journal, older.to_string()).unwrap();
+    assert_eq!(
+        notices(&job(&source, &output, &one)),
+        ["starting afresh: an unfinished run differs in engine version"]
+    );
+    stop(&one);
     fs::write(folder.0.join("out.tsv.part"), "short").unwrap();
     assert_eq!(
         notices(&job(&source, &output, &one)),
