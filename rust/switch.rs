@@ -18,6 +18,11 @@
 //!    by the entry's heaviest target or by one drawn by weight with draw (`i + 1`, target). A chosen unit
 //!    without entry is *missed*, unless it is quiet. The text goes on after the unit.
 //!
+//! 6. Where two tokens touch, as those of scripts without spaces do, a replacement may put a letter, digit or
+//!    mark of a script with spaces against another. Then a space is put between. It belongs to the replacement:
+//!    to that of the second token if that one is replaced, else to that of the first. So each span's target
+//!    holds all that was written, and between two spans the text is that of the input.
+//!
 //! So a phrase is switched or left as a whole, and each unit is switched with the same chance. All draws are
 //! those of [`draw::Draws`]: they depend on (seed, epoch, record id, field, position, purpose) alone.
 
@@ -36,6 +41,7 @@ mod engine;
 mod group;
 mod output;
 mod searches;
+mod spacing;
 
 pub use counts::Counts;
 use engine::Engine;
@@ -43,7 +49,7 @@ pub use engine::Scratch;
 
 /// Raised by every change after which the same texts, lexicons and options give other bytes, here or in the files
 /// of [`stream`](crate::stream); an unfinished file is continued by the version that began it alone.
-pub const ENGINE_VERSION: u32 = 1;
+pub const ENGINE_VERSION: u32 = 2;
 
 /// For what a language is drawn, where there are several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use crate::weighted::pick;
 use super::draw::{Draws, Purpose};
 use super::group::{Group, Reading, Search};
 use super::output::Output;
+use super::spacing::{ends_in_word, starts_in_word};
 use super::{
     Counts, LanguageChoice, MissPolicy, NamedText, Span, SwitchedTexts, Switcher, TargetChoice,
 };
@@ -213,7 +214,7 @@ impl<'s, 'o> Engine<'s, 'o> {
             let Some((first, last)) = group.tokens.bytes_of(at, found.length) else {
                 break;
             };
-            output.push_text(text.as_bytes(), copied, first);
+            self.push_kept(output, text, start, (copied, first));
             copied = last;
             let target_start = output.len();
             let target = match self.switcher.options.target_choice {
@@ -223,6 +224,14 @@ impl<'s, 'o> Engine<'s, 'o> {
                     reading.draws.uniform(unit, Purpose::Target)
                 }),
             };
+            let touches = at > reading.place.tokens.start
+                && group
+                    .tokens
+                    .get(at - 1)
+                    .is_some_and(|before| before.end as usize == first);
+            if touches && starts_in_word(target.0) && ends_in_word(output.bytes()) {
+                output.push_any(b" ");
+            }
             let dotted = self.switcher.dotted.get(lexicon).copied().unwrap_or(false);
             output.push_target(target, text, first, last, dotted);
             self.counts.switched += found.length as u64;
@@ -242,7 +251,27 @@ impl<'s, 'o> Engine<'s, 'o> {
                 });
             }
         }
-        output.push_text(text.as_bytes(), copied, reading.place.bytes.end);
+        self.push_kept(output, text, start, (copied, reading.place.bytes.end));
+    }
+
+    /// Appends text that stays, from `start` or the last unit switched on; after that a space, if the two would
+    /// be one word.
+    #[inline]
+    fn push_kept(
+        &mut self,
+        output: &mut Output,
+        text: &str,
+        start: usize,
+        (from, to): (usize, usize),
+    ) {
+        let rest = text.as_bytes().get(from..to).unwrap_or_default();
+        if from > start && starts_in_word(rest) && ends_in_word(output.bytes()) {
+            output.push_any(b" ");
+            if let Some(span) = self.spans.as_deref_mut().and_then(|spans| spans.last_mut()) {
+                span.target.1 += 1;
+            }
+        }
+        output.push_text(text.as_bytes(), from, to);
     }
 
     /// How many tokens of a switched unit are of content.
