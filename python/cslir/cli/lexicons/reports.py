@@ -111,8 +111,8 @@ def coverage(
 ) -> None:
     """Print the share of a text's tokens, types and content words that lexicons cover.
 
-    Exact: a text's word, alone or in a phrase, is a source. By lemma: or its base form is, after the forms that a
-    .cslex holds, else after those that `build --lemma-forms` would store.
+    Exact: a text's word, alone or in a phrase, is a source. By lemma: or its base form is, after the forms
+    that a .cslex holds, else after those that `build --lemma-forms` would store.
     """
     from cslir.lexicons.coverage import measure_coverage
     from cslir.lexicons.stop_words import stop_words as words_of
@@ -156,7 +156,7 @@ def _with_forms(path: Path) -> "Lexicon | None":
 
 
 def _by_lemma(asked: bool | None, language: str, *, stored: bool) -> bool:
-    """Return whether to count by lemma: as asked for, else if the lexicons or the language have base forms."""
+    """Return whether to count by lemma: as asked for, else if lexicons or language have base forms."""
     from cslir.lexicons.inflection import lemma_sources
 
     if asked is not None or stored:
