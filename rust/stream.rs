@@ -38,14 +38,14 @@ use journal::{Journal, Progress};
 use pipeline::Limits;
 use plan::Plan;
 use records::{Switched, Worker};
-use source::{Block, Position, Source};
+use source::{BLOCK_BYTES, Block, Position, Source};
 
 /// Bytes read ahead of what is written, for each thread and in all: what bounds the memory.
 const IN_FLIGHT_PER_THREAD: usize = 4 << 20;
 const IN_FLIGHT: usize = 48 << 20;
 
-/// Spans may be as many times longer than the text: so much less is read ahead.
-const SPANS_SIZE: usize = 4;
+/// With spans, which may be eight times longer than the text.
+const IN_FLIGHT_WITH_SPANS: usize = 8 << 20;
 
 /// Time between two journals.
 const CHECKPOINT_PERIOD: Duration = Duration::from_secs(5);
@@ -222,10 +222,15 @@ impl Run<'_, '_> {
         let mut source = Source::open(self.job.source, self.first, self.interrupt)?;
         let (consumed, size) = (source.consumed.clone(), source.size);
         let (plan, path) = (self.plan, self.job.source);
-        let in_flight = IN_FLIGHT.min(IN_FLIGHT_PER_THREAD * self.job.threads);
+        let (per_thread, in_all) = match self.job.spans {
+            None => (IN_FLIGHT_PER_THREAD, IN_FLIGHT),
+            Some(_) => (IN_FLIGHT_PER_THREAD / 2, IN_FLIGHT_WITH_SPANS),
+        };
+        let in_flight = in_all.min(per_thread * self.job.threads);
         let limits = Limits {
-            threads: self.job.threads,
-            in_flight: in_flight / self.job.spans.map_or(1, |_| SPANS_SIZE),
+            // More would find no block to work on, and their memory is not given back.
+            threads: self.job.threads.min(in_flight / BLOCK_BYTES),
+            in_flight,
         };
         let progress = &self.journal.progress;
         let mut saved = (Instant::now(), progress.written + progress.spans_written);

@@ -361,8 +361,8 @@ def switch_file(
         epoch: Part of the seed, as the record's id and the field are.
         threads: Threads that switch; None for one per core.
         spans: Receives what was replaced by what, as jsonl, compressed by suffix: for each record, in order,
-            its `record_id` and its `spans`, each with `field`, `source` and `target` (bytes of the UTF-8 of the
-            text before and after), `language` and `entry`. Continued and renamed with the output.
+            its `record_id` and its `spans`, each with `field`, `source` and `target` (bytes of the text's
+            UTF-8 before and after), `language` and `entry`. Continued and renamed with the output.
         restart: Ignore what an earlier run left.
         checkpoint_bytes: A journal is written after so many bytes of output (256 MiB), and every 5 seconds.
         progress: Called some times a second with (bytes of the input file done, its size or None for a

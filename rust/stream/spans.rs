@@ -13,13 +13,13 @@ pub(super) fn push_record<'s>(
     texts: impl Iterator<Item = (&'s str, &'s [Span<'s>])>,
     output: &mut Vec<u8>,
 ) {
-    output.extend_from_slice(b"{\"record_id\": ");
+    output.extend_from_slice(b"{\"record_id\":");
     push_string(record_id, output);
-    output.extend_from_slice(b", \"spans\": [");
+    output.extend_from_slice(b",\"spans\":[");
     let spans = texts.flat_map(|(field, spans)| spans.iter().map(move |span| (field, span)));
     for (number, (field, span)) in spans.enumerate() {
         if number > 0 {
-            output.extend_from_slice(b", ");
+            output.push(b',');
         }
         push_span(plan, field, span, output);
     }
@@ -27,18 +27,18 @@ pub(super) fn push_record<'s>(
 }
 
 fn push_span(plan: &Plan<'_>, field: &str, span: &Span<'_>, output: &mut Vec<u8>) {
-    output.extend_from_slice(b"{\"field\": ");
+    output.extend_from_slice(b"{\"field\":");
     push_string(field, output);
     let ((first, last), (start, end)) = (span.source, span.target);
     // Writing to memory can't fail.
     let _ = write!(
         output,
-        ", \"source\": [{first}, {last}], \"target\": [{start}, {end}], \"language\": "
+        ",\"source\":[{first},{last}],\"target\":[{start},{end}],\"language\":"
     );
     let lexicon = plan.switcher.lexicons().get(span.lexicon);
     let language = lexicon.map_or("", |lexicon| &lexicon.description().target_language);
     push_string(language, output);
-    output.extend_from_slice(b", \"entry\": ");
+    output.extend_from_slice(b",\"entry\":");
     push_string(span.entry, output);
     output.push(b'}');
 }
