@@ -190,7 +190,8 @@ fn starts_token(character: char) -> bool {
     character.is_alphanumeric() && !is_combining_mark(character)
 }
 
-fn continues_token(character: char) -> bool {
+/// Letters, digits and marks, but those of the scripts that are written without spaces between words.
+pub(crate) fn continues_token(character: char) -> bool {
     (character.is_alphanumeric() || is_combining_mark(character)) && !is_unspaced(character)
 }
 

@@ -208,6 +208,19 @@ def raise_case(target, source, dotted):
     return first[0] + first[1:].lower() + target[1:]
 
 
+def joins(left, right):
+    return continues(left[-1]) and continues(right[0])
+
+
+def with_kept(output, spans, kept):
+    """Return the output with text that stays; the last target ends in a space where the two would be joined."""
+    if spans and kept and joins(output, kept):
+        output += " "
+        *most, end, language, entry = spans[-1]
+        spans[-1] = (*most, end + 1, language, entry)
+    return output + kept
+
+
 def switch(
     text, dictionaries, *, translation_prob, seed, record_id, name="text", epoch=0, language_choice="token",
     miss_policy="keep", target_choice="weighted", language_weights=None, stop_words=(), switch_stop_words=False,
@@ -269,7 +282,9 @@ def switch(
             start, end = tokens[at].start, tokens[at + length - 1].end
             dictionary = dictionaries[language]
             target = raise_case(targets[index][0], text[start:end], dictionary.language in ("tr", "az"))
-            output += text[copied:start]
+            output = with_kept(output, spans, text[copied:start])
+            if at > 0 and tokens[at - 1].end == start and joins(output, target):
+                target = " " + target
             spans.append((start, end, len(output), len(output) + len(target), dictionary.language, entry))
             output += target
             copied = end
@@ -279,4 +294,4 @@ def switch(
             own = dictionary.key(text, tokens, at, length)
             counts["lemmas"] += own not in dictionary.entries
         at += length
-    return output + text[copied:], spans, counts
+    return with_kept(output, spans, text[copied:]), spans, counts

@@ -11,6 +11,7 @@ import pytest
 
 from cslir import InputError
 from cslir.datasets import load_embedded
+from cslir.files import read_lines
 from cslir.lexicons import EMBEDDED_PAIRS
 from cslir.streaming import summary_record, summary_text, switch_file
 from cslir.switching import Lexicon, Switcher
@@ -183,6 +184,18 @@ def test_places_that_cannot_be_written_are_named(tmp_path, switcher):
     assert (tmp_path / "new" / "out.tsv").exists()
 
 
+def test_a_redirected_stdout_is_no_output(tmp_path):
+    (tmp_path / "in.tsv").write_text("1\tfree\n")
+    main = "from cslir.cli import main; main()"
+    for name in ("/dev/stdout", "/dev/fd/1"):
+        with (tmp_path / "out.tsv").open("wb") as stdout:
+            command = [sys.executable, "-c", main, "switch", tmp_path / "in.tsv", name]
+            child = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
+        assert child.returncode == 2
+        assert f"{name}: is a standard stream, a file is needed; name a file" in child.stderr
+        assert (tmp_path / "out.tsv").read_bytes() == b""
+
+
 @pytest.mark.parametrize("suffix", [".part", ".part.json"])
 def test_an_input_is_not_overwritten_by_the_work_on_its_output(tmp_path, switcher, suffix):
     destination = tmp_path / "out.tsv"
@@ -228,6 +241,34 @@ def test_the_command_switches_fields_differently(command, tmp_path):
     assert (tmp_path / "out").read_text() == '{"id": 1, "query": "free file", "text": "frei Datei"}\n'
 
 
+def test_the_command_tells_the_spans(command, tmp_path):
+    spans = tmp_path / "spans.jsonl.zst"
+    text = "The FREE “library” file 北free"
+    outcome = command("in.tsv", f"7\t{text}\n8\t\n", "--translation-prob", "1", "--spans", spans)
+    assert outcome.status == 0, outcome.err
+    first, second = (json.loads(line) for _, line in read_lines(spans))
+    assert (first["record_id"], second) == ("7", {"record_id": "8", "spans": []})
+    output = (tmp_path / "out").read_text().splitlines()[0].removeprefix("7\t").encode()
+    pieces = [
+        (
+            text.encode()[slice(*span["source"])].decode(),
+            output[slice(*span["target"])].decode(),
+            span["entry"],
+        )
+        for span in first["spans"]
+    ]
+    assert pieces == [
+        ("FREE", "FREI", "free"),
+        ("library", "Bibliothek", "library"),
+        ("file", "Datei", "file"),
+        ("free", "frei", "free"),
+    ]
+    assert {(span["field"], span["language"]) for span in first["spans"]} <= {("2", "de"), ("2", "nl")}
+    outcome = command("in.tsv", "1\tfree\n", "--spans", tmp_path / "out")
+    assert outcome.status == 2
+    assert "is a file of the output, too" in outcome.err
+
+
 def test_the_command_weighs_languages_and_leaves_stop_words(command, tmp_path):
     stop_words = tmp_path / "stop"
     stop_words.write_text("free\n\n")
@@ -239,6 +280,40 @@ def test_the_command_weighs_languages_and_leaves_stop_words(command, tmp_path):
     assert outcome.status == 0, outcome.err
     assert json.loads(outcome.out)["switched_by_language"] == {"de": 50, "nl": 0}
     assert (tmp_path / "out").read_text() == text.replace("file", "Datei")
+
+
+@pytest.fixture
+def malformed(tmp_path):
+    """A word list of one good line and twelve bad ones."""
+    path = tmp_path / "list.tsv"
+    path.write_text("free\tfrei\n" + "no tab at all\n" * 12, encoding="utf-8")
+    return path
+
+
+def test_malformed_lines_of_a_lexicon_are_skipped_and_told(run, tmp_path, malformed):
+    (tmp_path / "in.tsv").write_text("1\tfree\n")
+    arguments = ("switch", tmp_path / "in.tsv", tmp_path / "out.tsv", "--lexicon", f"en-de={malformed}")
+    outcome = run(*arguments, "--translation-prob", "1")
+    assert outcome.status == 0, outcome.err
+    assert (tmp_path / "out.tsv").read_text() == "1\tfrei\n"
+    assert f"skipped {malformed}:2: " in outcome.err
+    assert f"skipped {malformed}:11: " in outcome.err
+    assert f"skipped {malformed}:12: " not in outcome.err
+    assert f"{malformed}: 12 malformed lines skipped in all" in outcome.err
+    outcome = run(*arguments, "--strict")
+    assert outcome.status == 2
+    assert f"{malformed}:2: no source and target" in outcome.err
+
+
+def test_training_skips_malformed_lines_too(run, tmp_path, malformed):
+    arguments = ("train", "debian-sample", "--output", tmp_path / "model", "--lexicon", f"en-de={malformed}")
+    outcome = run(*arguments, "--arm", "bl-cs", "--model", tmp_path / "absent")
+    assert outcome.status == 2
+    assert f"{malformed}: 12 malformed lines skipped in all" in outcome.err
+    assert "absent" in outcome.err.splitlines()[-1]
+    outcome = run(*arguments, "--arm", "bl-cs", "--strict")
+    assert outcome.status == 2
+    assert f"{malformed}:2: no source and target" in outcome.err
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ mod arrow;
 mod capsules;
 mod interruptible;
 mod limits;
+mod spans;
 mod stream;
 mod switching;
 mod tokens;
 mod vectors;
+mod zstandard;
 
 /// Raises `cslir.errors.InputError` (path, line, message, remedy) or `OSError`.
 pub(crate) fn to_python_error(python: Python<'_>, error: Error) -> PyErr {
@@ -56,9 +58,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     arrow::register(module)?;
     limits::register(module)?;
+    spans::register(module)?;
     stream::register(module)?;
     switching::register(module)?;
     tokens::register(module)?;
     vectors::register(module)?;
+    zstandard::register(module)?;
     Ok(())
 }

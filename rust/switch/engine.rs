@@ -13,8 +13,10 @@ use crate::weighted::pick;
 use super::draw::{Draws, Purpose};
 use super::group::{Group, Reading, Search};
 use super::output::Output;
+use super::spacing::{ends_in_word, starts_in_word};
 use super::{
     Counts, LanguageChoice, MissPolicy, NamedText, Span, SwitchedTexts, Switcher, TargetChoice,
+    TextSpans,
 };
 
 /// Texts are read together up to this many bytes; a longer one is read alone.
@@ -36,7 +38,7 @@ pub(super) struct Engine<'s, 'o> {
     pub(super) has_large_filters: bool,
     switched: &'o mut SwitchedTexts,
     pub(super) counts: &'o mut Counts,
-    spans: Option<&'o mut Vec<Span<'s>>>,
+    spans: Option<&'o mut TextSpans<'s>>,
 }
 
 impl<'s, 'o> Engine<'s, 'o> {
@@ -44,7 +46,7 @@ impl<'s, 'o> Engine<'s, 'o> {
         switcher: &'s Switcher,
         switched: &'o mut SwitchedTexts,
         counts: &'o mut Counts,
-        spans: Option<&'o mut Vec<Span<'s>>>,
+        spans: Option<&'o mut TextSpans<'s>>,
     ) -> Self {
         let views = switcher.lexicons.iter().map(|lexicon| lexicon.view());
         let views: Vec<View<'_>> = views.collect();
@@ -171,6 +173,9 @@ impl<'s, 'o> Engine<'s, 'o> {
             self.switched
                 .ends
                 .push(self.switched.text.len() + output.len());
+            if let Some(spans) = self.spans.as_deref_mut() {
+                spans.end_text();
+            }
         }
         self.switched.text.push_str(output.text()?);
         Ok(())
@@ -213,7 +218,7 @@ impl<'s, 'o> Engine<'s, 'o> {
             let Some((first, last)) = group.tokens.bytes_of(at, found.length) else {
                 break;
             };
-            output.push_text(text.as_bytes(), copied, first);
+            self.push_kept(output, text, start, (copied, first));
             copied = last;
             let target_start = output.len();
             let target = match self.switcher.options.target_choice {
@@ -223,6 +228,14 @@ impl<'s, 'o> Engine<'s, 'o> {
                     reading.draws.uniform(unit, Purpose::Target)
                 }),
             };
+            let touches = at > reading.place.tokens.start
+                && group
+                    .tokens
+                    .get(at - 1)
+                    .is_some_and(|before| before.end as usize == first);
+            if touches && starts_in_word(target.0) && ends_in_word(output.bytes()) {
+                output.push_any(b" ");
+            }
             let dotted = self.switcher.dotted.get(lexicon).copied().unwrap_or(false);
             output.push_target(target, text, first, last, dotted);
             self.counts.switched += found.length as u64;
@@ -234,7 +247,7 @@ impl<'s, 'o> Engine<'s, 'o> {
                 found.length as u64,
             );
             if let Some(spans) = self.spans.as_deref_mut() {
-                spans.push(Span {
+                spans.spans.push(Span {
                     source: (first - start, last - start),
                     target: (target_start - output_start, output.len() - output_start),
                     lexicon,
@@ -242,7 +255,31 @@ impl<'s, 'o> Engine<'s, 'o> {
                 });
             }
         }
-        output.push_text(text.as_bytes(), copied, reading.place.bytes.end);
+        self.push_kept(output, text, start, (copied, reading.place.bytes.end));
+    }
+
+    /// Appends text that stays, from `start` or the last unit switched on; after that a space, if the two would
+    /// be one word.
+    #[inline]
+    fn push_kept(
+        &mut self,
+        output: &mut Output,
+        text: &str,
+        start: usize,
+        (from, to): (usize, usize),
+    ) {
+        let rest = text.as_bytes().get(from..to).unwrap_or_default();
+        if from > start && starts_in_word(rest) && ends_in_word(output.bytes()) {
+            output.push_any(b" ");
+            if let Some(span) = self
+                .spans
+                .as_deref_mut()
+                .and_then(|spans| spans.spans.last_mut())
+            {
+                span.target.1 += 1;
+            }
+        }
+        output.push_text(text.as_bytes(), from, to);
     }
 
     /// How many tokens of a switched unit are of content.
@@ -278,9 +315,14 @@ impl<'s, 'o> Engine<'s, 'o> {
             let forms = self.switcher.options.lemma_fallback;
             let view = self.views.get(lexicon)?;
             let found = view.match_at(&group.tokens, at, length, forms, place);
-            // Another source may have had the same hash: a chance that needs the whole search again.
-            let found = found.or_else(|| self.find(group, reading, lexicon, at, search.quiet));
             if let Some(found) = found {
+                return Some((lexicon, found));
+            }
+            // A phrase may have the hash of another source: then the whole search goes again, for a shorter
+            // entry. Under a single token, refused as a word form or as another word, there is none.
+            if length > 1
+                && let Some(found) = self.find(group, reading, lexicon, at, search.quiet)
+            {
                 return Some((lexicon, found));
             }
         }

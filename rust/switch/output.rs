@@ -29,13 +29,18 @@ impl Output {
     /// # Errors
     /// `Error::Input` if a target was not UTF-8, which only a forged lexicon can have.
     pub(super) fn text(&self) -> Result<&str> {
-        let bytes = self.bytes.get(..self.length).unwrap_or_default();
-        simdutf8::basic::from_utf8(bytes).map_err(|_| {
+        simdutf8::basic::from_utf8(self.bytes()).map_err(|_| {
             Error::input(
                 "a lexicon has a target that is not UTF-8",
                 "compile it again",
             )
         })
+    }
+
+    /// What was written, UTF-8 unless a lexicon was forged.
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 
     /// Appends `bytes[start..end]`; fast if it is short and more bytes follow.
@@ -54,7 +59,7 @@ impl Output {
     }
 
     #[inline(never)]
-    fn push_any(&mut self, bytes: &[u8]) {
+    pub(super) fn push_any(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();
         if self.bytes.len() < end + CHUNK {
             self.bytes.resize((end + CHUNK).next_power_of_two(), 0);

@@ -110,6 +110,45 @@ fn stop_words_stay_alone_yet_join_phrases() {
 }
 
 #[test]
+fn a_space_parts_words_that_switching_would_join() {
+    let words = [
+        ("北京", "Peking"),
+        ("北", "Nord"),
+        ("大", "大きい"),
+        ("abc", "字"),
+        ("学", "\"lernen\""),
+    ];
+    let switcher = Switcher::new(vec![lexicon("de", &words)], options(1.0)).unwrap();
+    for (text, expected) in [
+        ("我在北京北", "我在Peking Nord"),
+        ("x北京北y 北", "x Peking Nord y Nord"),
+        ("2008年北3", "2008年Nord 3"),
+        ("大北大", "大きいNord大きい"),
+        ("北abc北", "Nord字Nord"),
+        ("北学北", "Nord\"lernen\"Nord"),
+        ("北、北 ❤\u{FE0F}北", "Nord、Nord ❤\u{FE0F}Nord"),
+    ] {
+        let mut spans = Vec::new();
+        let id = TextId {
+            record_id: "r",
+            field: "text",
+            epoch: 0,
+        };
+        let mut scratch = Scratch::default();
+        let (output, _) = switcher
+            .switch(text, id, &mut scratch, Some(&mut spans))
+            .unwrap();
+        assert_eq!(output, expected);
+        let (mut read, mut written) = (0, 0);
+        for span in &spans {
+            assert_eq!(text[read..span.source.0], output[written..span.target.0]);
+            (read, written) = (span.source.1, span.target.1);
+        }
+        assert_eq!(text[read..], output[written..]);
+    }
+}
+
+#[test]
 fn a_miss_is_kept_or_redrawn() {
     let lexicons = || {
         vec![
@@ -177,7 +216,7 @@ fn texts_read_together_are_texts_apart() {
     let mut counts = Counts::new(1);
     let mut scratch = Scratch::default();
     switcher
-        .switch_texts(&named, &mut scratch, &mut switched, &mut counts)
+        .switch_texts(&named, &mut scratch, &mut switched, &mut counts, None)
         .unwrap();
     let expected = [
         "neu",
