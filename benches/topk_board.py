@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from statistics import median, quantiles
+from statistics import quantiles
 from typing import NamedTuple
 
 ROUNDS = 7
@@ -27,9 +27,9 @@ class Times(NamedTuple):
 
     @classmethod
     def of(cls, seconds: list[float], variant: str = "") -> "Times":
-        """Sum up the seconds of two calls at least."""
-        low, _, high = quantiles(seconds, n=4, method="inclusive")
-        return cls(median(seconds), low, high, len(seconds), variant)
+        """Sum up the seconds of some calls."""
+        low, middle, high = quantiles(seconds, n=4, method="inclusive") if len(seconds) > 1 else 3 * seconds
+        return cls(middle, low, high, len(seconds), variant)
 
 
 def best_variant(times: Mapping[str, Times]) -> Times:
@@ -51,7 +51,7 @@ def interleave(
     threads are awake. A call is told its number; all get the same numbers.
 
     Returns:
-        Seconds of each call, two at least.
+        Seconds of each call, two at least unless there is one round only.
     """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     names = list(calls)
