@@ -15,6 +15,7 @@ __all__ = [
     "Switcher",
     "__version__",
     "check_finite",
+    "int8_peak",
     "kernel",
     "kernels",
     "multiply_add_peak",
@@ -346,6 +347,9 @@ def read_bandwidth(*, threads: int | None = None) -> float:
 
 def multiply_add_peak(*, threads: int | None = None) -> float:
     """Measures the float operations per second of the active kernel's instructions, memory left aside."""
+
+def int8_peak(*, threads: int | None = None) -> float | None:
+    """Measures the operations per second on bytes, as `multiply_add_peak`; None without an instruction for it."""
 
 def split_and_hash(text: bytes) -> int:
     """Splits a text into words and hashes each, nothing else: the limit of switching; returns their sum."""
