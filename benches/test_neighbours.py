@@ -68,7 +68,9 @@ ENGINES = {OURS: nearest_cslir, "faiss": nearest_faiss, "torch": nearest_torch, 
 @pytest.fixture(scope="module")
 def limits():
     set_threads(THREADS)
-    return Limits(THREADS, _core.read_bandwidth(threads=THREADS), _core.multiply_add_peak(threads=THREADS))
+    limits = Limits.measure(THREADS)
+    print(f"\n{limits.line()}")
+    return limits
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +106,6 @@ def measure(benchmark, limits, name, rows, queries, k):
 
 def test_nearest(benchmark, limits, words):
     sources, targets = words
-    print(f"\nkernel {_core.kernel()}, {limits.line()}")
     scores, _ = measure(benchmark, limits, "nearest targets", targets, sources, NEIGHBOURS)
     means = scores.mean(axis=1)
     right = best_scores(targets, sources[:SAMPLE].astype(np.float64), NEIGHBOURS).mean(axis=1)

@@ -21,8 +21,6 @@ from topk_inputs import Inputs, isotropic, load
 from topk_peers import ENGINES, OURS, SCAN, Search, default_threads, set_threads
 from topk_reference import Reference
 
-from cslir import _core
-
 ROWS = tuple(int(rows) for rows in os.environ.get("CSLIR_BENCH_ROWS", "100000,1000000").split(","))
 INPUTS = [*(("real", rows) for rows in ROWS), ("isotropic", max(ROWS))]
 SEARCHES = [(1, 10), (1, 100), (1, 1000), (8, 10), (8, 100), (64, 10), (64, 100), (256, 10), (256, 100)]
@@ -55,8 +53,8 @@ def make_inputs(name, rows):
 def limits():
     threads = default_threads()
     set_threads(threads)
-    limits = Limits(threads, _core.read_bandwidth(threads=threads), _core.multiply_add_peak(threads=threads))
-    print(f"\nkernel {_core.kernel()}, {limits.line()}")
+    limits = Limits.measure(threads)
+    print(f"\n{limits.line()}")
     return limits
 
 

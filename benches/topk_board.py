@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import NamedTuple
 
+from cslir import _core
+
 ROUNDS = 7
 BUDGET = 10.0
 """Seconds of an engine's measured calls after which it gets no more turns, but for the second."""
@@ -80,7 +82,7 @@ def interleave(
 
 @dataclass(frozen=True)
 class Limits:
-    """What the machine can do on the threads that the engines have; None where it was not measured."""
+    """What the machine can do on the threads that the engines have."""
 
     threads: int
     read_bytes: float
@@ -88,12 +90,23 @@ class Limits:
     multiply_adds: float
     """Floating-point operations per second, two to each fused multiply-add."""
     int8_operations: float | None = None
+    """Per second, two to each multiply-add; None where the kernel has no instruction for it."""
+
+    @classmethod
+    def measure(cls, threads: int) -> "Limits":
+        """Measure them in some seconds."""
+        return cls(
+            threads,
+            _core.read_bandwidth(threads=threads),
+            _core.multiply_add_peak(threads=threads),
+            _core.int8_peak(threads=threads),
+        )
 
     def line(self) -> str:
         """All of them in words."""
         int8 = f", int8 {self.int8_operations / 1e9:.0f} GOP/s" if self.int8_operations else ""
         return (
-            f"{self.threads} threads: read {self.read_bytes / 1e9:.1f} GB/s, "
+            f"kernel {_core.kernel()}, {self.threads} threads: read {self.read_bytes / 1e9:.1f} GB/s, "
             f"fused multiply-add {self.multiply_adds / 1e9:.0f} GFLOP/s{int8}"
         )
 

@@ -349,7 +349,7 @@ def multiply_add_peak(*, threads: int | None = None) -> float:
     """Measures the float operations per second of the active kernel's instructions, memory left aside."""
 
 def int8_peak(*, threads: int | None = None) -> float | None:
-    """Measures the operations per second on bytes, as `multiply_add_peak`; None without an instruction for it."""
+    """Measures the operations per second on bytes; None where the kernel has no dot product of bytes."""
 
 def split_and_hash(text: bytes) -> int:
     """Splits a text into words and hashes each, nothing else: the limit of switching; returns their sum."""
