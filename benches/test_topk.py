@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from topk_board import Limits, Table, Times, Work, best_variant, interleave
+from topk_board import Limits, Table, Times, Work, best_variant, interleave, summary
 from topk_inputs import Inputs, isotropic, load
 from topk_peers import ENGINES, OURS, SCAN, Search, default_threads, set_threads
 from topk_reference import Reference
@@ -33,6 +33,7 @@ class Stand:
     """Vectors with the engines that were built on them."""
 
     inputs: Inputs
+    limits: Limits
     reference: Reference
     searches: dict[str, dict[str, Search]]
     build_seconds: dict[str, float]
@@ -50,19 +51,20 @@ def make_inputs(name, rows):
 
 
 @pytest.fixture(scope="module")
-def limits():
-    threads = default_threads()
-    set_threads(threads)
-    limits = Limits.measure(threads)
-    print(f"\n{limits.line()}")
-    return limits
+def tables():
+    tables = []
+    yield tables
+    print("\n" + "\n".join(summary(tables, OURS)))
 
 
 @pytest.fixture(scope="module", params=INPUTS, ids=lambda one: f"{one[0]}-{one[1]}")
-def stand(request, limits):
+def stand(request):
+    set_threads(default_threads())
+    limits = Limits.measure(default_threads())
+    print(f"\n{limits.line()}")
     inputs = make_inputs(*request.param)
     depth = min(max(k for _, k in SEARCHES), len(inputs.vectors))
-    stand = Stand(inputs, Reference(inputs.vectors, inputs.queries[:CHECKED], depth), {}, {})
+    stand = Stand(inputs, limits, Reference(inputs.vectors, inputs.queries[:CHECKED], depth), {}, {})
     for name, engine in ENGINES.items():
         if engine.most_rows is None or len(inputs.vectors) <= engine.most_rows:
             start = time.perf_counter()
@@ -75,11 +77,11 @@ def stand(request, limits):
 
 
 @pytest.mark.parametrize(("batch", "k"), SEARCHES)
-def test_search(benchmark, stand, limits, batch, k):
+def test_search(benchmark, stand, tables, batch, k):
     name, vectors, _ = stand.inputs
     if name == "isotropic" and (batch, k) not in WORST_CASE:
         pytest.skip("the worst case is looked at with one query only")
-    table = Table(name, Work(*vectors.shape, batch, k), limits)
+    table = Table(name, Work(*vectors.shape, batch, k), stand.limits)
     ours = []
     for engine, variants in stand.searches.items():
         for search in variants.values():
@@ -104,6 +106,7 @@ def test_search(benchmark, stand, limits, batch, k):
         times = {variant: Times.of(seconds[engine, variant], variant) for variant in variants}
         table.times[engine] = best_variant(times)
         benchmark.extra_info[engine] = f"{table.times[engine].median * 1e3:.3f} ms"
+    tables.append(table)
     print("\n" + "\n".join(table.lines(OURS, SCAN)))
 
 

@@ -1,7 +1,7 @@
 """Interleaved timing of several engines, and the table in which they stand beside the machine's limits."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import NamedTuple
@@ -106,7 +106,7 @@ class Limits:
         """All of them in words."""
         int8 = f", int8 {self.int8_operations / 1e9:.0f} GOP/s" if self.int8_operations else ""
         return (
-            f"kernel {_core.kernel()}, {self.threads} threads: read {self.read_bytes / 1e9:.1f} GB/s, "
+            f"kernel {_core.kernel()}, threads {self.threads}: read {self.read_bytes / 1e9:.1f} GB/s, "
             f"fused multiply-add {self.multiply_adds / 1e9:.0f} GFLOP/s{int8}"
         )
 
@@ -183,3 +183,21 @@ class Table:
                 f"{ratios} {self.shares(engine)}  {note}".rstrip()
             )
         return lines
+
+
+def summary(tables: Sequence[Table], ours: str) -> list[str]:
+    """A Markdown table: for each search the time of ours, and in brackets how many times a peer's it is."""
+    peers = list(dict.fromkeys(engine for table in tables for engine in table.times if engine != ours))
+    lines = [
+        f"| vectors | rows | batch | k | {ours}, ms | {' | '.join(peers)} |",
+        f"|---|---:|---:|---:|---:|{'---:|' * len(peers)}",
+    ]
+    for table in tables:
+        work = table.work
+        cells = [table.name, f"{work.rows:,}", str(work.batch), str(work.k)]
+        cells.append(f"{table.times[ours].median * 1e3:.2f}")
+        for peer in peers:
+            times = table.times.get(peer)
+            cells.append(f"{times.median * 1e3:.2f} ({table.ratio(peer, ours):.1f}x)" if times else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines

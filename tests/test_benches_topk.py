@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from topk_board import Limits, Table, Times, Work, best_variant, interleave
+from topk_board import Limits, Table, Times, Work, best_variant, interleave, summary
 from topk_inputs import clustered, isotropic, passages_of
 from topk_reference import Reference, best_scores
 
@@ -104,6 +104,18 @@ def test_table_without_an_int8_peak():
     table.times = {"ours": Times.of([0.1])}
     assert len(table.shares("ours").split()) == 2
     assert not any("int8" in line for line in table.lines("ours"))
+
+
+def test_summary_leaves_out_what_was_not_measured():
+    small, large = (Table("real", Work(rows, 384, 1, 10), LIMITS) for rows in (1000, 2000))
+    small.times = {"ours": Times.of([0.001]), "graph": Times.of([0.002])}
+    large.times = {"ours": Times.of([0.002]), "flat": Times.of([0.024])}
+    assert summary([small, large], "ours") == [
+        "| vectors | rows | batch | k | ours, ms | graph | flat |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        "| real | 1,000 | 1 | 10 | 1.00 | 2.00 (2.0x) |  |",
+        "| real | 2,000 | 1 | 10 | 2.00 |  | 24.00 (12.0x) |",
+    ]
 
 
 def test_reference_over_several_blocks():
