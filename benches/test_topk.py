@@ -1,157 +1,116 @@
-"""Exact top-k beside numpy and faiss, in one process, as times and as shares of the machine's limits.
+"""Top-k beside its peers and the machine's limits, in one process.
 
-Run with `pytest benches/test_topk.py`. Each peer runs at its best settings: faiss with its BLAS
-path (which it leaves off below 128,000 / dimension queries) or without, whichever is faster.
-Each engine's answer is checked before it is timed. The last lines compare every engine
-with this package, and this package with the read bandwidth (one query) or the rate of fused
-multiply-adds (more queries) that the same process measured on all cores.
+Run with `pytest -s benches/test_topk.py --benchmark-only`. Vectors are those of `topk_inputs`, engines those of
+`topk_peers`. Every exact engine's answers are first held against 64-bit floats (and this package's two against
+each other, bit for bit), of the others the recall is measured. Then the engines take turns, each call with
+queries of its own; of an engine with several settings the best at that search counts.
+
+CSLIR_BENCH_ROWS (100000,1000000) are the numbers of rows, CSLIR_BENCH_THREADS (2) the threads of all engines.
+A million rows take about 10 GB and half an hour.
 """
 
+import gc
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+import time
+from dataclasses import dataclass
 
-import faiss
 import numpy as np
 import pytest
+from topk_board import Limits, Table, Times, Work, best_variant, interleave, summary
+from topk_inputs import Inputs, isotropic, load
+from topk_peers import ENGINES, OURS, SCAN, Search, default_threads, set_threads
+from topk_reference import Reference
 
-from cslir import _core
-
-ROWS = int(os.environ.get("CSLIR_BENCH_ROWS", "100000"))
-DIMENSION = 384
-BATCHES = (1, 8, 64)
-DEPTHS = (10, 100)
-
-
-def clustered(rows: int, seed: int) -> np.ndarray[Any, Any]:
-    """Unit vectors like a text encoder's: a common direction, topics of uneven size, a falling spectrum."""
-    world = np.random.default_rng(0)
-    topics = world.standard_normal((2000, DIMENSION), np.float32)
-    common = world.standard_normal(DIMENSION, np.float32)
-    spectrum = np.arange(1, DIMENSION + 1, dtype=np.float32) ** -0.3
-    random = np.random.default_rng(seed)
-    popularity = 1 / np.arange(1, len(topics) + 1)
-    chosen = random.choice(len(topics), rows, p=popularity / popularity.sum())
-    vectors = topics[chosen]
-    vectors += common
-    vectors += random.standard_normal((rows, DIMENSION), np.float32)
-    vectors *= spectrum
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors
-
-
-class Numpy:
-    """Matrix product, then a partition and a sort of the k best."""
-
-    def __init__(self, vectors: np.ndarray[Any, Any]) -> None:
-        self.vectors = vectors
-
-    def search(self, queries: np.ndarray[Any, Any], k: int) -> tuple[Any, Any]:
-        scores = queries @ self.vectors.T
-        rows = np.argpartition(scores, -k, axis=1)[:, -k:]
-        scores = np.take_along_axis(scores, rows, axis=1)
-        order = np.argsort(-scores, axis=1)
-        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
-
-
-class Faiss:
-    """IndexFlatIP, with matrix products for every batch or for none."""
-
-    def __init__(self, vectors: np.ndarray[Any, Any], *, blas: bool) -> None:
-        self.index = faiss.IndexFlatIP(DIMENSION)
-        self.index.add(vectors)
-        self.threshold = 0 if blas else 1 << 30
-
-    def search(self, queries: np.ndarray[Any, Any], k: int) -> tuple[Any, Any]:
-        faiss.cvar.distance_compute_blas_threshold = self.threshold
-        return self.index.search(queries, k)
-
-
-class Cslir:
-    """This package."""
-
-    def __init__(self, vectors: np.ndarray[Any, Any]) -> None:
-        self.vectors = vectors
-
-    def search(self, queries: np.ndarray[Any, Any], k: int) -> tuple[Any, Any]:
-        return _core.top_k(self.vectors, queries, k)
+ROWS = tuple(int(rows) for rows in os.environ.get("CSLIR_BENCH_ROWS", "100000,1000000").split(","))
+INPUTS = [*(("real", rows) for rows in ROWS), ("isotropic", max(ROWS))]
+SEARCHES = [(1, 10), (1, 100), (1, 1000), (8, 10), (8, 100), (64, 10), (64, 100), (256, 10), (256, 100)]
+WORST_CASE = [(1, 10)]
+CHECKED = 256
 
 
 @dataclass
-class Limits:
-    """What the machine can do on all cores."""
+class Stand:
+    """Vectors with the engines that were built on them."""
 
-    read_bytes_per_second: float
-    operations_per_second: float
-
-
-@dataclass
-class Board:
-    """Times by engine, batch and depth, and the limits to hold them against."""
-
+    inputs: Inputs
     limits: Limits
-    seconds: dict[tuple[str, int, int], float] = field(default_factory=dict)
+    reference: Reference
+    searches: dict[str, dict[str, Search]]
+    build_seconds: dict[str, float]
 
-    def lines(self) -> list[str]:
-        """One line per batch and depth."""
-        size, operations = ROWS * DIMENSION * 4, ROWS * DIMENSION * 2
-        lines = [
-            f"kernel {_core.kernel()}, {ROWS:,} x {DIMENSION} float32, {os.cpu_count()} cores, "
-            f"read {self.limits.read_bytes_per_second / 1e9:.1f} GB/s, "
-            f"fused multiply-add {self.limits.operations_per_second / 1e9:.0f} GFLOP/s"
-        ]
-        for batch in BATCHES:
-            for k in DEPTHS:
-                times = {engine: self.seconds.get((engine, batch, k)) for engine in ENGINES}
-                ours = times.pop("cslir")
-                if ours is None:
-                    continue
-                peers = ", ".join(
-                    f"{engine} {seconds * 1e3:.2f} ms ({seconds / ours:.2f}x)"
-                    for engine, seconds in times.items()
-                    if seconds is not None
-                )
-                read = size / ours / self.limits.read_bytes_per_second
-                arithmetic = operations * batch / ours / self.limits.operations_per_second
-                lines.append(
-                    f"batch {batch:>2}, k {k:>3}: cslir {ours * 1e3:.2f} ms; {peers}; "
-                    f"{read:.0%} of read bandwidth, {arithmetic:.0%} of the fused multiply-add peak"
-                )
-        return lines
+    def queries(self, batch, number):
+        """The queries of a call; the first are those that the answers are checked on."""
+        start = number * batch % (len(self.inputs.queries) - batch + 1)
+        return self.inputs.queries[start : start + batch]
 
 
-ENGINES: dict[str, Callable[[np.ndarray[Any, Any]], Any]] = {
-    "cslir": Cslir,
-    "numpy": Numpy,
-    "faiss": lambda vectors: Faiss(vectors, blas=False),
-    "faiss-blas": lambda vectors: Faiss(vectors, blas=True),
-}
+def make_inputs(name, rows):
+    if name == "isotropic":
+        return Inputs(name, isotropic(rows, seed=1), isotropic(2 * CHECKED, seed=2))
+    return load(rows)
 
 
 @pytest.fixture(scope="module")
-def vectors():
-    return clustered(ROWS, seed=1)
+def tables():
+    tables = []
+    yield tables
+    print("\n" + "\n".join(summary(tables, OURS)))
 
 
-@pytest.fixture(scope="module")
-def board():
-    board = Board(Limits(_core.read_bandwidth(), _core.multiply_add_peak()))
-    yield board
-    print("\n" + "\n".join(board.lines()))
+@pytest.fixture(scope="module", params=INPUTS, ids=lambda one: f"{one[0]}-{one[1]}")
+def stand(request):
+    set_threads(default_threads())
+    limits = Limits.measure(default_threads())
+    print(f"\n{limits.line()}")
+    inputs = make_inputs(*request.param)
+    depth = min(max(k for _, k in SEARCHES), len(inputs.vectors))
+    stand = Stand(inputs, limits, Reference(inputs.vectors, inputs.queries[:CHECKED], depth), {}, {})
+    for name, engine in ENGINES.items():
+        if engine.most_rows is None or len(inputs.vectors) <= engine.most_rows:
+            start = time.perf_counter()
+            # The graph is tuned on queries that it is not judged by.
+            stand.searches[name] = engine.make(inputs.vectors, inputs.queries[CHECKED:])
+            stand.build_seconds[name] = time.perf_counter() - start
+    yield stand
+    stand.searches.clear()
+    gc.collect()
 
 
-@pytest.mark.parametrize("k", DEPTHS)
-@pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize("engine", ENGINES)
-def test_search(benchmark, board, vectors, engine, batch, k):
-    queries = clustered(batch, seed=2)
-    search = ENGINES[engine](vectors).search
-    scores, rows = search(queries, k)
-    exact = queries.astype(np.float64) @ vectors.astype(np.float64).T
-    best = -np.sort(-exact, axis=1)[:, :k]
-    np.testing.assert_allclose(np.take_along_axis(exact, rows, axis=1), best, atol=1e-6)
-    np.testing.assert_allclose(scores, best, atol=1e-5)
-    benchmark.group = f"batch {batch}, k {k}"
-    benchmark(search, queries, k)
-    board.seconds[engine, batch, k] = benchmark.stats.stats.median
+@pytest.mark.parametrize(("batch", "k"), SEARCHES)
+def test_search(benchmark, stand, tables, batch, k):
+    name, vectors, _ = stand.inputs
+    if name == "isotropic" and (batch, k) not in WORST_CASE:
+        pytest.skip("the worst case is looked at with one query only")
+    table = Table(name, Work(*vectors.shape, batch, k), stand.limits)
+    ours = []
+    for engine, variants in stand.searches.items():
+        for search in variants.values():
+            scores, rows = search(stand.queries(batch, 0), k)
+            if ENGINES[engine].exact:
+                stand.reference.check(scores, rows)
+            else:
+                table.notes[engine] = f"recall {recall_of(stand, search, k):.3f}"
+        if engine in (OURS, SCAN):
+            ours.append((scores, rows))
+        if (seconds := stand.build_seconds[engine]) > 1:
+            built = f"built in {seconds:.1f} s"
+            table.notes[engine] = "; ".join(one for one in (table.notes.get(engine), built) if one)
+    assert all(np.array_equal(one, other) for one, other in zip(*ours, strict=True))
+    calls = {
+        (engine, variant): lambda number, search=search: search(stand.queries(batch, number), k)
+        for engine, variants in stand.searches.items()
+        for variant, search in variants.items()
+    }
+    seconds = benchmark.pedantic(interleave, args=[calls], rounds=1)
+    for engine, variants in stand.searches.items():
+        times = {variant: Times.of(seconds[engine, variant], variant) for variant in variants}
+        table.times[engine] = best_variant(times)
+        benchmark.extra_info[engine] = f"{table.times[engine].median * 1e3:.3f} ms"
+    tables.append(table)
+    print("\n" + "\n".join(table.lines(OURS, SCAN)))
+
+
+def recall_of(stand, search, k):
+    """The recall of an approximate engine over all checked queries."""
+    _, rows = search(stand.inputs.queries[:CHECKED], k)
+    return stand.reference.recall(rows)

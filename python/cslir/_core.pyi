@@ -17,6 +17,7 @@ __all__ = [
     "__version__",
     "check_finite",
     "instruction_sets",
+    "int8_peak",
     "kernel",
     "kernels",
     "multiply_add_peak",
@@ -398,6 +399,9 @@ def read_bandwidth(*, threads: int | None = None) -> float:
 
 def multiply_add_peak(*, threads: int | None = None) -> float:
     """Measures the float operations per second of the active kernel's instructions, memory left aside."""
+
+def int8_peak(*, threads: int | None = None) -> float | None:
+    """Measures the operations per second on bytes; None where the kernel has no dot product of bytes."""
 
 def split_and_hash(text: bytes) -> int:
     """Splits a text into words and hashes each, nothing else: the limit of switching; returns their sum."""

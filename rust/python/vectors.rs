@@ -109,6 +109,13 @@ fn multiply_add_peak(python: Python<'_>, threads: Option<usize>) -> PyResult<f64
     interruptible(python, threads, topk::multiply_add_peak)
 }
 
+/// Operations on 8-bit integers per second of `threads` threads at best.
+#[pyfunction]
+#[pyo3(signature = (*, threads = None))]
+fn int8_peak(python: Python<'_>, threads: Option<usize>) -> PyResult<Option<f64>> {
+    interruptible(python, threads, topk::int8_peak)
+}
+
 /// A view of a two-dimensional array of any [`Element`]; anything that would need a copy is refused.
 pub(super) enum ReadableVectors<'py> {
     Float32(PyReadonlyArray2<'py, f32>),
@@ -245,5 +252,6 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(threads, module)?)?;
     module.add_function(wrap_pyfunction!(read_bandwidth, module)?)?;
     module.add_function(wrap_pyfunction!(multiply_add_peak, module)?)?;
+    module.add_function(wrap_pyfunction!(int8_peak, module)?)?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::dispatch::Kernel;
+use super::filter::CodeKernel;
 use crate::Result;
 use crate::interrupt::Interrupt;
 
@@ -47,6 +48,28 @@ pub fn multiply_add_peak(interrupt: &Interrupt) -> Result<f64> {
             .sum::<f32>()
     })?;
     Ok((threads as u64 * ROUNDS * operations) as f64 / seconds)
+}
+
+/// Operations per second of the current pool's threads together on 8-bit integers, two for each
+/// multiply-add, in the instructions of the active kernel and without touching memory; `None` where
+/// these have no dot product of bytes.
+pub fn int8_peak(interrupt: &Interrupt) -> Result<Option<f64>> {
+    let kernel = CodeKernel::of(Kernel::active()?);
+    let Some((_, multiply_adds)) = kernel.multiply_adds(1) else {
+        return Ok(None);
+    };
+    let threads = rayon::current_num_threads();
+    let seconds = best_seconds(interrupt, || {
+        (0..threads)
+            .into_par_iter()
+            .with_max_len(1)
+            .filter_map(|_| kernel.multiply_adds(ROUNDS))
+            .map(|(value, _)| value)
+            .sum::<i64>()
+    })?;
+    Ok(Some(
+        (threads as u64 * ROUNDS * multiply_adds * 2) as f64 / seconds,
+    ))
 }
 
 fn best_seconds<T>(interrupt: &Interrupt, mut work: impl FnMut() -> T) -> Result<f64> {
@@ -93,6 +116,15 @@ mod tests {
             let (value, per_round) = kernel.multiply_adds(3);
             // Each sum starts at 0 and grows by 1 in each round.
             assert_eq!(value, 3.0 * per_round as f32, "{kernel}");
+        }
+    }
+
+    #[test]
+    fn every_kernel_counts_its_multiply_adds_of_bytes() {
+        for kernel in Kernel::available() {
+            if let Some((value, per_round)) = CodeKernel::of(kernel).multiply_adds(3) {
+                assert_eq!(value, 3 * per_round as i64, "{kernel}");
+            }
         }
     }
 }

@@ -76,6 +76,20 @@ impl CodeKernel {
         }
     }
 
+    /// Runs `rounds` rounds of multiply-adds of codes in registers; returns a value that depends on all of
+    /// them, and their number per round. `None` without an instruction for it.
+    pub(in crate::topk) fn multiply_adds(self, rounds: u64) -> Option<(i64, u64)> {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::Vnni => {
+                // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
+                let value = unsafe { vnni::multiply_adds(rounds) };
+                Some((value, (vnni::COUNTERS * super::STEP_BYTES) as u64))
+            }
+            _ => None,
+        }
+    }
+
     /// Scans a block.
     pub(super) fn scan(self, block: &mut CodeBlock<'_>) {
         // The kernels trust these; they cost little beside a block.

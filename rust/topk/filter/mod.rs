@@ -54,6 +54,7 @@ mod tests;
 
 pub(super) use candidates::Candidate;
 pub(super) use codes::GROUP;
+pub(super) use dispatch::CodeKernel;
 pub(super) use read::FilterQueries;
 
 use codes::{SIDE_BYTES, STEP, STEP_BYTES};

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::codes::{CodeBlock, Codes, scan_block};
+use super::codes::{CodeBlock, Codes, GROUP, STEP_BYTES, scan_block};
 use super::query::Reach;
 
 /// Queries per call.
@@ -56,6 +56,38 @@ pub(super) unsafe fn dot(row: &[u8], query: &[i8]) -> i32 {
     let sums = _mm_add_epi32(sums, _mm_unpackhi_epi64(sums, sums));
     let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<1>(sums));
     _mm_cvtsi128_si32(sums)
+}
+
+/// Registers that [`multiply_adds`] works on.
+pub(super) const COUNTERS: usize = 16;
+
+/// `rounds` times [`STEP_BYTES`] multiply-adds on each of [`COUNTERS`] registers, for the measurement of the
+/// peak; returns the sum of all.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F, VL, BW and VNNI.
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512vnni")]
+pub(super) unsafe fn multiply_adds(rounds: u64) -> i64 {
+    // Opaque, so that the compiler can't count for us.
+    let ones = std::hint::black_box([1; STEP_BYTES]);
+    // SAFETY: the caller's CPU has the instructions, and both pointers are to a whole register.
+    unsafe {
+        let one = Zmm::load(ones.as_ptr());
+        let mut sums = [Zmm::start(0); COUNTERS];
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = sum.add(one, one);
+            }
+        }
+        let mut lanes = [0i32; GROUP];
+        let mut total = 0;
+        for sum in sums {
+            _mm512_storeu_si512(lanes.as_mut_ptr().cast(), sum.0);
+            total += lanes.iter().copied().map(i64::from).sum::<i64>();
+        }
+        total
+    }
 }
 
 /// One register of sums.
