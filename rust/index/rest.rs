@@ -19,7 +19,7 @@ use super::segment::{Segment, matrix};
 use super::spool::Spool;
 
 /// Zeros that are written at a time.
-const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// What was collected beside the vectors.
 #[derive(Debug)]

@@ -25,6 +25,13 @@ const SHARED_BLOCK_BYTES: usize = 192 << 10;
 /// Bytes of codes in a block that is read once.
 const STREAMED_BLOCK_BYTES: usize = 1 << 20;
 
+/// Rows per result that make a filter pay, for one query: with fewer rows, or more results, so large a share of
+/// the rows is left by the filter that scoring all is quicker.
+const ROWS_PER_RESULT: usize = 128;
+
+/// The same for several queries at a time, which share the cost of reading a row.
+const ROWS_PER_SHARED_RESULT: usize = 2048;
+
 /// Where at most one row in so many takes part, these are scored without a look at the filter.
 const SPARSE: usize = 16;
 
@@ -83,11 +90,22 @@ pub fn search(
     k: usize,
     interrupt: &Interrupt,
 ) -> Result<Found> {
-    search_with(Kernel::active()?, parts, queries, k, interrupt)
+    let kernel = Kernel::active()?;
+    search_with(kernel, Usage::WherePays, parts, queries, k, interrupt)
+}
+
+/// When filters are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    WherePays,
+    /// For tests, whose rows are few.
+    #[cfg(test)]
+    Always,
 }
 
 pub(super) fn search_with(
     kernel: Kernel,
+    usage: Usage,
     parts: &[Part<'_>],
     queries: Matrix<'_>,
     k: usize,
@@ -101,7 +119,7 @@ pub(super) fn search_with(
     let step = scan::queries_per_scan(dimension, k);
     for values in values.chunks(step * dimension) {
         let some = Matrix::new(values, values.len() / dimension, dimension)?;
-        Search::new(kernel, parts, some, values, k).run(&mut found, interrupt)?;
+        Search::new(kernel, usage, parts, some, values, k).run(&mut found, interrupt)?;
     }
     Ok(found)
 }
@@ -198,6 +216,7 @@ struct Worker {
 impl<'a> Search<'a> {
     fn new(
         kernel: Kernel,
+        usage: Usage,
         parts: &'a [Part<'a>],
         queries: Matrix<'_>,
         values: &[f32],
@@ -207,7 +226,7 @@ impl<'a> Search<'a> {
         let (mut first_row, mut first_unit) = (0, 0);
         for part in parts {
             let rows = part.vectors.rows();
-            let (way, step) = way(kernel, part, queries, values);
+            let (way, step) = way(kernel, part, queries, values, k, usage);
             places.push(Place {
                 part: *part,
                 way,
@@ -419,11 +438,19 @@ fn way<'a>(
     part: &Part<'a>,
     queries: Matrix<'_>,
     values: &[f32],
+    k: usize,
+    usage: Usage,
 ) -> (Way<'a>, usize) {
     let rows = part.vectors.rows();
-    let sparse = part.count() <= rows / SPARSE;
+    let taking_part = part.count();
+    let per_result = if queries.rows() == 1 {
+        ROWS_PER_RESULT
+    } else {
+        ROWS_PER_SHARED_RESULT
+    };
+    let pays = taking_part / per_result >= k && taking_part > rows / SPARSE;
     match (part.filter, part.allowed) {
-        (Some(filter), allowed) if allowed.is_none() || !sparse => {
+        (Some(filter), _) if pays || usage != Usage::WherePays => {
             let queries = FilterQueries::new(filter, kernel, values);
             let bytes = if queries.is_single() {
                 STREAMED_BLOCK_BYTES

@@ -32,7 +32,14 @@ fn top_k_with(
         filter: None,
         allowed: None,
     };
-    search::search_with(kernel, &[part], queries, k, interrupt)
+    search::search_with(
+        kernel,
+        search::Usage::Always,
+        &[part],
+        queries,
+        k,
+        interrupt,
+    )
 }
 
 /// Scores everything, sorts everything.

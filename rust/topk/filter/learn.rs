@@ -3,7 +3,7 @@
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 use rayon::prelude::*;
 
-use super::query::norm;
+use super::query::{norm, product};
 use super::write::LONGEST;
 use super::{FilterPlan, STEP, WIDEST, tails};
 use crate::Result;
@@ -242,11 +242,7 @@ fn costs(
         .zip(found.scores.par_chunks_exact(depth))
         .map(|((rotated, probe), scores)| {
             interrupt.check()?;
-            let base: f64 = probe
-                .iter()
-                .zip(&plain.mean)
-                .map(|(x, y)| f64::from(*x) * f64::from(*y))
-                .sum();
+            let base = product(probe, &plain.mean);
             Ok(sample.survivors(rotated, scores[DEPTH] - base as f32))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -320,14 +316,7 @@ pub(super) fn gram_error(rotation: &[f32], dimension: usize) -> f64 {
             rotation
                 .chunks_exact(dimension)
                 .enumerate()
-                .map(|(column, y)| {
-                    let product: f64 = x
-                        .iter()
-                        .zip(y)
-                        .map(|(x, y)| f64::from(*x) * f64::from(*y))
-                        .sum();
-                    (product - f64::from(u8::from(row == column))).powi(2)
-                })
+                .map(|(column, y)| (product(x, y) - f64::from(u8::from(row == column))).powi(2))
                 .sum::<f64>()
         })
         // In order: the same bytes whatever the threads.

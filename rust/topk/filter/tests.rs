@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
-use crate::topk::search::search_with;
+use crate::topk::search::{Usage, search_with};
 use crate::topk::{Found, Kernel, Matrix, Part};
 
 /// Values from a linear congruential generator: cheap, and the same everywhere.
@@ -58,10 +58,19 @@ fn same_answer(
     queries: Matrix<'_>,
     k: usize,
 ) -> Vec<Found> {
-    let expected = search_with(Kernel::Scalar, without, queries, k, &Interrupt::new()).unwrap();
+    let expected = search_with(
+        Kernel::Scalar,
+        Usage::Always,
+        without,
+        queries,
+        k,
+        &Interrupt::new(),
+    )
+    .unwrap();
     Kernel::available()
         .map(|kernel| {
-            let found = search_with(kernel, parts, queries, k, &Interrupt::new()).unwrap();
+            let found =
+                search_with(kernel, Usage::Always, parts, queries, k, &Interrupt::new()).unwrap();
             let bits = |found: &Found| {
                 found
                     .scores

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::codes::{CODE_ERRORS, GROUP, STEP, STEP_BYTES, TAIL_ERRORS};
-use super::query::{above, distance, norm};
-use super::{CODE_LIMIT, FilterPlan, rounding, tails};
+use super::query::{above, distance, norm, product, quantise, sum};
+use super::{FilterPlan, rounding, tails};
 use crate::interrupt::Interrupt;
 use crate::topk::Kernel;
 use crate::topk::block::Panel;
@@ -132,12 +132,7 @@ impl<'a> Coder<'a> {
                 .collect(),
             shift: rotation
                 .chunks_exact(dimension)
-                .map(|row| {
-                    row.iter()
-                        .zip(&plan.mean)
-                        .map(|(x, y)| f64::from(*x) * f64::from(*y))
-                        .sum()
-                })
+                .map(|row| product(row, &plan.mean))
                 .collect(),
             mean_norm: norm(&plan.mean),
             rounding: rounding(dimension),
@@ -233,35 +228,18 @@ impl<'a> Coder<'a> {
 /// Codes, their scale and how far off they are, at most.
 fn code_part(z: &[f32], slack: f64) -> CodedPart {
     let (codes, scale) = quantise(z);
-    let (mut off, mut squared) = (0.0, 0.0);
-    for (z, code) in z.iter().zip(&codes) {
-        let c = f64::from(scale) * f64::from(*code);
-        off += (f64::from(*z) - c).powi(2);
-        squared += c * c;
-    }
+    let scale64 = f64::from(scale);
+    let off = sum(z, &codes, |z, code| {
+        (z - scale64 * code) * (z - scale64 * code)
+    })
+    .sqrt();
     CodedPart {
-        codes,
         scale,
-        error: above(off.sqrt() + slack),
-        norm: squared.sqrt(),
-    }
-}
-
-/// The nearest codes, and their scale.
-fn quantise(z: &[f32]) -> (Vec<i8>, f32) {
-    let largest = z.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-    let scale = largest / CODE_LIMIT;
-    let inverse = 1.0 / scale;
-    let codes = z
-        .iter()
+        error: above(off + slack),
+        norm: scale64 * norm(&codes),
         // A cast makes 0 of what is no number: any code is right, the error tells.
-        .map(|value| {
-            (value * inverse)
-                .round_ties_even()
-                .clamp(-CODE_LIMIT, CODE_LIMIT) as i8
-        })
-        .collect();
-    (codes, scale)
+        codes: codes.into_iter().map(|code| code as i8).collect(),
+    }
 }
 
 fn write_group(group: &mut [u8], rows: &[CodedRow]) {
