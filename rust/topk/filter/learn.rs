@@ -35,7 +35,7 @@ const STRETCH: usize = 32;
 
 /// A row that the first part leaves costs as much as so many bytes in the scan; more than it does for one query
 /// and few results, because queries in batches and deep results leave more rows.
-const LEFT: f64 = 8192.0;
+const LEFT: f64 = 32768.0;
 
 /// The error of codes, of row and query together, in shares of the norms: what 8 bits give.
 const CODE_ERROR: f32 = 0.015;
