@@ -251,6 +251,10 @@ impl Drop for Writing {
     }
 }
 
+pub(super) fn another_writer() -> Error {
+    Error::input("another writer is changing this index", "wait for its end")
+}
+
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(LOCK);
     let file = File::options()
@@ -261,10 +265,7 @@ fn lock(folder: &Path) -> Result<File> {
     let file = file.map_err(|source| failed(&path, source))?;
     // Other failures: the file system has no locks.
     if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-        return Err(
-            Error::input("another writer is changing this index", "wait for its end")
-                .in_file(folder),
-        );
+        return Err(another_writer().in_file(folder));
     }
     Ok(file)
 }
