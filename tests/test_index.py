@@ -79,7 +79,7 @@ def test_append_delete_compact_and_save(place, tmp_path):
     assert (len(index), index.rows, index.segments) == (9, 11, 2)
     assert index.ids(index.live_rows()) == [*(f"d{row}" for row in range(1, 9)), "y"]
     assert index.ids(index.search(query, 1)[1][0]) == ["y"]
-    with pytest.raises(InputError, match="no row has the id \"x\""):
+    with pytest.raises(InputError, match='no row has the id "x"'):
         index.delete(["x"])
     index.append(more[:1], ["x"], {"language": ["xx"]})
     index.save(tmp_path / "saved")
