@@ -95,6 +95,11 @@ fn build(folder: &Folder, rows: &[Row], element: Element) -> Index {
     Index::build(&Rows::of(rows).batch(), element, Some(&folder.0), &GO_ON).unwrap()
 }
 
+fn append(index: &Index, model: &mut Vec<Row>, added: Vec<Row>) {
+    index.append(&Rows::of(&added).batch(), &GO_ON).unwrap();
+    model.extend(added);
+}
+
 fn error<T: std::fmt::Debug>(result: Result<T>) -> String {
     result.unwrap_err().to_string()
 }

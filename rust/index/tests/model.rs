@@ -25,11 +25,6 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn append(index: &Index, model: &mut Vec<Row>, added: Vec<Row>) {
-    index.append(&Rows::of(&added).batch(), &GO_ON).unwrap();
-    model.extend(added);
-}
-
 fn delete(index: &Index, model: &mut [Row], chosen: &[prop::sample::Index]) {
     let live: Vec<usize> = (0..model.len()).filter(|row| model[*row].is_live).collect();
     if live.is_empty() {
