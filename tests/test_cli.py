@@ -27,6 +27,11 @@ COMMANDS = [
     ["train"],
     ["index"],
     ["search"],
+    ["vectors", "build"],
+    ["vectors", "info"],
+    ["vectors", "verify"],
+    ["vectors", "compact"],
+    ["vectors", "export"],
     ["eval"],
     ["doctor"],
 ]

@@ -6,7 +6,7 @@ import pytest
 
 from cslir.errors import InputError
 from cslir.records import Passage
-from cslir.search import Index, retrieve
+from cslir.search import PassageIndex, retrieve
 
 
 class LetterEncoder:
@@ -31,7 +31,7 @@ PASSAGES = [
 
 @pytest.fixture
 def index(tmp_path):
-    return Index.build(tmp_path / "index", PASSAGES, LetterEncoder(), "letters")
+    return PassageIndex.build(tmp_path / "index", PASSAGES, LetterEncoder(), "letters")
 
 
 def test_hits_come_best_first_with_their_passages(index):
@@ -48,8 +48,8 @@ def test_k_larger_than_the_collection_gives_all_of_it(index):
 
 
 def test_reopened_index_is_the_same(index):
-    again = Index.open(index.folder)
-    np.testing.assert_array_equal(again.vectors, index.vectors)
+    again = PassageIndex.open(index.folder)
+    np.testing.assert_array_equal(again.vectors.vectors(range(4)), index.vectors.vectors(range(4)))
     assert list(again.passages([3, 1])) == [PASSAGES[3], PASSAGES[1]]
     assert again.encoder_name == "letters"
     assert len(again) == 4
@@ -77,9 +77,11 @@ def test_retrieve_agrees_with_a_sort_of_all_scores():
 
 def test_encoder_beside_the_index_moves_with_it(tmp_path):
     (tmp_path / "demo" / "model").mkdir(parents=True)
-    Index.build(tmp_path / "demo" / "index", PASSAGES, LetterEncoder(), str(tmp_path / "demo" / "model"))
+    PassageIndex.build(
+        tmp_path / "demo" / "index", PASSAGES, LetterEncoder(), str(tmp_path / "demo" / "model")
+    )
     shutil.move(tmp_path / "demo", tmp_path / "moved")
-    moved = Index.open(tmp_path / "moved" / "index")
+    moved = PassageIndex.open(tmp_path / "moved" / "index")
     assert moved.encoder_name == str((tmp_path / "moved" / "model").resolve())
 
 
@@ -90,10 +92,10 @@ def test_building_again_replaces_and_failure_keeps_the_old_index(index):
 
     before = (index.folder / "index.json").read_bytes()
     with pytest.raises(KeyboardInterrupt):
-        Index.build(index.folder, PASSAGES, Broken(), "broken")
+        PassageIndex.build(index.folder, PASSAGES, Broken(), "broken")
     assert (index.folder / "index.json").read_bytes() == before
     assert [path.name for path in index.folder.parent.iterdir()] == ["index"]
-    assert len(Index.build(index.folder, PASSAGES[:2], LetterEncoder(), "letters")) == 2
+    assert len(PassageIndex.build(index.folder, PASSAGES[:2], LetterEncoder(), "letters")) == 2
 
 
 def test_not_finite_vectors_are_refused_by_name(tmp_path):
@@ -104,16 +106,16 @@ def test_not_finite_vectors_are_refused_by_name(tmp_path):
             return vectors
 
     with pytest.raises(InputError, match="passage '3'"):
-        Index.build(tmp_path / "index", PASSAGES, Overflowing(), "overflowing")
+        PassageIndex.build(tmp_path / "index", PASSAGES, Overflowing(), "overflowing")
     assert not list(tmp_path.iterdir())
 
 
 def test_empty_collection_and_foreign_folder(tmp_path):
     with pytest.raises(InputError, match="the collection is empty"):
-        Index.build(tmp_path / "index", [], LetterEncoder(), "letters")
+        PassageIndex.build(tmp_path / "index", [], LetterEncoder(), "letters")
     (tmp_path / "letters.txt").write_text("mine")
     with pytest.raises(InputError, match="holds no index of ours"):
-        Index.build(tmp_path, PASSAGES, LetterEncoder(), "letters")
+        PassageIndex.build(tmp_path, PASSAGES, LetterEncoder(), "letters")
     assert (tmp_path / "letters.txt").read_text() == "mine"
 
 
@@ -123,9 +125,9 @@ def test_empty_collection_and_foreign_folder(tmp_path):
         (lambda folder: shutil.rmtree(folder), "no index here"),
         (lambda folder: (folder / "index.json").write_text("{"), "not an index description"),
         (lambda folder: (folder / "index.json").write_text('{"format_version": 99}'), "format version 99"),
-        (lambda folder: (folder / "vectors.npy").unlink(), "incomplete or corrupt"),
-        (lambda folder: (folder / "vectors.npy").write_bytes(b""), "incomplete or corrupt"),
-        (lambda folder: _truncate(folder / "vectors.npy"), "incomplete or corrupt"),
+        (lambda folder: shutil.rmtree(folder / "vectors"), "vectors: no index here"),
+        (lambda folder: (folder / "vectors" / "00000001.segment").unlink(), "a file is missing"),
+        (lambda folder: _truncate(folder / "vectors" / "00000001.segment"), "truncated"),
         (lambda folder: _truncate(folder / "passages.jsonl"), "do not fit"),
         (lambda folder: _truncate(folder / "offsets.npy"), "incomplete or corrupt"),
     ],
@@ -133,7 +135,7 @@ def test_empty_collection_and_foreign_folder(tmp_path):
 def test_damaged_index_is_refused(index, damage, problem):
     damage(index.folder)
     with pytest.raises(InputError, match=problem):
-        Index.open(index.folder)
+        PassageIndex.open(index.folder)
 
 
 def _truncate(path):
@@ -142,7 +144,7 @@ def _truncate(path):
 
 def test_description_names_version_and_checksums(index):
     description = json.loads((index.folder / "index.json").read_text())
-    assert set(description["sha256"]) == {"passages.jsonl", "offsets.npy", "vectors.npy"}
+    assert set(description["sha256"]) == {"passages.jsonl", "offsets.npy"}
     assert (description["passages"], description["dimension"]) == (4, 8)
 
 
@@ -153,14 +155,14 @@ def test_language_means_leave_passages_and_queries(tmp_path):
         "en": np.array([0.9, 0, 0, 0, 0, 0, 0, 0], dtype=np.float32),
     }
     passages = [Passage("1", "aac", "", "en"), Passage("2", "bbc", "", "de"), Passage("3", "aad", "", "en")]
-    plain = Index.build(tmp_path / "plain", passages, encoder, "letters")
-    index = Index.build(tmp_path / "index", passages, encoder, "letters", language_means=means)
+    plain = PassageIndex.build(tmp_path / "plain", passages, encoder, "letters")
+    index = PassageIndex.build(tmp_path / "index", passages, encoder, "letters", language_means=means)
     query = encoder.encode_queries(["aaac"])
     assert [hit.passage.doc_id for hit in plain.hits(query[0], 2)] == ["1", "3"]
     centred, languages = index.without_language_means(query)
     assert languages == ["en"]
     assert {hit.passage.doc_id for hit in index.hits(centred[0], 2)} == {"1", "2"}
-    np.testing.assert_allclose(np.linalg.norm(index.vectors, axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(index.vectors.vectors(range(3)), axis=1), 1, rtol=1e-6)
     assert index.without_language_means(query, "de")[1] == ["de"]
     with pytest.raises(InputError, match="no language 'ru'; it has de, en"):
         index.without_language_means(query, "ru")
@@ -171,7 +173,7 @@ def test_a_model_trained_since_is_refused(tmp_path):
     model = tmp_path / "model"
     model.mkdir()
     (model / "weights").write_bytes(bytes(1000))
-    index = Index.build(tmp_path / "index", PASSAGES, LetterEncoder(), str(model))
+    index = PassageIndex.build(tmp_path / "index", PASSAGES, LetterEncoder(), str(model))
     index.check_encoder(LetterEncoder())
     (model / "weights").write_bytes(b"1" * 1000)
     with pytest.raises(InputError, match="made with another model"):
@@ -181,6 +183,6 @@ def test_a_model_trained_since_is_refused(tmp_path):
 def test_passages_of_unknown_language_lose_the_mean_that_queries_lose(tmp_path):
     means = {"de": np.eye(8, dtype=np.float32)[1] * 0.9, "en": np.eye(8, dtype=np.float32)[0] * 0.9}
     unknown = [passage._replace(language="") for passage in (PASSAGES[0], PASSAGES[1])]
-    index = Index.build(tmp_path / "index", unknown, LetterEncoder(), "letters", language_means=means)
+    index = PassageIndex.build(tmp_path / "index", unknown, LetterEncoder(), "letters", language_means=means)
     query, _ = index.without_language_means(LetterEncoder().encode_queries([unknown[0].text]))
-    np.testing.assert_allclose(index.vectors[0], query[0], atol=1e-6)
+    np.testing.assert_allclose(index.vectors.vectors([0])[0], query[0], atol=1e-6)

@@ -1,5 +1,7 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
+from types import TracebackType
 from typing import Literal, Protocol, final
 
 import numpy as np
@@ -8,6 +10,8 @@ from numpy.typing import NDArray
 __all__ = [
     "ArrowStrings",
     "FileSummary",
+    "Index",
+    "IndexWriter",
     "Lexicon",
     "Span",
     "SwitchCounts",
@@ -116,6 +120,209 @@ def instruction_sets() -> list[str]:
 
 def threads() -> int:
     """Returns how many threads do the work by default: RAYON_NUM_THREADS, or one per usable core."""
+
+@final
+class Index:
+    """Vectors with ids and metadata, in a folder or in memory: exact search, by inner product.
+
+    Rows are numbered in the order in which they were added. A row that is deleted is found no more, but keeps
+    its number until the index is compacted. An opened index answers from the state that it opened, or wrote,
+    last, whatever other processes write meanwhile; see `refresh`.
+    """
+
+    @staticmethod
+    def build(
+        vectors: NDArray[np.float32] | NDArray[np.float16],
+        ids: Sequence[str] | None = None,
+        metadata: Mapping[str, Sequence[str]] | None = None,
+        *,
+        path: str | PathLike[str] | None = None,
+        dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+    ) -> Index:
+        """Makes an index; use `writer` for vectors that don't fit into memory.
+
+        Args:
+            vectors: (rows, dimension) float32 or float16, C-contiguous, finite. For cosine similarity give
+                them (and the queries) unit length.
+            ids: One per row, each another; the row's number in decimal if left out.
+            metadata: By column, one value per row; meant for columns of few different values.
+            path: A folder, in which an index that is there is replaced at the end; None for memory.
+            dtype: What the vectors are stored as. They are rounded to nearest; scores are those of the
+                stored values, computed in float32.
+
+        Raises:
+            InputError: A wrong shape, layout or length; a value that is not finite, or not in the range of
+                `dtype`; an id given twice; a folder that holds something else, or has another writer.
+            TypeError: The vectors have another dtype, or ids or values are no strings.
+            OSError: The folder can't be written to.
+        """
+
+    @staticmethod
+    def open(path: str | PathLike[str]) -> Index:
+        """Opens the index of a folder; its files are mapped, which takes milliseconds.
+
+        Raises:
+            InputError: There is none, it is of another version, or damaged, as far as a look at headers and
+                lengths tells (see `verify`).
+        """
+
+    @staticmethod
+    def writer(
+        path: str | PathLike[str],
+        dimension: int,
+        *,
+        dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+    ) -> IndexWriter:
+        """Returns what makes an index batch by batch, in a `with` block; arguments as for `build`."""
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes the rows that are not deleted to a folder, compacted; an index that is there is replaced.
+
+        Raises:
+            InputError: The folder holds something else, or has another writer.
+            OSError: It can't be written to.
+        """
+
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        *,
+        where: Mapping[str, str | Sequence[str]] | NDArray[np.bool_] | None = None,
+        threads: int | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Finds, for each query, the `k` rows of highest inner product, exactly.
+
+        Args:
+            queries: (batch, dimension) float32, C-contiguous.
+            k: At least 1; all rows that take part if they are fewer.
+            where: Which rows take part: those that have in each column one of its values, or those with True
+                (one for each of `rows`). None for all.
+            threads: Threads to use; None for one per core.
+
+        Returns:
+            scores: (batch, k) float32, descending.
+            rows: (batch, k) int64; among equal scores the lower row comes first.
+
+        Raises:
+            InputError: A wrong shape, layout, k, length or number of threads; a query that is not finite; a
+                column that is not there; a score that overflows.
+            TypeError: An array has another dtype.
+        """
+
+    def ids(self, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
+        """Returns the ids of rows; raises InputError if there is no such row."""
+
+    def metadata(self, column: str, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
+        """Returns the values of rows in a column; raises InputError if there is no such row or column."""
+
+    def vectors(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+        """Returns a copy of the vectors of rows; raises InputError if there is no such row."""
+
+    def append(
+        self,
+        vectors: NDArray[np.float32] | NDArray[np.float16],
+        ids: Sequence[str] | None = None,
+        metadata: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Adds rows behind those that are there; arguments as for `build`.
+
+        Each call adds a segment, and many small ones are slow to search: append in large batches, and
+        `compact` now and then. Ids that are left out go on from the number of rows that were ever added.
+
+        Raises:
+            InputError: As for `build`; an id that a row has already; other columns than the index has;
+                another writer is at work.
+            TypeError: As for `build`.
+        """
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Deletes rows by their ids, and returns their number.
+
+        Raises:
+            InputError: An id that no row has, or that is given twice: then nothing is deleted. Another writer
+                is at work.
+        """
+
+    def compact(self) -> None:
+        """Makes one segment of all rows that are not deleted, which are numbered anew in the same order.
+
+        Raises:
+            InputError: A file is damaged, or another writer is at work.
+            OSError: The folder can't be written to.
+        """
+
+    def verify(self) -> None:
+        """Compares all checksums of an index in a folder; raises InputError if a file is damaged."""
+
+    def refresh(self) -> bool:
+        """Takes up what was written to the folder since, and returns whether there was something."""
+
+    def live_rows(self) -> NDArray[np.int64]:
+        """Returns the numbers of all rows that are not deleted, in order."""
+
+    def __len__(self) -> int:
+        """The number of rows that are not deleted."""
+
+    def __bool__(self) -> bool:
+        """True: an index without rows is still one."""
+
+    @property
+    def rows(self) -> int:
+        """The number of rows, deleted ones included."""
+
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def dtype(self) -> Literal["float32", "float16", "bfloat16"]:
+        """What the vectors are stored as."""
+
+    @property
+    def path(self) -> Path | None:
+        """The folder; None for an index in memory."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the metadata columns."""
+
+    @property
+    def segments(self) -> int:
+        """The number of segments that a search goes through."""
+
+    @property
+    def filtered_rows(self) -> int:
+        """The number of rows that have a filter, which makes their search faster."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all segments."""
+
+@final
+class IndexWriter:
+    """Makes an index in a folder at constant memory; see `Index.writer`.
+
+    The index is there when the `with` block ends. If the block raises, nothing is left behind, and an index
+    that was there stays.
+    """
+
+    def __enter__(self) -> IndexWriter:
+        """Starts; raises InputError if the folder holds something else, or has another writer."""
+
+    def add(
+        self,
+        vectors: NDArray[np.float32] | NDArray[np.float16],
+        ids: Sequence[str] | None = None,
+        metadata: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Adds rows; arguments and errors as for `Index.build`. After an error the writer is closed."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Completes the index; raises InputError if an id was given twice."""
 
 @final
 class Lexicon:

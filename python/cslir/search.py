@@ -1,9 +1,9 @@
 """Indexing and exact retrieval: passages and their vectors in a folder, queries in, a run out.
 
-An index folder holds `index.json` (version, encoder, counts, checksums), `vectors.npy` (float32, one unit
-row per passage, memory-mapped), `passages.jsonl` (a BEIR corpus in the order of the rows), `offsets.npy`
-(where each of its lines starts), and `language_means.npy` where these were removed. It appears whole or not
-at all.
+An index folder holds `index.json` (version, encoder, counts, checksums), `vectors` (a `cslir.Index`: one unit
+row per passage, with its id and language), `passages.jsonl` (a BEIR corpus in the order of the rows),
+`offsets.npy` (where each of its lines starts), and `language_means.npy` where these were removed. It appears
+whole or not at all.
 """
 
 import hashlib
@@ -12,22 +12,22 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cslir import __version__
-from cslir._core import check_finite, top_k
+from cslir._core import Index, IndexWriter, check_finite, top_k
 from cslir.errors import InputError
 from cslir.files import replace_folder, require_replaceable, sha256_of
 from cslir.formats import passage_line, passage_of_line
 from cslir.models.language_means import nearest_language, remove_language_means
 from cslir.records import Passage, ScoredPassage
 
-__all__ = ["Encoder", "Hit", "Index", "rank", "retrieve"]
+__all__ = ["Encoder", "Hit", "PassageIndex", "rank", "retrieve"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _CHUNK = 4096
 
 
@@ -89,14 +89,14 @@ def rank(
         yield query_id, dict(zip((doc_ids[row] for row in its_rows), scores, strict=True))
 
 
-class Index:
+class PassageIndex:
     """A searchable folder of passages; made by `build`, opened by `open` in milliseconds."""
 
     def __init__(
         self,
         folder: Path,
         description: dict[str, Any],
-        vectors: NDArray[np.float32],
+        vectors: Index,
         language_means: Mapping[str, NDArray[np.float32]],
     ) -> None:
         self.folder = folder
@@ -114,8 +114,8 @@ class Index:
         *,
         language_means: Mapping[str, NDArray[np.float32]] | None = None,
         progress: Callable[[int], None] | None = None,
-    ) -> "Index":
-        """Encode passages and write an index folder, at constant memory but for the vectors' pages.
+    ) -> "PassageIndex":
+        """Encode passages and write an index folder, at constant memory.
 
         Args:
             folder: Where the index goes; an index that is there already is replaced at the end.
@@ -129,7 +129,8 @@ class Index:
             progress: Called with the number of passages done so far.
 
         Raises:
-            InputError: There is no passage, a vector is not finite, or `folder` holds something else.
+            InputError: There is no passage, two have the same id, a vector is not finite, or `folder` holds
+                something else.
         """
         require_replaceable(folder, "index", "index.json")
         with replace_folder(folder) as work:
@@ -146,13 +147,13 @@ class Index:
                 "dimension": encoder.dimension,
                 "passages": rows,
                 "language_means": list(means),
-                "sha256": {path.name: sha256_of(path) for path in sorted(work.iterdir())},
+                "sha256": {path.name: sha256_of(path) for path in sorted(work.iterdir()) if path.is_file()},
             }
             (work / "index.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
         return cls.open(folder)
 
     @classmethod
-    def open(cls, folder: Path) -> "Index":
+    def open(cls, folder: Path) -> "PassageIndex":
         """Open an index folder; its vectors are memory-mapped.
 
         Raises:
@@ -175,7 +176,7 @@ class Index:
                 remedy="build it again",
             )
         try:
-            vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+            vectors = Index.open(folder / "vectors")
             lines = np.load(folder / "offsets.npy", mmap_mode="r", allow_pickle=False)
             means = np.load(folder / "language_means.npy", allow_pickle=False) if codes else []
             language_means = dict(zip(codes, means, strict=True))
@@ -186,7 +187,7 @@ class Index:
         size = (folder / "passages.jsonl").stat().st_size if (folder / "passages.jsonl").is_file() else -1
         expected = (len(lines) - 1, description.get("dimension"))
         whole = lines.ndim == 1 and len(lines) > 1 and lines[-1] == size
-        whole = whole and vectors.shape == expected and vectors.dtype == np.float32
+        whole = whole and (vectors.rows, vectors.dimension) == expected
         if not whole or not isinstance(description.get("encoder"), str):
             raise InputError("its files do not fit each other", path=folder, remedy="build the index again")
         return cls(folder, description, vectors, language_means)
@@ -223,7 +224,7 @@ class Index:
             queries: float32 of shape (queries, dimension), C order.
             k: At least 1; all passages if there are fewer.
         """
-        return top_k(self.vectors, queries, k if k < 1 else min(k, len(self)))
+        return self.vectors.search(queries, k)
 
     def passages(self, rows: Iterable[int]) -> Iterator[Passage]:
         """Yield the passages of the given rows, reading only them."""
@@ -262,10 +263,11 @@ class Index:
         self, query_ids: Sequence[str], queries: NDArray[np.float32], depth: int
     ) -> Iterator[ScoredPassage]:
         """Yield the run of many queries; see `retrieve`."""
-        doc_ids = [passage.doc_id for passage in self.passages(range(len(self)))]
         for start in range(0, len(query_ids), _CHUNK):
-            chunk = slice(start, start + _CHUNK)
-            yield from retrieve(query_ids[chunk], queries[chunk], doc_ids, self.vectors, depth)
+            found, rows = self.search(queries[start : start + _CHUNK], depth)
+            for query_id, scores, its_rows in zip(query_ids[start:], found.tolist(), rows, strict=False):
+                for doc_id, score in zip(self.vectors.ids(its_rows), scores, strict=True):
+                    yield ScoredPassage(query_id, doc_id, score)
 
 
 def fingerprint(folder: Path) -> str | None:
@@ -303,23 +305,21 @@ def _write_passages_and_vectors(
     language_means: Mapping[str, NDArray[np.float32]],
     progress: Callable[[int], None] | None,
 ) -> int:
-    """Write the three files of an index chunk by chunk and return the number of rows."""
+    """Write the vectors, the passages and their offsets chunk by chunk and return the number of rows."""
     offsets = [0]
-    with (work / "passages.jsonl").open("wb") as texts, (work / "vectors.npy").open("wb") as file:
-        _write_npy_header(file, 0, encoder.dimension)
+    writer = Index.writer(work / "vectors", encoder.dimension)
+    with (work / "passages.jsonl").open("wb") as texts, writer:
         while chunk := list(islice(passages, _CHUNK)):
             vectors = encoder.encode_passages([passage.full_text for passage in chunk])
             languages = _languages(chunk, vectors, language_means)
             vectors = remove_language_means(vectors, languages, language_means)
-            _refuse_not_finite(vectors, chunk)
-            file.write(vectors.data)
+            _add_vectors(writer, vectors, chunk)
             for passage in chunk:
                 texts.write(passage_line(passage).encode() + b"\n")
                 offsets.append(texts.tell())
             if progress:
                 progress(len(offsets) - 1)
-        rows = len(offsets) - 1
-        _write_npy_header(file, rows, encoder.dimension)
+    rows = len(offsets) - 1
     if rows == 0:
         raise InputError("the collection is empty", remedy="an index needs at least one passage")
     np.save(work / "offsets.npy", np.asarray(offsets, dtype=np.int64))
@@ -339,16 +339,11 @@ def _languages(
     ]
 
 
-def _write_npy_header(file: BinaryIO, rows: int, dimension: int) -> None:
-    """Write the header of a float32 matrix at the start; numpy pads it so that `rows` may grow in place."""
-    file.seek(0)
-    header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
-    np.lib.format.write_array_header_1_0(file, header)
-
-
-def _refuse_not_finite(vectors: NDArray[np.float32], chunk: Sequence[Passage]) -> None:
+def _add_vectors(writer: IndexWriter, vectors: NDArray[np.float32], chunk: Sequence[Passage]) -> None:
     try:
         check_finite(vectors)
     except InputError as error:
         bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
         raise InputError(f"passage {chunk[bad].doc_id!r}: {error.message}", remedy=error.remedy) from None
+    languages = [passage.language for passage in chunk]
+    writer.add(vectors, [passage.doc_id for passage in chunk], {"language": languages})

@@ -171,13 +171,18 @@ impl Writing {
             segments,
         };
         // What the manifest names is in the folder before the manifest is.
-        self.sync_folder()?;
+        sync_folder(&self.folder)?;
         let partial = self.folder.join(partial_name());
         write_file(&partial, &manifest.bytes())?;
         let path = self.folder.join(MANIFEST);
         std::fs::rename(&partial, &path).map_err(|source| failed(&path, source))?;
+        sync_folder(&self.folder)?;
+        if self.made_folder
+            && let Some(parent) = self.folder.parent()
+        {
+            sync_folder(parent)?;
+        }
         self.is_new = false;
-        self.sync_folder()?;
         self.clean(Some(&manifest));
         Ok(())
     }
@@ -198,17 +203,6 @@ impl Writing {
             generation: deleted.generation,
             checksum: checksum(&bytes),
         }))
-    }
-
-    /// So that new names outlast a power failure.
-    fn sync_folder(&self) -> Result<()> {
-        // Some systems can't open folders, and need not.
-        let Ok(folder) = File::open(&self.folder) else {
-            return Ok(());
-        };
-        folder
-            .sync_all()
-            .map_err(|source| failed(&self.folder, source))
     }
 
     /// Removes files of ours that the manifest does not name: old ones, and what killed writers left. Readers
@@ -251,6 +245,10 @@ impl Drop for Writing {
     }
 }
 
+pub(super) fn another_writer() -> Error {
+    Error::input("another writer is changing this index", "wait for its end")
+}
+
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(LOCK);
     let file = File::options()
@@ -261,10 +259,7 @@ fn lock(folder: &Path) -> Result<File> {
     let file = file.map_err(|source| failed(&path, source))?;
     // Other failures: the file system has no locks.
     if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-        return Err(
-            Error::input("another writer is changing this index", "wait for its end")
-                .in_file(folder),
-        );
+        return Err(another_writer().in_file(folder));
     }
     Ok(file)
 }
@@ -294,6 +289,15 @@ fn refuse_foreign(folder: &Path) -> Result<()> {
         .in_file(folder));
     }
     Ok(())
+}
+
+/// So that new names in it outlast a power failure.
+fn sync_folder(folder: &Path) -> Result<()> {
+    // Some systems can't open folders, and need not.
+    let Ok(opened) = File::open(folder) else {
+        return Ok(());
+    };
+    opened.sync_all().map_err(|source| failed(folder, source))
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {

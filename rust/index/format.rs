@@ -210,7 +210,7 @@ pub(super) fn wrong_version(version: u64) -> Error {
 }
 
 /// Writes the checksum that belongs into a header, so that a fuzzer reaches what is behind it.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub fn mend(bytes: &mut [u8]) {
     let length = bytes.len() as u64;

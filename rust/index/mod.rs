@@ -7,7 +7,7 @@
 //! A [`Snapshot`] is what one manifest names, opened: searches go through one, whatever is written meanwhile.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
@@ -33,7 +33,7 @@ mod writer;
 
 pub use batch::Batch;
 pub use format::FORMAT_VERSION;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub use format::mend;
 pub use snapshot::{Hits, Snapshot, Where};
 pub use strings::Strings;
@@ -111,6 +111,34 @@ impl Index {
         })
     }
 
+    /// The index that the bytes of a segment file make, whatever they are; for tests and fuzzers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Index::open`].
+    #[cfg(any(fuzzing, test))]
+    #[doc(hidden)]
+    pub fn of_segment(bytes: &[u8]) -> Result<Index> {
+        let mut map = section::map_memory(bytes.len())?;
+        map.copy_from_slice(bytes);
+        let map = map
+            .make_read_only()
+            .map_err(|source| section::failed(Path::new(""), source))?;
+        let segment = segment::Segment::of_map(&Arc::new(map))?;
+        let mut snapshot = Snapshot::empty(segment.element(), segment.dimension());
+        snapshot.columns = segment
+            .columns()
+            .iter()
+            .map(|column| column.name.clone())
+            .collect();
+        snapshot.rows_added = segment.rows() as u64;
+        let member = Member::new(Arc::new(segment), 1, None);
+        Ok(Index {
+            home: Home::Memory(Mutex::default()),
+            snapshot: RwLock::new(Arc::new(snapshot.with_members(vec![member]))),
+        })
+    }
+
     /// The folder; `None` for an index in memory.
     pub fn path(&self) -> Option<&Path> {
         match &self.home {
@@ -152,7 +180,13 @@ impl Index {
     fn change(&self) -> Result<Change<'_>> {
         let (writing, before) = match &self.home {
             Home::Memory(lock) => {
-                let lock = lock.lock().unwrap_or_else(PoisonError::into_inner);
+                // No waiting: the writer that has it may be this very thread, which took up other work of its
+                // pool while it waits for the rest of its own.
+                let lock = match lock.try_lock() {
+                    Ok(lock) => lock,
+                    Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                    Err(TryLockError::WouldBlock) => return Err(folder::another_writer()),
+                };
                 (ChangeOf::Memory { _lock: lock }, self.snapshot())
             }
             Home::Folder(folder) => {
@@ -251,7 +285,8 @@ impl Index {
         let next = Snapshot::clone(&change.before);
         let is_compact = next.segments() <= 1 && next.len() == next.rows();
         if is_compact {
-            return Ok(self.set_snapshot(Arc::clone(&change.before)));
+            self.set_snapshot(Arc::clone(&change.before));
+            return Ok(());
         }
         let mut writer = change.segment_writer(&next, next.len())?;
         copy_live_rows(&next, &mut writer, interrupt)?;

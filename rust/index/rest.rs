@@ -18,6 +18,9 @@ use super::section::{Section, checksum_of, failed, map_file, map_file_to_write, 
 use super::segment::{Segment, matrix};
 use super::spool::Spool;
 
+/// Bytes that go to the disk between two looks at the interrupt.
+const BYTES_AT_A_TIME: usize = 16 << 20;
+
 /// Zeros that are written at a time.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
@@ -71,7 +74,11 @@ impl Rest {
             entry.checksum = checksum_of(bytes.unwrap_or_default(), interrupt)?;
         }
         map[..HEADER].copy_from_slice(&header.bytes());
-        map.flush().map_err(io)?;
+        for start in (0..map.len()).step_by(BYTES_AT_A_TIME) {
+            interrupt.check()?;
+            let some = BYTES_AT_A_TIME.min(map.len() - start);
+            map.flush_range(start, some).map_err(io)?;
+        }
         file.sync_all().map_err(io)
     }
 

@@ -67,12 +67,16 @@ pub(super) fn map_file_to_write(file: &File, path: &Path) -> Result<MmapMut> {
 
 /// Memory of our own, all zeros; pages that are not touched cost nothing.
 pub(super) fn map_memory(length: usize) -> Result<MmapMut> {
-    MmapMut::map_anon(length).map_err(|failure| {
+    let map = MmapMut::map_anon(length).map_err(|failure| {
         Error::input(
             format!("no {length} bytes of memory for the index ({failure})"),
             "give it a folder: it is then mapped, not held in memory",
         )
-    })
+    })?;
+    // A scan of large pages misses fewer addresses; a system that has none may say so.
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::HugePage);
+    Ok(map)
 }
 
 pub(super) fn failed(path: &Path, source: std::io::Error) -> Error {

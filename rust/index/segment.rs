@@ -52,7 +52,8 @@ impl Segment {
         Self::of_map(&map).map_err(|error| error.in_file(path))
     }
 
-    fn of_map(map: &Arc<Mmap>) -> Result<Segment> {
+    /// Reads the image of a segment file.
+    pub(super) fn of_map(map: &Arc<Mmap>) -> Result<Segment> {
         let header = Header::read(map)?;
         let mut sections = Vec::with_capacity(SECTIONS);
         for entry in &header.sections {

@@ -21,6 +21,9 @@ use super::section::{failed, map_memory};
 use super::segment::Segment;
 use super::spool::{Spool, create};
 
+/// Bytes that are written between two looks at the interrupt.
+const BYTES_AT_A_TIME: usize = 4 << 20;
+
 /// Values that are converted at a time.
 const VALUES_AT_A_TIME: usize = 1 << 16;
 
@@ -202,7 +205,11 @@ impl SegmentWriter {
     fn add_vectors(&mut self, vectors: Matrix<'_>, interrupt: &Interrupt) -> Result<()> {
         vectors.check_finite(interrupt)?;
         if self.element == Element::Float32 && vectors.element() == Element::Float32 {
-            return self.write(bytemuck::cast_slice(vectors.float32_values("vectors")?));
+            let bytes: &[u8] = bytemuck::cast_slice(vectors.float32_values("vectors")?);
+            return bytes.chunks(BYTES_AT_A_TIME).try_for_each(|piece| {
+                interrupt.check()?;
+                self.write(piece)
+            });
         }
         let step = (VALUES_AT_A_TIME / self.dimension).max(1);
         let mut values = vec![0.0; step * self.dimension];

@@ -7,6 +7,7 @@ use crate::Error;
 
 mod arrow;
 mod capsules;
+mod index;
 mod interruptible;
 mod limits;
 mod spans;
@@ -57,6 +58,7 @@ pub(crate) fn to_python_error(python: Python<'_>, error: Error) -> PyErr {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     arrow::register(module)?;
+    index::register(module)?;
     limits::register(module)?;
     spans::register(module)?;
     stream::register(module)?;

@@ -12,7 +12,7 @@ use super::to_python_error;
 use crate::topk::{self, Element, Kernel, Matrix};
 use crate::{Error, Result, pool};
 
-type ScoresAndRows<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<i64>>);
+pub(super) type ScoresAndRows<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<i64>>);
 
 /// The k rows of highest inner product for each query.
 #[pyfunction]
@@ -155,7 +155,7 @@ impl<'py> ReadableVectors<'py> {
 }
 
 /// A view of a two-dimensional float32 array; anything that would need a copy is refused.
-fn readable_matrix<'py>(
+pub(super) fn readable_matrix<'py>(
     array: &Bound<'py, PyAny>,
     name: &str,
 ) -> PyResult<PyReadonlyArray2<'py, f32>> {
@@ -165,7 +165,7 @@ fn readable_matrix<'py>(
 }
 
 /// A view of a one-dimensional array.
-fn readable_row<'py, T: numpy::Element>(
+pub(super) fn readable_row<'py, T: numpy::Element>(
     array: &Bound<'py, PyAny>,
     name: &str,
 ) -> PyResult<PyReadonlyArray1<'py, T>> {
@@ -175,7 +175,7 @@ fn readable_row<'py, T: numpy::Element>(
     Ok(array.cast::<PyArray1<T>>()?.try_readonly()?)
 }
 
-fn matrix<'a>(array: &'a PyReadonlyArray2<'_, f32>) -> PyResult<Matrix<'a>> {
+pub(super) fn matrix<'a>(array: &'a PyReadonlyArray2<'_, f32>) -> PyResult<Matrix<'a>> {
     let (rows, dimension) = (array.shape()[0], array.shape()[1]);
     Matrix::new(array.as_slice()?, rows, dimension)
         .map_err(|error| to_python_error(array.py(), error))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cslir import __version__
-from cslir.cli import datasets, demo, doctor, evaluate, index, lexicons, search, switch, train
+from cslir.cli import datasets, demo, doctor, evaluate, index, lexicons, search, switch, train, vectors
 from cslir.errors import CslirError, InputError
 
 __all__ = ["app", "main"]
@@ -53,6 +53,7 @@ app.command("switch")(switch.switch)
 app.command("train")(train.train)
 app.command("index")(index.index)
 app.command("search")(search.search)
+app.add_typer(vectors.app, name="vectors")
 app.command("eval")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)
 

@@ -32,11 +32,11 @@ def index(
     """Encode a collection and write an index for `cslir search`."""
     from cslir.datasets.collections import passages_of
     from cslir.models import load_encoder, model_name
-    from cslir.search import Index
+    from cslir.search import PassageIndex
 
     encoder = load_encoder(model)
     with counting("encoding", "passages") as update:
-        made = Index.build(
+        made = PassageIndex.build(
             output,
             passages_of(dataset, split, language),
             encoder,
@@ -44,5 +44,5 @@ def index(
             language_means=getattr(encoder, "language_means", None) if language_means else None,
             progress=lambda done: update(done, None),
         )
-    announce(f"{len(made):,} passages of {made.vectors.shape[1]} dimensions")
+    announce(f"{len(made):,} passages of {made.vectors.dimension} dimensions")
     typer.echo(output)

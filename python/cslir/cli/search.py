@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from cslir.search import Encoder, Hit, Index
+    from cslir.search import Encoder, Hit, PassageIndex
 
 __all__ = ["cut", "search"]
 
@@ -39,7 +39,7 @@ def search(
     from cslir.errors import InputError
     from cslir.files import cache_folder
     from cslir.models import load_encoder
-    from cslir.search import Index
+    from cslir.search import PassageIndex
 
     if (query is None) == (queries is None):
         raise InputError("one query or --queries FILE is needed", remedy="cslir search 'free software'")
@@ -47,7 +47,7 @@ def search(
         raise InputError("the query is empty", remedy="give at least one word")
     if query is not None and not _is_unicode(query):
         raise InputError("the query is not UTF-8", remedy="check the terminal's encoding")
-    opened = Index.open(index if index is not None else cache_folder() / "demo" / "index")
+    opened = PassageIndex.open(index if index is not None else cache_folder() / "demo" / "index")
     encoder = load_encoder(opened.encoder_name)
     opened.check_encoder(encoder)
     if queries is not None:
@@ -95,7 +95,12 @@ def cut(text: str, width: int) -> str:
 
 
 def _write_run(
-    index: "Index", encoder: "Encoder", queries: Path, k: int, language: str | None, run_out: Path | None
+    index: "PassageIndex",
+    encoder: "Encoder",
+    queries: Path,
+    k: int,
+    language: str | None,
+    run_out: Path | None,
 ) -> None:
     from cslir.errors import InputError
     from cslir.formats import read_beir_queries, read_msmarco_queries, run_lines, write_run

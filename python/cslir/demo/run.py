@@ -25,7 +25,7 @@ from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
 from cslir.models.language_means import nearest_language
 from cslir.models.static import StaticEncoder
 from cslir.progress import announce, counting
-from cslir.search import Encoder, Index
+from cslir.search import Encoder, PassageIndex
 
 __all__ = ["run_demo"]
 
@@ -213,7 +213,7 @@ def _save(dataset: ParallelDataset, output: Path, name: str, encoder: StaticEnco
     dev = embed_split(dataset, "dev", LANGUAGES, encoder)
     encoder = replace(encoder, language_means=dev.first(MEAN_TEXTS).language_means())
     encoder.save(output / "model")
-    index = Index.build(
+    index = PassageIndex.build(
         output / "index",
         passages_of(EMBEDDED_NAME, "test", LANGUAGES),
         encoder,

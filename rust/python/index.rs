@@ -1,0 +1,458 @@
+//! `Index` and `IndexWriter`.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyUntypedArray};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+
+use super::interruptible::interruptible;
+use super::to_python_error;
+use super::vectors::{ReadableVectors, ScoresAndRows, readable_matrix, readable_row};
+use crate::index::{self, Batch, Strings, Where};
+use crate::topk::Element;
+use crate::{Error, Result};
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Index>()?;
+    module.add_class::<IndexWriter>()
+}
+
+#[pyclass(frozen, module = "cslir._core")]
+struct Index(index::Index);
+
+#[pymethods]
+impl Index {
+    #[staticmethod]
+    #[pyo3(signature = (vectors, ids = None, metadata = None, *, path = None, dtype = "float32"))]
+    fn build(
+        python: Python<'_>,
+        vectors: &Bound<'_, PyAny>,
+        ids: Option<&Bound<'_, PyAny>>,
+        metadata: Option<&Bound<'_, PyAny>>,
+        path: Option<PathBuf>,
+        dtype: &str,
+    ) -> PyResult<Self> {
+        let element = element_of(python, dtype)?;
+        let given = Given::new(vectors, ids, metadata)?;
+        let batch = given.batch()?;
+        let built = interruptible(python, None, |interrupt| {
+            index::Index::build(&batch, element, path.as_deref(), interrupt)
+        });
+        built.map(Index)
+    }
+
+    #[staticmethod]
+    fn open(python: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let opened = python.detach(|| index::Index::open(&path));
+        opened
+            .map(Index)
+            .map_err(|error| to_python_error(python, error))
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (path, dimension, *, dtype = "float32"))]
+    fn writer(
+        python: Python<'_>,
+        path: PathBuf,
+        dimension: i64,
+        dtype: &str,
+    ) -> PyResult<IndexWriter> {
+        Ok(IndexWriter {
+            path,
+            // Negative numbers are as wrong as 0, and get its message.
+            dimension: usize::try_from(dimension).unwrap_or(0),
+            element: element_of(python, dtype)?,
+            open: Mutex::default(),
+        })
+    }
+
+    fn save(&self, python: Python<'_>, path: PathBuf) -> PyResult<()> {
+        interruptible(python, None, |interrupt| self.0.save(&path, interrupt))
+    }
+
+    #[pyo3(signature = (queries, k, *, r#where = None, threads = None))]
+    fn search<'py>(
+        &self,
+        python: Python<'py>,
+        queries: &Bound<'py, PyAny>,
+        k: i64,
+        r#where: Option<&Bound<'py, PyAny>>,
+        threads: Option<i64>,
+    ) -> PyResult<ScoresAndRows<'py>> {
+        let queries = readable_matrix(queries, "queries")?;
+        let queries = super::vectors::matrix(&queries)?;
+        let chosen = Chosen::new(r#where)?;
+        let which = chosen.rows()?;
+        let threads = threads.map(|threads| usize::try_from(threads).unwrap_or(0));
+        let k = usize::try_from(k).unwrap_or(0);
+        let snapshot = self.0.snapshot();
+        let (k, scores, rows) = interruptible(python, threads, |interrupt| {
+            let hits = snapshot.search(queries, k, which, interrupt)?;
+            let rows: Vec<i64> = hits.rows.into_iter().map(i64::from).collect();
+            Ok((hits.k, hits.scores, rows))
+        })?;
+        let shape = [queries.rows(), k];
+        let scores = PyArray1::from_vec(python, scores).reshape(shape)?;
+        Ok((scores, PyArray1::from_vec(python, rows).reshape(shape)?))
+    }
+
+    fn ids<'py>(
+        &self,
+        python: Python<'py>,
+        rows: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let rows = row_numbers(rows)?;
+        let ids = python.detach(|| self.0.snapshot().ids(&rows));
+        list(python, ids)
+    }
+
+    fn metadata<'py>(
+        &self,
+        python: Python<'py>,
+        column: &str,
+        rows: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let rows = row_numbers(rows)?;
+        let values = python.detach(|| self.0.snapshot().metadata(column, &rows));
+        list(python, values)
+    }
+
+    fn vectors<'py>(
+        &self,
+        python: Python<'py>,
+        rows: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let rows = row_numbers(rows)?;
+        let snapshot = self.0.snapshot();
+        let values = python.detach(|| snapshot.vectors(&rows));
+        let values = values.map_err(|error| to_python_error(python, error))?;
+        PyArray1::from_vec(python, values).reshape([rows.len(), snapshot.dimension()])
+    }
+
+    #[pyo3(signature = (vectors, ids = None, metadata = None))]
+    fn append(
+        &self,
+        python: Python<'_>,
+        vectors: &Bound<'_, PyAny>,
+        ids: Option<&Bound<'_, PyAny>>,
+        metadata: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let given = Given::new(vectors, ids, metadata)?;
+        let batch = given.batch()?;
+        interruptible(python, None, |interrupt| self.0.append(&batch, interrupt))
+    }
+
+    fn delete(&self, python: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let ids = strings(ids, "ids")?;
+        interruptible(python, None, |interrupt| self.0.delete(&ids, interrupt))
+    }
+
+    fn compact(&self, python: Python<'_>) -> PyResult<()> {
+        interruptible(python, None, |interrupt| self.0.compact(interrupt))
+    }
+
+    fn verify(&self, python: Python<'_>) -> PyResult<()> {
+        interruptible(python, None, |interrupt| self.0.verify(interrupt))
+    }
+
+    fn refresh(&self, python: Python<'_>) -> PyResult<bool> {
+        let refreshed = python.detach(|| self.0.refresh());
+        refreshed.map_err(|error| to_python_error(python, error))
+    }
+
+    fn live_rows<'py>(&self, python: Python<'py>) -> Bound<'py, PyArray1<i64>> {
+        let rows = python.detach(|| self.0.snapshot().live_rows());
+        PyArray1::from_vec(python, rows)
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.snapshot().len()
+    }
+
+    // An index without rows is still one.
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    #[getter]
+    fn rows(&self) -> usize {
+        self.0.snapshot().rows()
+    }
+
+    #[getter]
+    fn dimension(&self) -> usize {
+        self.0.snapshot().dimension()
+    }
+
+    #[getter]
+    fn dtype(&self) -> &'static str {
+        self.0.snapshot().element().name()
+    }
+
+    #[getter]
+    fn path(&self) -> Option<PathBuf> {
+        self.0.path().map(|path| path.to_owned())
+    }
+
+    #[getter]
+    fn columns(&self) -> Vec<String> {
+        self.0.snapshot().columns().to_vec()
+    }
+
+    #[getter]
+    fn segments(&self) -> usize {
+        self.0.snapshot().segments()
+    }
+
+    #[getter]
+    fn filtered_rows(&self) -> usize {
+        self.0.snapshot().filtered_rows()
+    }
+
+    #[getter]
+    fn size(&self) -> usize {
+        self.0.snapshot().size()
+    }
+
+    fn __repr__(&self) -> String {
+        let snapshot = self.0.snapshot();
+        let place = match self.0.path() {
+            Some(path) => path.display().to_string(),
+            None => "memory".to_owned(),
+        };
+        format!(
+            "<Index {} x {} {}, in {place}>",
+            snapshot.len(),
+            snapshot.dimension(),
+            snapshot.element().name()
+        )
+    }
+}
+
+/// Writes a new index in a `with` block.
+#[pyclass(frozen, module = "cslir._core")]
+struct IndexWriter {
+    path: PathBuf,
+    dimension: usize,
+    element: Element,
+    /// From the start of the block to its end.
+    open: Mutex<Option<index::IndexWriter>>,
+}
+
+impl IndexWriter {
+    fn lock(&self) -> MutexGuard<'_, Option<index::IndexWriter>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The writer; it is put back after use, so that no lock is held meanwhile.
+    fn take(&self) -> PyResult<index::IndexWriter> {
+        self.lock().take().ok_or_else(|| {
+            PyValueError::new_err(
+                "the writer is not open; use it inside a with block, from one thread",
+            )
+        })
+    }
+}
+
+#[pymethods]
+impl IndexWriter {
+    fn __enter__<'py>(this: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let writer = this.get();
+        let created = index::IndexWriter::create(&writer.path, writer.dimension, writer.element);
+        let created = created.map_err(|error| to_python_error(this.py(), error))?;
+        *writer.lock() = Some(created);
+        Ok(this)
+    }
+
+    #[pyo3(signature = (vectors, ids = None, metadata = None))]
+    fn add(
+        &self,
+        python: Python<'_>,
+        vectors: &Bound<'_, PyAny>,
+        ids: Option<&Bound<'_, PyAny>>,
+        metadata: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let given = Given::new(vectors, ids, metadata)?;
+        let batch = given.batch()?;
+        let mut writer = self.take()?;
+        // A writer that failed is gone: a batch may be there in part.
+        interruptible(python, None, |interrupt| writer.add(&batch, interrupt))?;
+        *self.lock() = Some(writer);
+        Ok(())
+    }
+
+    fn __exit__(
+        &self,
+        python: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        _value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        if !kind.is_none() {
+            self.lock().take();
+            return Ok(());
+        }
+        let writer = self.take()?;
+        interruptible(python, None, |interrupt| writer.finish(interrupt)).map(|_| ())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<IndexWriter of {}>", self.path.display())
+    }
+}
+
+fn element_of(python: Python<'_>, name: &str) -> PyResult<Element> {
+    let found = Element::ALL
+        .into_iter()
+        .find(|element| element.name() == name);
+    found.ok_or_else(|| {
+        let names = Element::ALL.map(Element::name).join(", ");
+        let error = Error::input(format!("no dtype {name:?}"), format!("give one of {names}"));
+        to_python_error(python, error)
+    })
+}
+
+/// What a batch borrows.
+struct Given<'py> {
+    vectors: ReadableVectors<'py>,
+    ids: Option<Strings>,
+    metadata: Vec<(String, Strings)>,
+}
+
+impl<'py> Given<'py> {
+    fn new(
+        vectors: &Bound<'py, PyAny>,
+        ids: Option<&Bound<'py, PyAny>>,
+        metadata: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Self> {
+        let vectors = ReadableVectors::new(vectors, "vectors")?;
+        let ids = ids.map(|ids| strings(ids, "ids")).transpose()?;
+        let mut columns = Vec::new();
+        if let Some(metadata) = metadata {
+            let given = metadata.cast::<PyDict>().map_err(|_| {
+                let message = "metadata must be a dict from column to a sequence of strings";
+                PyTypeError::new_err(message)
+            })?;
+            for (name, values) in given {
+                let name: String = name.extract()?;
+                let values = strings(&values, &format!("metadata[{name:?}]"))?;
+                columns.push((name, values));
+            }
+        }
+        Ok(Given {
+            vectors,
+            ids,
+            metadata: columns,
+        })
+    }
+
+    fn batch(&self) -> PyResult<Batch<'_>> {
+        Ok(Batch {
+            vectors: self.vectors.matrix()?,
+            ids: self.ids.as_ref(),
+            metadata: &self.metadata,
+        })
+    }
+}
+
+/// What `where` says.
+enum Chosen<'py> {
+    All,
+    Flags(PyReadonlyArray1<'py, bool>),
+    Metadata(Vec<(String, Vec<String>)>),
+}
+
+impl<'py> Chosen<'py> {
+    fn new(given: Option<&Bound<'py, PyAny>>) -> PyResult<Self> {
+        let Some(given) = given else {
+            return Ok(Chosen::All);
+        };
+        if given.cast::<PyUntypedArray>().is_ok() {
+            return Ok(Chosen::Flags(readable_row::<bool>(given, "where")?));
+        }
+        let Ok(columns) = given.cast::<PyDict>() else {
+            let kind = given.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "where must be a dict from column to wanted values, or a numpy array of bool, not {kind}"
+            )));
+        };
+        let mut chosen = Vec::with_capacity(columns.len());
+        for (name, values) in columns {
+            let name: String = name.extract()?;
+            let values = match values.cast::<PyString>() {
+                Ok(value) => vec![value.to_str()?.to_owned()],
+                Err(_) => {
+                    let values = strings(&values, &format!("where[{name:?}]"))?;
+                    values.iter().map(str::to_owned).collect()
+                }
+            };
+            chosen.push((name, values));
+        }
+        Ok(Chosen::Metadata(chosen))
+    }
+
+    fn rows(&self) -> PyResult<Where<'_>> {
+        Ok(match self {
+            Chosen::All => Where::All,
+            Chosen::Flags(flags) => Where::Flags(flags.as_slice()?),
+            Chosen::Metadata(columns) => Where::Metadata(columns),
+        })
+    }
+}
+
+/// A sequence of `str`. A `str`, which is one of its characters, is a mistake of the caller.
+fn strings(given: &Bound<'_, PyAny>, name: &str) -> PyResult<Strings> {
+    let wrong = |what: &str, remedy: &str| {
+        PyTypeError::new_err(format!(
+            "{name} must be a sequence of str, not {what}; {remedy}"
+        ))
+    };
+    if given.is_instance_of::<PyString>() || given.is_instance_of::<PyBytes>() {
+        return Err(wrong("a single one", "put it into a list"));
+    }
+    let Ok(items) = given.try_iter() else {
+        let kind = given.get_type().name()?.to_string();
+        return Err(wrong(&kind, "put them into a list"));
+    };
+    let mut all = Strings::new();
+    for (row, item) in items.enumerate() {
+        let item = item?;
+        let Ok(item) = item.cast::<PyString>() else {
+            let kind = item.get_type().name()?.to_string();
+            return Err(wrong(
+                &format!("of {kind} (row {row})"),
+                "call str() on each",
+            ));
+        };
+        let text = item.to_str().map_err(|_| {
+            let message = format!("{name}: row {row} is not valid Unicode");
+            to_python_error(
+                given.py(),
+                Error::input(message, "remove its lone surrogates"),
+            )
+        })?;
+        all.push(text);
+    }
+    Ok(all)
+}
+
+/// Row numbers: a one-dimensional array of int64, as a search gives, or a sequence of int.
+fn row_numbers(given: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
+    if given.cast::<PyArray1<i64>>().is_ok() {
+        let rows = given.cast::<PyArray1<i64>>()?.try_readonly()?;
+        return Ok(rows.as_array().iter().copied().collect());
+    }
+    given.extract().map_err(|_| {
+        PyTypeError::new_err(
+            "rows must be a one-dimensional array or a sequence of int; call rows[0] or rows.ravel()",
+        )
+    })
+}
+
+fn list(python: Python<'_>, strings: Result<Strings>) -> PyResult<Bound<'_, PyList>> {
+    let strings = strings.map_err(|error| to_python_error(python, error))?;
+    PyList::new(python, strings.iter())
+}
