@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import usearch.index
 from threadpoolctl import threadpool_limits
+from topk_inputs import Inputs
 
 import cslir
 from cslir import _core
@@ -28,7 +29,7 @@ SCAN = "cslir f32 scan"
 HNSW_ROWS = 100_000
 HNSW_RECALL = 0.97
 
-_HNSW_WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
+_HNSW_WIDTHS = [round(16 * 2 ** (step / 4)) for step in range(25)]
 _HNSW_QUERIES = 256
 _BLAS_BLOCK = faiss.cvar.distance_compute_blas_database_bs
 _I8_SCALE = 127
@@ -48,6 +49,12 @@ class Engine:
     make: Callable[[Array, Array], dict[str, Search]]
     exact: bool = True
     most_rows: int | None = None
+
+    def takes(self, inputs: Inputs) -> bool:
+        """Whether to compare with it; a graph, made for few rows, has nothing to go by in random directions."""
+        if self.most_rows is None:
+            return True
+        return len(inputs.vectors) <= self.most_rows and inputs.name != "isotropic"
 
 
 def set_threads(threads: int) -> None:
