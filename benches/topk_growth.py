@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from topk_board import Times, best_variant, interleave
 from topk_inputs import DIMENSION, clustered, normalise, real_embeddings
-from topk_peers import ENGINES, OURS, SCAN, Search, make_half_scan, set_threads
+from topk_peers import ENGINES, OURS, SCAN, Search, make_cslir_half, set_threads
 from topk_reference import Reference
 
 from cslir.errors import CslirError
@@ -27,15 +27,15 @@ from cslir.files import cache_folder
 
 Array = np.ndarray[Any, Any]
 
-HALF = "cslir f16 scan"
+HALF = "cslir float16"
 GROWING = {
     OURS: ENGINES[OURS].make,
     SCAN: ENGINES[SCAN].make,
-    HALF: make_half_scan,
+    HALF: make_cslir_half,
     "faiss flat": ENGINES["faiss flat"].make,
     "torch": ENGINES["torch"].make,
 }
-BYTES_PER_VALUE = {OURS: 5.5, SCAN: 4, HALF: 2, "faiss flat": 4, "torch": 4}
+BYTES_PER_VALUE = {OURS: 5.5, SCAN: 4, HALF: 3.5, "faiss flat": 4, "torch": 4}
 """What an engine has to have in memory to run at its speed."""
 
 DEPTH = 10

@@ -82,12 +82,10 @@ def make_scan(vectors: Array, _: Array) -> dict[str, Search]:
     return {"": lambda queries, k: _core.top_k(vectors, queries, k, threads=_threads)}
 
 
-def make_half_scan(vectors: Array, _: Array) -> dict[str, Search]:
-    """The scan of this package, of rows in 16-bit floats."""
-    half = np.empty(vectors.shape, np.float16)
-    for start in range(0, len(vectors), 1 << 14):
-        half[start : start + (1 << 14)] = vectors[start : start + (1 << 14)]
-    return {"": lambda queries, k: _core.top_k(half, queries, k, threads=_threads)}
+def make_cslir_half(vectors: Array, _: Array) -> dict[str, Search]:
+    """The exact search of this package's index, the vectors stored in 16 bits."""
+    index = cslir.Index.build(vectors, dtype="float16")
+    return {"": lambda queries, k: index.search(queries, k, threads=_threads)}
 
 
 def make_faiss_flat(vectors: Array, _: Array) -> dict[str, Search]:
@@ -210,7 +208,7 @@ def make_numpy(vectors: Array, _: Array) -> dict[str, Search]:
 
 
 ENGINES = {
-    OURS: Engine(make_cslir if hasattr(cslir, "Index") else make_scan),
+    OURS: Engine(make_cslir),
     SCAN: Engine(make_scan),
     "faiss flat": Engine(make_faiss_flat),
     "faiss SQ8": Engine(make_faiss_sq8, exact=False),
