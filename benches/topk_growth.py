@@ -267,7 +267,10 @@ def plot(table: Path, drawing: Path) -> None:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
     figure.legend(
-        lines.values(), lines, loc="outside lower center", ncols=min(len(GROWING), 2 * len(dimensions))
+        lines.values(),
+        lines,
+        loc="outside lower center",
+        ncols=min(len(GROWING), (3 * len(dimensions) + 1) // 2),
     )
     figure.savefig(drawing, metadata={"Date": None})
     plt.close(figure)
