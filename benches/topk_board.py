@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from cslir import _core
 
-ROUNDS = 7
 BUDGET = 10.0
 """Seconds of an engine's measured calls after which it gets no more turns, but for the second."""
 
@@ -42,7 +41,7 @@ def best_variant(times: Mapping[str, Times]) -> Times:
 def interleave(
     calls: Mapping[str, Callable[[int], object]],
     *,
-    rounds: int = ROUNDS,
+    rounds: int,
     budget: float = BUDGET,
     clock: Callable[[], float] = time.perf_counter,
     pause: Callable[[float], None] = time.sleep,

@@ -12,6 +12,7 @@ Run as a script it makes the real embeddings and says what they are.
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -194,6 +195,9 @@ def describe(vectors: Array, lists: Path, languages: list[str]) -> dict[str, Any
 
 
 if __name__ == "__main__":
-    made = real_embeddings()
+    try:
+        made = real_embeddings()
+    except CslirError as fault:
+        sys.exit(str(fault))
     print(made)
     print((made / "about.json").read_text(encoding="utf-8"), end="")

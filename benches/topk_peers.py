@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import usearch.index
 from threadpoolctl import threadpool_limits
+from topk_inputs import Inputs
 
 import cslir
 from cslir import _core
@@ -28,7 +29,7 @@ SCAN = "cslir f32 scan"
 HNSW_ROWS = 100_000
 HNSW_RECALL = 0.97
 
-_HNSW_WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
+_HNSW_WIDTHS = [round(16 * 2 ** (step / 4)) for step in range(25)]
 _HNSW_QUERIES = 256
 _BLAS_BLOCK = faiss.cvar.distance_compute_blas_database_bs
 _I8_SCALE = 127
@@ -48,6 +49,12 @@ class Engine:
     make: Callable[[Array, Array], dict[str, Search]]
     exact: bool = True
     most_rows: int | None = None
+
+    def takes(self, inputs: Inputs) -> bool:
+        """Whether to compare with it; a graph, made for few rows, has nothing to go by in random directions."""
+        if self.most_rows is None:
+            return True
+        return len(inputs.vectors) <= self.most_rows and inputs.name != "isotropic"
 
 
 def set_threads(threads: int) -> None:
@@ -75,12 +82,10 @@ def make_scan(vectors: Array, _: Array) -> dict[str, Search]:
     return {"": lambda queries, k: _core.top_k(vectors, queries, k, threads=_threads)}
 
 
-def make_half_scan(vectors: Array, _: Array) -> dict[str, Search]:
-    """The scan of this package, of rows in 16-bit floats."""
-    half = np.empty(vectors.shape, np.float16)
-    for start in range(0, len(vectors), 1 << 14):
-        half[start : start + (1 << 14)] = vectors[start : start + (1 << 14)]
-    return {"": lambda queries, k: _core.top_k(half, queries, k, threads=_threads)}
+def make_cslir_half(vectors: Array, _: Array) -> dict[str, Search]:
+    """The exact search of this package's index, the vectors stored in 16 bits."""
+    index = cslir.Index.build(vectors, dtype="float16")
+    return {"": lambda queries, k: index.search(queries, k, threads=_threads)}
 
 
 def make_faiss_flat(vectors: Array, _: Array) -> dict[str, Search]:
@@ -203,7 +208,7 @@ def make_numpy(vectors: Array, _: Array) -> dict[str, Search]:
 
 
 ENGINES = {
-    OURS: Engine(make_cslir if hasattr(cslir, "Index") else make_scan),
+    OURS: Engine(make_cslir),
     SCAN: Engine(make_scan),
     "faiss flat": Engine(make_faiss_flat),
     "faiss SQ8": Engine(make_faiss_sq8, exact=False),
