@@ -111,6 +111,28 @@ def test_coverage_is_exact_where_no_base_forms_are_known(run, tmp_path):
     assert "exact coverage only: no base forms of the language 'th'" in outcome.err
 
 
+def test_coverage_takes_the_forms_that_a_compiled_lexicon_holds(run, tmp_path):
+    for name, language, entry, own in (
+        ("th", "th", "ก", [("ข", "ก")]),
+        ("en", "en", "file", [("fyle", "file")]),
+        ("bare", "en", "file", []),
+    ):
+        entries = [(entry, [("x", 1.0)])]
+        Lexicon.from_entries(language, "de", entries, forms=own).save(tmp_path / f"{name}.cslex")
+    (tmp_path / "stop").write_text("ที่\n")
+    (tmp_path / "texts").write_text("ก ข file files fyle fyle\n")
+    covered = {}
+    for name, language in (("th", "th"), ("en", "en"), ("bare", "en")):
+        outcome = run(
+            "lexicons", "coverage", f"{language}-de={tmp_path}/{name}.cslex", "--texts", tmp_path / "texts",
+            "--stop-words", tmp_path / "stop", "--json",
+        )  # fmt: skip
+        assert outcome.status == 0, outcome.err
+        [row] = json.loads(outcome.out)
+        covered[name] = (row["exact"]["tokens"]["covered"], row["by_lemma"]["tokens"]["covered"])
+    assert covered == {"th": (1, 2), "en": (1, 3), "bare": (1, 2)}
+
+
 BAD_CALLS = {
     "no pair": (["build", "{a}", "-o", "{tmp}/o.tsv"], "not a language pair"),
     "no output suffix": (["build", "en-de={a}", "-o", "{tmp}/o.txt"], "o.txt: a lexicon is written as .tsv"),

@@ -183,6 +183,18 @@ def test_places_that_cannot_be_written_are_named(tmp_path, switcher):
     assert (tmp_path / "new" / "out.tsv").exists()
 
 
+def test_a_redirected_stdout_is_no_output(tmp_path):
+    (tmp_path / "in.tsv").write_text("1\tfree\n")
+    main = "from cslir.cli import main; main()"
+    for name in ("/dev/stdout", "/dev/fd/1"):
+        with (tmp_path / "out.tsv").open("wb") as stdout:
+            command = [sys.executable, "-c", main, "switch", tmp_path / "in.tsv", name]
+            child = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
+        assert child.returncode == 2
+        assert f"{name}: is a standard stream, a file is needed; name a file" in child.stderr
+        assert (tmp_path / "out.tsv").read_bytes() == b""
+
+
 @pytest.mark.parametrize("suffix", [".part", ".part.json"])
 def test_an_input_is_not_overwritten_by_the_work_on_its_output(tmp_path, switcher, suffix):
     destination = tmp_path / "out.tsv"

@@ -17,6 +17,9 @@ use libfuzzer_sys::fuzz_target;
 struct Case<'a> {
     text: &'a str,
     lexicons: Vec<Vec<(Piece<'a>, Vec<(&'a str, u8)>)>>,
+    /// Pieces of the text, each a form of the next.
+    forms: Vec<Piece<'a>>,
+    language_weights: Option<[u8; 4]>,
     record_id: &'a str,
     field: &'a str,
     epoch: u64,
@@ -46,7 +49,7 @@ impl<'a> Piece<'a> {
     }
 }
 
-fn options(case: &Case<'_>, translation_prob: f64) -> Options {
+fn options(case: &Case<'_>, lexicons: usize, translation_prob: f64) -> Options {
     let flag = |bit: u8| case.flags & (1 << bit) != 0;
     Options {
         translation_prob,
@@ -66,7 +69,10 @@ fn options(case: &Case<'_>, translation_prob: f64) -> Options {
         } else {
             TargetChoice::Weighted
         },
-        language_weights: None,
+        language_weights: case.language_weights.map(|weights| {
+            let given = weights.iter().take(lexicons);
+            given.map(|&weight| f64::from(weight)).collect()
+        }),
         stop_words: if flag(3) {
             vec![case.stop_word.to_owned()]
         } else {
@@ -88,7 +94,11 @@ fuzz_target!(|case: Case<'_>| {
                 .map(|(target, weight)| (*target, f64::from(*weight) + 0.5));
             (source.of(case.text), weighted)
         });
-        let Ok(lexicon) = compile(("en", language), "", "", entries, []) else {
+        let forms = case.forms.windows(2).filter_map(|pair| match pair {
+            [form, base] => Some((form.of(case.text), base.of(case.text))),
+            _ => None,
+        });
+        let Ok(lexicon) = compile(("en", language), "", "", entries, forms) else {
             return;
         };
         lexicons.push(Arc::new(lexicon));
@@ -99,7 +109,7 @@ fuzz_target!(|case: Case<'_>| {
         epoch: case.epoch,
     };
     let probability = f64::from(case.probability) / 255.0;
-    let Ok(switcher) = Switcher::new(lexicons.clone(), options(&case, probability)) else {
+    let Ok(switcher) = Switcher::new(lexicons.clone(), options(&case, lexicons.len(), probability)) else {
         return;
     };
     let mut scratch = Scratch::default();
@@ -142,7 +152,7 @@ fuzz_target!(|case: Case<'_>| {
     twice.add(&counts);
     assert_eq!(total, twice);
 
-    let Ok(none) = Switcher::new(lexicons, options(&case, 0.0)) else {
+    let Ok(none) = Switcher::new(lexicons.clone(), options(&case, lexicons.len(), 0.0)) else {
         return;
     };
     let unchanged = none.switch(case.text, id, &mut scratch, None);

@@ -107,7 +107,7 @@ def load_lexicon(
             path=path,
             remedy="name the language pair of the file",
         )
-    if lemma_forms and not lexicon.forms():
+    if lemma_forms and not lexicon.form_count:
         raise InputError(
             "holds no inflected forms, which the lemma fallback needs",
             path=path,

@@ -123,6 +123,11 @@ impl Lexicon {
     }
 
     #[getter]
+    fn form_count(&self) -> usize {
+        self.0.form_count()
+    }
+
+    #[getter]
     fn left_out(&self) -> u32 {
         self.0.description().left_out
     }

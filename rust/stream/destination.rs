@@ -220,6 +220,7 @@ fn part_beside(path: &Path) -> Result<PathBuf> {
         Ok(found) if found.is_dir() => Some("a folder"),
         // Renaming would put a file in the place of a device such as /dev/null.
         Ok(found) if !found.is_file() => Some("a device or a pipe"),
+        Ok(_) if stands_for_open(path) => Some("a standard stream"),
         _ => None,
     };
     if let Some(what) = is_what {
@@ -230,6 +231,14 @@ fn part_beside(path: &Path) -> Result<PathBuf> {
         std::fs::create_dir_all(folder).map_err(|error| not_writable(path, error))?;
     }
     Ok(part_of(path))
+}
+
+/// Whether a path such as `/dev/stdout` leads through `/proc` to a file that is open, and has another name.
+fn stands_for_open(path: &Path) -> bool {
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    let in_proc = |path: &Path| path.starts_with("/proc");
+    path.read_link().is_ok_and(|target| in_proc(&target))
+        || folder.is_some_and(|folder| in_proc(&folder))
 }
 
 fn part_of(path: &Path) -> PathBuf {

@@ -13,6 +13,7 @@ from cslir.errors import InputError
 from cslir.progress import announce
 
 if TYPE_CHECKING:
+    from cslir._core import Lexicon
     from cslir.lexicons.coverage import Coverage, Covered
     from cslir.lexicons.entries import LexiconEntry
     from cslir.lexicons.inspection import Inspection
@@ -110,7 +111,8 @@ def coverage(
 ) -> None:
     """Print the share of a text's tokens, types and content words that lexicons cover.
 
-    Exact: a text's word, alone or in a phrase, is a source. By lemma: or its base form is.
+    Exact: a text's word, alone or in a phrase, is a source. By lemma: or its base form is, after the forms
+    that a .cslex holds, else after those that `build --lemma-forms` would store.
     """
     from cslir.lexicons.coverage import measure_coverage
     from cslir.lexicons.stop_words import stop_words as words_of
@@ -122,11 +124,13 @@ def coverage(
         raise InputError(f"no text of the language {source_language!r}", remedy="name a file with --texts")
     content = words_of(stop_words or source_language)
     tables = read_named(lexicon or [f"{one}-{other}" for one, other, _ in named], file_format, strict)
-    lexicons = [
-        compile_lexicon(table, table.source_language, table.target_language, lemma_forms=with_forms)
-        for with_forms in ([False, True] if _by_lemma(lemma, source_language) else [False])
-        for table in tables
-    ]
+    with_forms = [_with_forms(path) for _, _, path in named]
+    lexicons = [compile_lexicon(table, table.source_language, table.target_language) for table in tables]
+    if _by_lemma(lemma, source_language, stored=all(with_forms)):
+        lexicons += [
+            stored or compile_lexicon(table, table.source_language, table.target_language, lemma_forms=True)
+            for stored, table in zip(with_forms, tables, strict=True)
+        ]
     found = measure_coverage(lexicons, source_texts(texts), stop_words=content)
     exact, by_lemma = found[: len(tables)], found[len(tables) :]
     if not exact[0].tokens.total:
@@ -142,12 +146,21 @@ def coverage(
         _print_coverage(names, tables, exact, by_lemma)
 
 
-def _by_lemma(asked: bool | None, language: str) -> bool:
-    """Return whether to count by lemma: as asked for, else if base forms of the language are known."""
+def _with_forms(path: Path) -> "Lexicon | None":
+    """Return a compiled lexicon that holds inflected forms of its own."""
+    from cslir._core import Lexicon
+    from cslir.lexicons.readers.detection import is_compiled
+
+    lexicon = Lexicon.open(path) if is_compiled(path) else None
+    return lexicon if lexicon is not None and lexicon.form_count else None
+
+
+def _by_lemma(asked: bool | None, language: str, *, stored: bool) -> bool:
+    """Return whether to count by lemma: as asked for, else if lexicons or language have base forms."""
     from cslir.lexicons.inflection import lemma_sources
 
-    if asked is not None:
-        return asked
+    if asked is not None or stored:
+        return asked is not False
     try:
         lemma_sources(language)
     except InputError as error:
