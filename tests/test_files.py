@@ -1,10 +1,13 @@
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from cslir.errors import InputError
-from cslir.files import cache_folder, open_bytes, replace_file, replace_folder, sha256_of
+from cslir.files import cache_folder, open_bytes, read_lines, replace_file, replace_folder, sha256_of
+from cslir.streaming import switch_file
+from cslir.switching import Lexicon, Switcher
 
 
 def test_a_folder_is_replaced_whole(tmp_path):
@@ -138,9 +141,21 @@ def test_a_folder_is_no_file(tmp_path):
         open_bytes(tmp_path)
 
 
-def test_zstandard_is_named_not_taken_for_text(tmp_path):
-    path = tmp_path / "texts.zst"
-    path.write_bytes(b"\x28\xb5\x2f\xfd\x00\x00")
-    with pytest.raises(InputError, match="zstandard is not read here") as caught:
-        open_bytes(path)
-    assert "zstd -d" in caught.value.remedy
+def test_what_the_switcher_writes_as_zstandard_is_read(tmp_path):
+    rows = [f"{row}\tä text that no lexicon knows\n" for row in range(90_000)]
+    (tmp_path / "in.tsv").write_text("".join(rows), encoding="utf-8")
+    lexicon = Lexicon.from_entries("en", "de", [("xqzzy", [("x", 1.0)])])
+    path = tmp_path / "out.tsv.zst"
+    switch_file(tmp_path / "in.tsv", path, Switcher([lexicon], translation_prob=1.0, seed=1))
+    assert [line + "\n" for _, line in read_lines(path)] == rows
+    whole = path.read_bytes()
+    with open_bytes(path) as file:
+        assert file.read(5) == b"0\t\xc3\xa4 "
+        assert (
+            hashlib.sha256(file.read()).hexdigest() == hashlib.sha256("".join(rows).encode()[5:]).hexdigest()
+        )
+    for damaged in (whole[:-9], whole[:7], whole[:-400] + bytes(400)):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="truncated or corrupt after line") as caught:
+            list(read_lines(path))
+        assert caught.value.path == str(path)

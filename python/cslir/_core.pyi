@@ -13,6 +13,7 @@ __all__ = [
     "SwitchCounts",
     "Switched",
     "Switcher",
+    "ZstandardReader",
     "__version__",
     "check_finite",
     "kernel",
@@ -341,6 +342,14 @@ def switch_file(
             and line.
         OSError: The output can't be written.
     """
+
+@final
+class ZstandardReader:
+    """Reads a zstandard file of one frame or several; a truncated or corrupt one raises OSError."""
+
+    def __new__(cls, path: str | PathLike[str]) -> ZstandardReader: ...
+    def read(self, size: int) -> bytes:
+        """Returns up to so many bytes, none at the end alone."""
 
 def read_bandwidth(*, threads: int | None = None) -> float:
     """Measures the bytes per second that the threads read from memory together (takes a second)."""

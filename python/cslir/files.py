@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import hashlib
+import io
 import lzma
 import os
 import shutil
@@ -12,9 +13,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from cslir.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+    from cslir._core import ZstandardReader
 
 __all__ = [
     "DAMAGE_ERRORS",
@@ -41,7 +47,9 @@ def cache_folder() -> Path:
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """Open a file for reading, decompressed according to its first bytes (gzip, bzip2, xz, lz4 or plain).
+    """Open a file for reading, decompressed according to its first bytes.
+
+    It may be gzip, bzip2, xz, zstandard, lz4 or plain.
 
     Raises:
         InputError: The file is missing, is a folder or may not be read.
@@ -60,7 +68,9 @@ def open_bytes(path: Path) -> BinaryIO:
 
             return cast(BinaryIO, lz4.frame.open(path, "rb"))
         if magic.startswith(b"\x28\xb5\x2f\xfd"):
-            raise InputError("zstandard is not read here", path=path, remedy="decompress it with zstd -d")
+            from cslir._core import ZstandardReader
+
+            return io.BufferedReader(_Zstandard(ZstandardReader(path)))
         return path.open("rb")
     except FileNotFoundError:
         raise InputError("no such file", path=path, remedy="check the path") from None
@@ -68,6 +78,22 @@ def open_bytes(path: Path) -> BinaryIO:
         raise InputError("is a folder, a file is needed", path=path) from None
     except PermissionError:
         raise InputError("may not be read", path=path, remedy="check its permissions") from None
+
+
+class _Zstandard(io.RawIOBase):
+    """What the core decompresses, as a file."""
+
+    def __init__(self, reader: "ZstandardReader") -> None:
+        self._reader = reader
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        read = self._reader.read(len(view))
+        view[: len(read)] = read
+        return len(read)
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

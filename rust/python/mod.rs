@@ -13,6 +13,7 @@ mod stream;
 mod switching;
 mod tokens;
 mod vectors;
+mod zstandard;
 
 /// Raises `cslir.errors.InputError` (path, line, message, remedy) or `OSError`.
 pub(crate) fn to_python_error(python: Python<'_>, error: Error) -> PyErr {
@@ -60,5 +61,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     switching::register(module)?;
     tokens::register(module)?;
     vectors::register(module)?;
+    zstandard::register(module)?;
     Ok(())
 }
