@@ -27,6 +27,7 @@ mod pipeline;
 mod plan;
 mod records;
 mod source;
+mod spans;
 mod tsv;
 
 pub use records::Layout;
@@ -37,11 +38,14 @@ use journal::{Journal, Progress};
 use pipeline::Limits;
 use plan::Plan;
 use records::{Switched, Worker};
-use source::{Block, Position, Source};
+use source::{BLOCK_BYTES, Block, Position, Source};
 
 /// Bytes read ahead of what is written, for each thread and in all: what bounds the memory.
 const IN_FLIGHT_PER_THREAD: usize = 4 << 20;
 const IN_FLIGHT: usize = 48 << 20;
+
+/// With spans, which may be eight times longer than the text.
+const IN_FLIGHT_WITH_SPANS: usize = 8 << 20;
 
 /// Time between two journals.
 const CHECKPOINT_PERIOD: Duration = Duration::from_secs(5);
@@ -74,6 +78,8 @@ pub struct Job<'j> {
     pub epoch: u64,
     /// Threads that switch; one more reads and one writes.
     pub threads: usize,
+    /// Where what was replaced is told, a line of JSON for each record; compressed by suffix.
+    pub spans: Option<&'j Path>,
     /// Ignore an unfinished run.
     pub restart: bool,
     /// A journal is written after so many bytes of output, too.
@@ -124,11 +130,12 @@ pub fn switch_file(
     let started = Instant::now();
     let plan = Plan::new(job)?;
     let fingerprint = source::fingerprint(job.source)?;
-    refuse_same_file(job.source, job.destination)?;
+    destination::refuse_same_file(job.source, job.destination, job.spans)?;
     let resumable = fingerprint.is_some();
-    let settings = plan.settings(fingerprint.unwrap_or_default());
+    let settings = plan.settings(fingerprint.unwrap_or_default(), job.spans);
     let earlier = (resumable && !job.restart).then_some(&settings);
-    let (mut destination, progress) = Destination::open(job.destination, earlier, observer)?;
+    let (mut destination, progress) =
+        Destination::open(job.destination, job.spans, earlier, observer)?;
     let mut run = Run {
         job,
         plan: &plan,
@@ -158,6 +165,7 @@ pub fn switch_file(
     let Progress {
         position,
         written,
+        spans_written: _,
         records,
         counts,
     } = run.journal.progress;
@@ -170,24 +178,6 @@ pub fn switch_file(
         own_bytes: position.offset - run.first.offset,
         elapsed: started.elapsed(),
     })
-}
-
-fn refuse_same_file(source: &Path, destination: &Path) -> Result<()> {
-    let Ok(found) = source.canonicalize() else {
-        return Ok(());
-    };
-    let same = destination::files_of(destination)
-        .into_iter()
-        .find(|file| file.canonicalize().is_ok_and(|file| file == found));
-    let message = match same {
-        None => return Ok(()),
-        Some(same) if same == *destination => "input and output are the same file",
-        Some(_) => "an unfinished run of this output keeps its work in the input file",
-    };
-    Err(in_file(
-        Error::input(message, "write to another file"),
-        source,
-    ))
 }
 
 /// A run of a job.
@@ -232,11 +222,18 @@ impl Run<'_, '_> {
         let mut source = Source::open(self.job.source, self.first, self.interrupt)?;
         let (consumed, size) = (source.consumed.clone(), source.size);
         let (plan, path) = (self.plan, self.job.source);
-        let limits = Limits {
-            threads: self.job.threads,
-            in_flight: IN_FLIGHT.min(IN_FLIGHT_PER_THREAD * self.job.threads),
+        let (per_thread, in_all) = match self.job.spans {
+            None => (IN_FLIGHT_PER_THREAD, IN_FLIGHT),
+            Some(_) => (IN_FLIGHT_PER_THREAD / 2, IN_FLIGHT_WITH_SPANS),
         };
-        let mut saved = (Instant::now(), self.journal.progress.written);
+        let in_flight = in_all.min(per_thread * self.job.threads);
+        let limits = Limits {
+            // More would find no block to work on, and their memory is not given back.
+            threads: self.job.threads.min(in_flight / BLOCK_BYTES),
+            in_flight,
+        };
+        let progress = &self.journal.progress;
+        let mut saved = (Instant::now(), progress.written + progress.spans_written);
         pipeline::run(
             limits,
             || Ok(source.next_block()?.map(|block| (block.bytes.len(), block))),
@@ -246,19 +243,25 @@ impl Run<'_, '_> {
                     .switch(plan, &block)
                     .map_err(|error| in_file(error, path))?;
                 switched.bytes = plan.compression.compress(switched.bytes)?;
+                if let Some(compression) = plan.spans {
+                    switched.spans = compression.compress(switched.spans)?;
+                }
                 Ok(Finished {
                     end: block.end,
                     switched,
                 })
             },
             |finished: Finished| {
-                destination.write(&finished.switched.bytes)?;
+                let Switched { bytes, spans, .. } = &finished.switched;
+                destination.write(bytes, spans)?;
                 let progress = &mut self.journal.progress;
                 progress.position = finished.end;
-                progress.written += finished.switched.bytes.len() as u64;
+                progress.written += bytes.len() as u64;
+                progress.spans_written += spans.len() as u64;
                 progress.records += finished.switched.records;
                 progress.counts.add(&finished.switched.counts);
-                let (records, written) = (progress.records, progress.written);
+                let records = progress.records;
+                let written = progress.written + progress.spans_written;
                 let due = written - saved.1 >= self.job.checkpoint_bytes
                     || saved.0.elapsed() >= CHECKPOINT_PERIOD;
                 if self.resumable && due {

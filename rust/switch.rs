@@ -42,10 +42,12 @@ mod group;
 mod output;
 mod searches;
 mod spacing;
+mod spans;
 
 pub use counts::Counts;
 use engine::Engine;
 pub use engine::Scratch;
+pub use spans::{Span, TextSpans};
 
 /// Raised by every change after which the same texts, lexicons and options give other bytes, here or in the files
 /// of [`stream`](crate::stream); an unfinished file is continued by the version that began it alone.
@@ -112,19 +114,6 @@ pub struct TextId<'i> {
     pub field: &'i str,
     /// Training epoch.
     pub epoch: u64,
-}
-
-/// What was replaced by what, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span<'l> {
-    /// First and one past the last byte in the input.
-    pub source: (usize, usize),
-    /// First and one past the last byte in the output.
-    pub target: (usize, usize),
-    /// Number of the lexicon.
-    pub lexicon: usize,
-    /// The entry's source in normal form.
-    pub entry: &'l str,
 }
 
 /// A text with the name that its draws depend on.
@@ -271,24 +260,30 @@ impl Switcher {
     ) -> Result<(String, Counts)> {
         let mut switched = SwitchedTexts::default();
         let mut counts = Counts::new(self.lexicons.len());
+        let mut found = spans.is_some().then(TextSpans::default);
         let texts = [NamedText { text, id }];
-        Engine::new(self, &mut switched, &mut counts, spans).run(&texts, scratch)?;
+        Engine::new(self, &mut switched, &mut counts, found.as_mut()).run(&texts, scratch)?;
+        if let (Some(spans), Some(found)) = (spans, found) {
+            spans.extend(found.spans);
+        }
         Ok((switched.text, counts))
     }
 
-    /// Switches texts on the calling thread: appends them to `switched`, and their counts to `counts`. Many
-    /// small texts at once are several times faster than one by one.
+    /// Switches texts on the calling thread: appends them to `switched`, their counts to `counts`, and what was
+    /// replaced to `spans` where they are wanted. Many small texts at once are several times faster than one
+    /// by one.
     ///
     /// # Errors
     /// `Error::Input` for a text of some hundred MB or more.
-    pub fn switch_texts(
-        &self,
+    pub fn switch_texts<'s>(
+        &'s self,
         texts: &[NamedText<'_>],
         scratch: &mut Scratch,
         switched: &mut SwitchedTexts,
         counts: &mut Counts,
+        spans: Option<&mut TextSpans<'s>>,
     ) -> Result<()> {
-        Engine::new(self, switched, counts, None).run(texts, scratch)
+        Engine::new(self, switched, counts, spans).run(texts, scratch)
     }
 
     /// Switches texts in parallel, in rayon's current pool; text `i` belongs to `record_ids[i]`. The texts come
@@ -308,12 +303,7 @@ impl Switcher {
         T: AsRef<str> + Sync,
         I: AsRef<str> + Sync,
     {
-        if texts.len() != record_ids.len() {
-            return Err(Error::input(
-                format!("{} texts and {} record ids", texts.len(), record_ids.len()),
-                "give each text the id of its record",
-            ));
-        }
+        require_ids(texts.len(), record_ids.len())?;
         let parts = 8 * rayon::current_num_threads();
         let size = texts.len().div_ceil(parts).clamp(1, MOST_TEXTS);
         let switch_some = |scratch: &mut Scratch, (texts, ids): (&[T], &[I])| {
@@ -333,7 +323,7 @@ impl Switcher {
             let length: usize = texts.iter().map(|text| text.as_ref().len()).sum();
             switched.text.reserve(length + length / 4);
             let mut counts = Counts::new(self.lexicons.len());
-            self.switch_texts(&named, scratch, &mut switched, &mut counts)?;
+            self.switch_texts(&named, scratch, &mut switched, &mut counts, None)?;
             Ok((switched, counts))
         };
         let parts: Vec<(SwitchedTexts, Counts)> = texts
@@ -348,6 +338,17 @@ impl Switcher {
         };
         Ok((parts.into_iter().map(take).collect(), total))
     }
+}
+
+/// Refuses texts without ids, and ids without texts.
+pub(crate) fn require_ids(texts: usize, record_ids: usize) -> Result<()> {
+    if texts == record_ids {
+        return Ok(());
+    }
+    Err(Error::input(
+        format!("{texts} texts and {record_ids} record ids"),
+        "give each text the id of its record",
+    ))
 }
 
 /// Texts that a thread takes at a time, at most.

@@ -11,6 +11,7 @@ import pytest
 
 from cslir import InputError
 from cslir.datasets import load_embedded
+from cslir.files import read_lines
 from cslir.lexicons import EMBEDDED_PAIRS
 from cslir.streaming import summary_record, summary_text, switch_file
 from cslir.switching import Lexicon, Switcher
@@ -238,6 +239,34 @@ def test_the_command_switches_fields_differently(command, tmp_path):
     )  # fmt: skip
     assert outcome.status == 0, outcome.err
     assert (tmp_path / "out").read_text() == '{"id": 1, "query": "free file", "text": "frei Datei"}\n'
+
+
+def test_the_command_tells_the_spans(command, tmp_path):
+    spans = tmp_path / "spans.jsonl.zst"
+    text = "The FREE “library” file 北free"
+    outcome = command("in.tsv", f"7\t{text}\n8\t\n", "--translation-prob", "1", "--spans", spans)
+    assert outcome.status == 0, outcome.err
+    first, second = (json.loads(line) for _, line in read_lines(spans))
+    assert (first["record_id"], second) == ("7", {"record_id": "8", "spans": []})
+    output = (tmp_path / "out").read_text().splitlines()[0].removeprefix("7\t").encode()
+    pieces = [
+        (
+            text.encode()[slice(*span["source"])].decode(),
+            output[slice(*span["target"])].decode(),
+            span["entry"],
+        )
+        for span in first["spans"]
+    ]
+    assert pieces == [
+        ("FREE", "FREI", "free"),
+        ("library", "Bibliothek", "library"),
+        ("file", "Datei", "file"),
+        ("free", "frei", "free"),
+    ]
+    assert {(span["field"], span["language"]) for span in first["spans"]} <= {("2", "de"), ("2", "nl")}
+    outcome = command("in.tsv", "1\tfree\n", "--spans", tmp_path / "out")
+    assert outcome.status == 2
+    assert "is a file of the output, too" in outcome.err
 
 
 def test_the_command_weighs_languages_and_leaves_stop_words(command, tmp_path):

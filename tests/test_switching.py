@@ -192,6 +192,23 @@ def test_threads_batches_and_order_do_not_matter():
     )
 
 
+def test_a_batch_has_the_spans_of_its_texts():
+    switcher = Switcher([lexicon(a="xyz", b="ß"), lexicon("fr", a="u")], translation_prob=0.5, seed=3)
+    ids = [f"d{i}" for i in range(300)]
+    rows = ["a b 北a c " * (i % 7) for i in range(300)]
+    texts, total = switcher.switch_batch(rows, ids, field="title", epoch=2)
+    for threads in (1, 3):
+        batch, counts = switcher.switch_batch_with_spans(rows, ids, field="title", epoch=2, threads=threads)
+        assert [switched.text for switched in batch] == texts
+        assert counts == total
+        for row, record_id, switched in zip(rows, ids, batch, strict=True):
+            alone = switcher.switch_with_spans(row, record_id, field="title", epoch=2)
+            assert (switched.spans, switched.counts) == (alone.spans, alone.counts)
+    assert switcher.switch_batch_with_spans([], [])[0] == []
+    with pytest.raises(InputError, match="1 texts and 2 record ids"):
+        switcher.switch_batch_with_spans(["a"], ["1", "2"])
+
+
 def test_scripts_cases_and_apostrophes():
     assert everything([lexicon("he", end="סוף")], "The end, (END).") == "The סוף, (סוף)."
     assert everything([lexicon("ru", house="дом")], "House HOUSE house houses") == "Дом ДОМ дом houses"

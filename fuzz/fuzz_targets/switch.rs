@@ -9,7 +9,7 @@ use arbitrary::Arbitrary;
 use cslir::lexicon::compile;
 use cslir::switch::{
     Counts, LanguageChoice, MissPolicy, NamedText, Options, Scratch, SwitchedTexts, Switcher,
-    TargetChoice, TextId,
+    TargetChoice, TextId, TextSpans,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -146,7 +146,15 @@ fuzz_target!(|case: Case<'_>| {
         text: case.text,
         id,
     }; 2];
-    let batch = switcher.switch_texts(&named, &mut scratch, &mut texts, &mut total);
+    let mut of_texts = TextSpans::default();
+    let batch = switcher.switch_texts(
+        &named,
+        &mut scratch,
+        &mut texts,
+        &mut total,
+        Some(&mut of_texts),
+    );
+    assert!(of_texts.iter().eq([&spans[..], &spans[..]]));
     assert!(batch.is_ok() && texts.iter().eq([&output, &output]));
     let mut twice = counts.clone();
     twice.add(&counts);

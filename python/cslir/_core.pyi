@@ -148,7 +148,10 @@ class Lexicon:
 
 @final
 class Span:
-    """What was replaced by what; positions count characters, `*_bytes` bytes of UTF-8."""
+    """What was replaced by what; positions count characters, `*_bytes` bytes of UTF-8.
+
+    The target may start or end with a space that parts it from the word beside it, where the text has none.
+    """
 
     @property
     def source_start(self) -> int: ...
@@ -254,6 +257,32 @@ class Switcher:
         epoch: int = 0,
         threads: int | None = None,
     ) -> tuple[list[str], SwitchCounts]: ...
+    def switch_batch_with_spans(
+        self,
+        texts: Sequence[str],
+        record_ids: Sequence[str],
+        *,
+        field: str = "text",
+        epoch: int = 0,
+        threads: int | None = None,
+    ) -> tuple[list[Switched], SwitchCounts]:
+        """Switches texts in parallel, as `switch_with_spans` does each.
+
+        Args:
+            texts: The texts.
+            record_ids: The record of each; its draws depend on it.
+            field: Which of the records' texts they are; part of the draws, too.
+            epoch: Another one gives other draws.
+            threads: Threads to switch with; None for one per core.
+
+        Returns:
+            switched: Each text with its spans and counts, in order.
+            counts: Of all texts together.
+
+        Raises:
+            InputError: The lengths differ, or the number of threads is wrong.
+        """
+
     def switch_arrow(
         self,
         texts: _ArrowArray | _ArrowStream,
@@ -309,6 +338,7 @@ def switch_file(
     line_ids: bool = False,
     epoch: int = 0,
     threads: int | None = None,
+    spans: str | PathLike[str] | None = None,
     restart: bool = False,
     checkpoint_bytes: int = ...,
     progress: Callable[[int, int | None, int], None] | None = None,
@@ -330,6 +360,9 @@ def switch_file(
         line_ids: The record's id is the number of its line, from 1; a tsv's first column is a text.
         epoch: Part of the seed, as the record's id and the field are.
         threads: Threads that switch; None for one per core.
+        spans: Receives what was replaced by what, as jsonl, compressed by suffix: for each record, in order,
+            its `record_id` and its `spans`, each with `field`, `source` and `target` (bytes of the text's
+            UTF-8 before and after), `language` and `entry`. Continued and renamed with the output.
         restart: Ignore what an earlier run left.
         checkpoint_bytes: A journal is written after so many bytes of output (256 MiB), and every 5 seconds.
         progress: Called some times a second with (bytes of the input file done, its size or None for a
@@ -337,8 +370,8 @@ def switch_file(
         notice: Called with a message when an earlier run is continued, or can't be.
 
     Raises:
-        InputError: The layout is unknown, input and output are the same file, another run writes the
-            output, a field or probability is wrong, or a line is bad or longer than 64 MiB; names file
+        InputError: The layout is unknown, input, output and spans are not different files, another run writes
+            the output, a field or probability is wrong, or a line is bad or longer than 64 MiB; names file
             and line.
         OSError: The output can't be written.
     """

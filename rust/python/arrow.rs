@@ -111,12 +111,7 @@ fn named<'a>(
     field: &'a str,
     epoch: u64,
 ) -> Result<Vec<Option<NamedText<'a>>>> {
-    if texts.len() != record_ids.len() {
-        return Err(Error::input(
-            format!("{} texts and {} record ids", texts.len(), record_ids.len()),
-            "give each text the id of its record",
-        ));
-    }
+    switch::require_ids(texts.len(), record_ids.len())?;
     let rows = texts.iter().zip(record_ids).enumerate();
     rows.map(|(row, (text, record_id))| {
         let Some(text) = *text else { return Ok(None) };
@@ -146,7 +141,7 @@ fn switch_rows(
         interrupt.check()?;
         let texts: Vec<NamedText<'_>> = rows.iter().flatten().copied().collect();
         let (mut switched, mut counts) = (SwitchedTexts::default(), none());
-        switcher.switch_texts(&texts, scratch, &mut switched, &mut counts)?;
+        switcher.switch_texts(&texts, scratch, &mut switched, &mut counts, None)?;
         Ok((switched, counts))
     };
     let pieces: Vec<(SwitchedTexts, Counts)> = rows

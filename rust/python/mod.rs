@@ -9,6 +9,7 @@ mod arrow;
 mod capsules;
 mod interruptible;
 mod limits;
+mod spans;
 mod stream;
 mod switching;
 mod tokens;
@@ -57,6 +58,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     arrow::register(module)?;
     limits::register(module)?;
+    spans::register(module)?;
     stream::register(module)?;
     switching::register(module)?;
     tokens::register(module)?;

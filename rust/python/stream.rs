@@ -79,7 +79,7 @@ impl Observer for Watcher {
 #[pyfunction]
 #[pyo3(signature = (
     source, destination, switcher, *, fields = Vec::new(), translation_probs = BTreeMap::new(),
-    line_ids = false, epoch = 0, threads = None, restart = false, checkpoint_bytes = 256 << 20,
+    line_ids = false, epoch = 0, threads = None, spans = None, restart = false, checkpoint_bytes = 256 << 20,
     progress = None, notice = None
 ))]
 #[expect(
@@ -96,6 +96,7 @@ fn switch_file(
     line_ids: bool,
     epoch: u64,
     threads: Option<usize>,
+    spans: Option<PathBuf>,
     restart: bool,
     checkpoint_bytes: u64,
     progress: Option<Py<PyAny>>,
@@ -123,6 +124,7 @@ fn switch_file(
             epoch,
             // The pool's threads sleep meanwhile: reading and writing need threads that may wait.
             threads: rayon::current_num_threads(),
+            spans: spans.as_deref(),
             restart,
             checkpoint_bytes,
         };

@@ -18,8 +18,6 @@ use crate::{Error, Result};
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Lexicon>()?;
     module.add_class::<Switcher>()?;
-    module.add_class::<Switched>()?;
-    module.add_class::<Span>()?;
     module.add_class::<SwitchCounts>()
 }
 
@@ -178,36 +176,6 @@ impl Switcher {
             missed_by_language: self.by_language(&counts.missed_by_lexicon),
         }
     }
-
-    fn with_spans(&self, text: &str, id: TextId<'_>) -> Result<Switched> {
-        let mut spans = Vec::new();
-        let (output, counts) =
-            self.0
-                .switch(text, id, &mut Scratch::default(), Some(&mut spans))?;
-        let mut sources = Characters::new(text);
-        let mut targets = Characters::new(&output);
-        let spans = spans.into_iter().map(|span| {
-            let lexicon = self.0.lexicons().get(span.lexicon);
-            Span {
-                source_start: sources.before(span.source.0),
-                source_end: sources.before(span.source.1),
-                target_start: targets.before(span.target.0),
-                target_end: targets.before(span.target.1),
-                language: lexicon
-                    .map_or("", |known| &known.description().target_language)
-                    .to_owned(),
-                entry: span.entry.to_owned(),
-                source_bytes: span.source,
-                target_bytes: span.target,
-            }
-        });
-        let spans = spans.collect();
-        Ok(Switched {
-            spans,
-            counts: self.counts(&counts),
-            text: output,
-        })
-    }
 }
 
 #[pymethods]
@@ -289,24 +257,6 @@ impl Switcher {
             .map_err(|error| to_python_error(python, error))
     }
 
-    #[pyo3(signature = (text, record_id, *, field = "text", epoch = 0))]
-    fn switch_with_spans(
-        &self,
-        python: Python<'_>,
-        text: &str,
-        record_id: &str,
-        field: &str,
-        epoch: u64,
-    ) -> PyResult<Switched> {
-        let id = TextId {
-            record_id,
-            field,
-            epoch,
-        };
-        let switched = python.detach(|| self.with_spans(text, id));
-        switched.map_err(|error| to_python_error(python, error))
-    }
-
     #[pyo3(signature = (texts, record_ids, *, field = "text", epoch = 0, threads = None))]
     fn switch_batch<'py>(
         &self,
@@ -327,68 +277,6 @@ impl Switcher {
         }
         Ok((list, self.counts(&counts)))
     }
-}
-
-/// Turns growing byte positions of a text into character positions, in one walk.
-pub(super) struct Characters<'t> {
-    text: &'t str,
-    bytes: usize,
-    characters: usize,
-}
-
-impl<'t> Characters<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        Characters {
-            text,
-            bytes: 0,
-            characters: 0,
-        }
-    }
-
-    pub(super) fn before(&mut self, position: usize) -> usize {
-        let passed = self.text.get(self.bytes..position).unwrap_or_default();
-        self.characters += passed.chars().count();
-        self.bytes = position;
-        self.characters
-    }
-}
-
-#[pyclass(frozen, get_all, eq, module = "cslir._core")]
-#[derive(Clone, PartialEq)]
-struct Span {
-    source_start: usize,
-    source_end: usize,
-    target_start: usize,
-    target_end: usize,
-    language: String,
-    entry: String,
-    source_bytes: (usize, usize),
-    target_bytes: (usize, usize),
-}
-
-#[pymethods]
-impl Span {
-    fn __repr__(&self) -> String {
-        let Span {
-            source_start,
-            source_end,
-            target_start,
-            target_end,
-            language,
-            entry,
-            ..
-        } = self;
-        format!(
-            "<Span {source_start}:{source_end} -> {target_start}:{target_end} {language} {entry:?}>"
-        )
-    }
-}
-
-#[pyclass(frozen, get_all, module = "cslir._core")]
-struct Switched {
-    text: String,
-    spans: Vec<Span>,
-    counts: SwitchCounts,
 }
 
 #[pyclass(frozen, eq, module = "cslir._core")]

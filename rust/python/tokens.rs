@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::switching::Characters;
+use super::spans::Characters;
 use super::to_python_error;
 use crate::lexicon::{KeyedTokens, normalise};
 use crate::tokenize::tokens;

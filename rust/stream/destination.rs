@@ -71,25 +71,16 @@ fn zstandard_frame(bytes: &[u8]) -> io::Result<Vec<u8>> {
     compressor.compress(bytes)
 }
 
-/// An output that is being written.
+/// A file that is being written beside its final place.
 #[derive(Debug)]
-pub(super) struct Destination {
+struct Part {
     path: PathBuf,
     part: PathBuf,
-    journal: PathBuf,
     file: File,
 }
 
-impl Destination {
-    /// Opens the unfinished output, and says how far an earlier run that can be continued has come.
-    ///
-    /// # Errors
-    /// `Error::Input` where the output can't be written, or is being written by another run.
-    pub(super) fn open(
-        path: &Path,
-        settings: Option<&Map<String, Value>>,
-        observer: &dyn Observer,
-    ) -> Result<(Self, Progress)> {
+impl Part {
+    fn open(path: &Path) -> Result<Self> {
         let part = part_beside(path)?;
         let options = OpenOptions::new()
             .write(true)
@@ -105,15 +96,77 @@ impl Destination {
                 &part,
             ));
         }
-        let journal = Journal::path_beside(&part);
-        let mut destination = Destination {
+        Ok(Part {
             path: path.to_owned(),
             part,
-            journal,
             file,
+        })
+    }
+
+    fn length(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    fn go_to(&mut self, length: u64) -> Result<()> {
+        let cut = self.file.set_len(length);
+        cut.and_then(|()| self.file.seek(SeekFrom::Start(length)))
+            .map(|_| ())
+            .map_err(|source| self.failed(source))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(|source| self.failed(source))
+    }
+
+    fn rename(&self) -> Result<()> {
+        std::fs::rename(&self.part, &self.path).map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        Error::Io {
+            path: self.part.clone(),
+            source,
+        }
+    }
+}
+
+/// An output that is being written, with the spans where they are wanted.
+#[derive(Debug)]
+pub(super) struct Destination {
+    output: Part,
+    spans: Option<Part>,
+    journal: PathBuf,
+}
+
+impl Destination {
+    /// Opens the unfinished output, and says how far an earlier run that can be continued has come.
+    ///
+    /// # Errors
+    /// `Error::Input` where the output can't be written, or is being written by another run.
+    pub(super) fn open(
+        path: &Path,
+        spans: Option<&Path>,
+        settings: Option<&Map<String, Value>>,
+        observer: &dyn Observer,
+    ) -> Result<(Self, Progress)> {
+        let output = Part::open(path)?;
+        let spans = spans.map(Part::open).transpose().inspect_err(|_| {
+            if output.length() == 0 {
+                let _ = std::fs::remove_file(&output.part);
+            }
+        })?;
+        let mut destination = Destination {
+            journal: Journal::path_beside(&output.part),
+            output,
+            spans,
         };
         let progress = destination.progress(settings, observer);
-        destination.go_to(progress.written)?;
+        destination.output.go_to(progress.written)?;
+        if let Some(spans) = &mut destination.spans {
+            spans.go_to(progress.spans_written)?;
+        }
         Ok((destination, progress))
     }
 
@@ -122,7 +175,7 @@ impl Destination {
         let Some(settings) = settings else {
             return afresh;
         };
-        let length = self.file.metadata().map_or(0, |metadata| metadata.len());
+        let length = self.output.length();
         let Some(journal) = Journal::read(&self.journal).filter(|_| length > 0) else {
             return afresh;
         };
@@ -134,7 +187,8 @@ impl Destination {
             ));
             return afresh;
         }
-        if length < journal.progress.written {
+        let spans_length = self.spans.as_ref().map_or(0, Part::length);
+        if length < journal.progress.written || spans_length < journal.progress.spans_written {
             observer
                 .notice("starting afresh: the unfinished output is shorter than its journal says");
             return afresh;
@@ -144,53 +198,45 @@ impl Destination {
         journal.progress
     }
 
-    fn go_to(&mut self, length: u64) -> Result<()> {
-        let cut = self.file.set_len(length);
-        cut.and_then(|()| self.file.seek(SeekFrom::Start(length)))
-            .map(|_| ())
-            .map_err(|source| self.failed(source))
+    /// Appends bytes of the output and of the spans.
+    pub(super) fn write(&mut self, bytes: &[u8], spans: &[u8]) -> Result<()> {
+        self.output.write(bytes)?;
+        self.spans.as_mut().map_or(Ok(()), |part| part.write(spans))
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all(bytes)
-            .map_err(|source| self.failed(source))
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        // The output comes last: once it has its name, the spans have theirs.
+        self.spans.iter().chain([&self.output])
     }
 
-    /// Another handle to the same output, which makes journals.
+    /// Other handles to the same files, which make journals.
     pub(super) fn checkpoints(&self) -> Result<Checkpoints> {
-        let file = self
-            .file
-            .try_clone()
-            .map_err(|source| self.failed(source))?;
+        let handle = |part: &Part| {
+            let file = part.file.try_clone();
+            file.map(|file| (file, part.part.clone()))
+                .map_err(|source| part.failed(source))
+        };
         Ok(Checkpoints {
-            file,
-            part: self.part.clone(),
+            files: self.parts().map(handle).collect::<Result<_>>()?,
             journal: self.journal.clone(),
         })
     }
 
-    /// Gives the output its name.
+    /// Gives output and spans their names.
     pub(super) fn finish(self) -> Result<()> {
-        let renamed = self
-            .file
-            .sync_all()
-            .and_then(|()| std::fs::rename(&self.part, &self.path));
-        renamed.map_err(|source| self.failed(source))?;
+        for part in self.parts() {
+            part.file.sync_all().map_err(|source| part.failed(source))?;
+        }
+        self.parts().try_for_each(Part::rename)?;
         let _ = std::fs::remove_file(&self.journal);
         Ok(())
     }
 
-    /// Removes the unfinished output.
+    /// Removes what is unfinished.
     pub(super) fn abandon(self) {
         let _ = std::fs::remove_file(&self.journal);
-        let _ = std::fs::remove_file(&self.part);
-    }
-
-    fn failed(&self, source: io::Error) -> Error {
-        Error::Io {
-            path: self.part.clone(),
-            source,
+        for part in self.parts() {
+            let _ = std::fs::remove_file(&part.part);
         }
     }
 }
@@ -198,18 +244,19 @@ impl Destination {
 /// Makes journals of how far the output is.
 #[derive(Debug)]
 pub(super) struct Checkpoints {
-    file: File,
-    part: PathBuf,
+    files: Vec<(File, PathBuf)>,
     journal: PathBuf,
 }
 
 impl Checkpoints {
     /// Writes a journal once all that it tells of is on disk.
     pub(super) fn write(&self, journal: &Journal) -> Result<()> {
-        self.file.sync_data().map_err(|source| Error::Io {
-            path: self.part.clone(),
-            source,
-        })?;
+        for (file, path) in &self.files {
+            file.sync_data().map_err(|source| Error::Io {
+                path: path.clone(),
+                source,
+            })?;
+        }
         journal.write(&self.journal)
     }
 }
@@ -247,11 +294,57 @@ fn part_of(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// All files that a run writes, or removes when it fails.
-pub(super) fn files_of(path: &Path) -> [PathBuf; 3] {
-    let part = part_of(path);
+/// Refuses to write over the input, or the spans over the output.
+///
+/// # Errors
+/// `Error::Input` with the path that is used twice.
+pub(super) fn refuse_same_file(
+    source: &Path,
+    destination: &Path,
+    spans: Option<&Path>,
+) -> Result<()> {
+    let part = part_of(destination);
     let journal = Journal::path_beside(&part);
-    [path.to_owned(), part, journal]
+    let of_output = [destination.to_owned(), part, journal];
+    let of_spans = spans.map(|spans| [spans.to_owned(), part_of(spans)]);
+    let of_spans: Vec<PathBuf> = of_spans.into_iter().flatten().collect();
+    let read = place_of(source);
+    let mut written = of_output.iter().chain(&of_spans);
+    let message = match written.find(|file| place_of(file) == read) {
+        None => None,
+        Some(same) if same == destination || Some(same.as_path()) == spans => {
+            Some("input and output are the same file")
+        }
+        Some(_) => Some("an unfinished run of this output keeps its work in the input file"),
+    };
+    if let Some(message) = message {
+        return Err(in_file(
+            Error::input(message, "write to another file"),
+            source,
+        ));
+    }
+    let of_output = of_output.map(|file| place_of(&file));
+    match of_spans
+        .iter()
+        .find(|file| of_output.contains(&place_of(file)))
+    {
+        None => Ok(()),
+        Some(same) => Err(in_file(
+            Error::input("is a file of the output, too", "write the spans to another"),
+            same,
+        )),
+    }
+}
+
+/// What tells two paths of one file, as far as it can be found out of a file that is not there.
+fn place_of(path: &Path) -> PathBuf {
+    let in_folder = || {
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+        Some(folder.ok()?.join(path.file_name()?))
+    };
+    let found = path.canonicalize().ok().or_else(in_folder);
+    found.unwrap_or_else(|| path.to_owned())
 }
 
 fn not_writable(path: &Path, error: io::Error) -> Error {

@@ -11,7 +11,7 @@ use crate::switch::Counts;
 use crate::{Error, Result};
 
 /// The version that is written and read.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// How far a run is, and what it depends on.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub(super) struct Progress {
     pub(super) position: Position,
     /// Bytes of output, as they are in the file.
     pub(super) written: u64,
+    /// Bytes of spans, likewise.
+    pub(super) spans_written: u64,
     pub(super) records: u64,
     pub(super) counts: Counts,
 }
@@ -60,6 +62,7 @@ impl Journal {
                     lines: number("input_lines")?,
                 },
                 written: number("output_bytes")?,
+                spans_written: number("spans_bytes")?,
                 records: number("records")?,
                 counts: Counts {
                     tokens: count("tokens")?,
@@ -80,6 +83,7 @@ impl Journal {
         let Progress {
             position,
             written,
+            spans_written,
             records,
             counts,
         } = &self.progress;
@@ -89,6 +93,7 @@ impl Journal {
             "input_bytes": position.offset,
             "input_lines": position.lines,
             "output_bytes": written,
+            "spans_bytes": spans_written,
             "records": records,
             "counts": {
                 "tokens": counts.tokens,

@@ -80,7 +80,6 @@ pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Fo
             number,
         }
         .take(&members, found)?;
-        found.records += 1;
     }
     Ok(())
 }
@@ -224,6 +223,7 @@ impl Record<'_, '_> {
                 "name the text's field with --field",
             ));
         }
+        found.end_record(record_id);
         Ok(())
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Plan<'j> {
     pub(super) switchers: Vec<(String, Switcher)>,
     pub(super) epoch: u64,
     pub(super) compression: Compression,
+    /// How the spans are compressed, where they are wanted.
+    pub(super) spans: Option<Compression>,
 }
 
 impl<'j> Plan<'j> {
@@ -82,6 +84,7 @@ impl<'j> Plan<'j> {
             switchers: switchers.collect::<Result<_>>()?,
             epoch: job.epoch,
             compression: Compression::of_path(job.destination)?,
+            spans: job.spans.map(Compression::of_path).transpose()?,
         })
     }
 
@@ -97,7 +100,7 @@ impl<'j> Plan<'j> {
     }
 
     /// Everything that the output depends on, by a name that the user knows.
-    pub(super) fn settings(&self, input: Value) -> Map<String, Value> {
+    pub(super) fn settings(&self, input: Value, spans: Option<&Path>) -> Map<String, Value> {
         let lexicons = self.switcher.lexicons().iter().map(|lexicon| {
             let description = lexicon.description();
             let bytes = lexicon.bytes();
@@ -125,6 +128,7 @@ impl<'j> Plan<'j> {
             ("record_ids", json!(format!("{:?}", self.record_ids))),
             ("epoch", json!(self.epoch)),
             ("compression", json!(format!("{:?}", self.compression))),
+            ("spans", json!(spans.map(Path::to_string_lossy))),
         ];
         settings
             .map(|(name, value)| (name.to_owned(), value))

@@ -1,8 +1,8 @@
 //! Blocks of lines to switched blocks: where the texts are, their switching, and putting them back.
 
 use super::source::Block;
-use super::{Plan, jsonl, tsv};
-use crate::switch::{Counts, NamedText, Scratch, SwitchedTexts, TextId};
+use super::{Plan, jsonl, spans, tsv};
+use crate::switch::{Counts, NamedText, Scratch, SwitchedTexts, TextId, TextSpans};
 use crate::{Error, Result};
 
 /// How records are laid out in lines.
@@ -53,7 +53,14 @@ pub(super) struct Found {
     places: Vec<Place>,
     /// The names of a tsv's fields.
     pub(super) columns: tsv::Columns,
-    pub(super) records: u64,
+    records: Vec<Record>,
+}
+
+/// A record and the number of places up to its end.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    id: Piece,
+    places: usize,
 }
 
 impl Found {
@@ -88,6 +95,14 @@ impl Found {
                 end,
             });
         }
+    }
+
+    /// Ends a record, whose texts were added.
+    pub(super) fn end_record(&mut self, id: Piece) {
+        self.records.push(Record {
+            id,
+            places: self.places.len(),
+        });
     }
 
     fn get<'t>(&'t self, piece: Piece, block: &'t str) -> &'t str {
@@ -132,7 +147,7 @@ impl Found {
     fn clear(&mut self) {
         self.made.clear();
         self.places.clear();
-        self.records = 0;
+        self.records.clear();
     }
 }
 
@@ -140,6 +155,8 @@ impl Found {
 #[derive(Debug, Default)]
 pub(super) struct Switched {
     pub(super) bytes: Vec<u8>,
+    /// What was replaced, a line of JSON for each record, where it is wanted.
+    pub(super) spans: Vec<u8>,
     pub(super) records: u64,
     pub(super) counts: Counts,
 }
@@ -162,6 +179,7 @@ impl Worker {
         let (text, invalid) = valid_lines(block);
         let mut switched = Switched {
             bytes: Vec::with_capacity(text.len() + text.len() / 4),
+            spans: Vec::new(),
             records: 0,
             counts: Counts::new(plan.switcher.lexicons().len()),
         };
@@ -188,18 +206,31 @@ impl Worker {
             Layout::Tsv => tsv::find(plan, text, first_line, &mut self.found)?,
             Layout::Jsonl => jsonl::find(plan, text, first_line, &mut self.found)?,
         }
-        switched.records += self.found.records;
+        switched.records += self.found.records.len() as u64;
         let switchers = plan.switchers.len() + 1;
         self.switched.resize_with(switchers, SwitchedTexts::default);
+        let mut spans: Vec<TextSpans<'_>> = Vec::new();
+        if plan.spans.is_some() {
+            spans.resize_with(switchers, TextSpans::default);
+        }
         let mut texts: Vec<NamedText<'_>> = Vec::with_capacity(self.found.places.len());
         for (number, output) in self.switched.iter_mut().enumerate() {
             texts.clear();
             texts.extend(self.found.texts(plan, number, text));
             output.clear();
             let switcher = plan.switcher_of_number(number);
-            switcher.switch_texts(&texts, &mut self.scratch, output, &mut switched.counts)?;
+            switcher.switch_texts(
+                &texts,
+                &mut self.scratch,
+                output,
+                &mut switched.counts,
+                spans.get_mut(number),
+            )?;
         }
         self.render(plan, text, &mut switched.bytes);
+        if plan.spans.is_some() {
+            self.tell_spans(plan, text, &spans, &mut switched.spans);
+        }
         Ok(())
     }
 
@@ -223,6 +254,30 @@ impl Worker {
             copied = place.end;
         }
         output.extend_from_slice(block.as_bytes().get(copied..).unwrap_or_default());
+    }
+
+    /// Appends a line for each record, with what was replaced in its texts.
+    fn tell_spans(
+        &self,
+        plan: &Plan<'_>,
+        block: &str,
+        spans: &[TextSpans<'_>],
+        output: &mut Vec<u8>,
+    ) {
+        let mut spans: Vec<_> = spans.iter().map(TextSpans::iter).collect();
+        let mut rest = self.found.places.as_slice();
+        let mut told = 0;
+        for record in &self.found.records {
+            let (own, after) = rest.split_at((record.places - told).min(rest.len()));
+            let texts = own.iter().map(|place| {
+                let number = self.found.number_of_switcher(plan, place);
+                let of_text = spans.get_mut(number).and_then(Iterator::next);
+                let field = self.found.name_of_field(plan, place);
+                (field, of_text.unwrap_or_default())
+            });
+            spans::push_record(plan, self.found.get(record.id, block), texts, output);
+            (rest, told) = (after, record.places);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::{Error, Result};
 
 /// Blocks are cut at the last line end within so many bytes, so that the cuts depend on the input alone.
-const BLOCK_BYTES: usize = 1 << 20;
+pub(super) const BLOCK_BYTES: usize = 1 << 20;
 
 /// A longer line is refused: it and what is made of it must fit into memory.
 pub const LONGEST_LINE: usize = 64 << 20;

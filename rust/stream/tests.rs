@@ -14,10 +14,10 @@ use crate::lexicon::compile;
 use crate::switch::{LanguageChoice, MissPolicy, Options, Scratch, TargetChoice, TextId};
 
 /// A folder that is removed with its files.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("cslir-stream-{}-{number}", std::process::id());
@@ -26,13 +26,13 @@ impl Folder {
         Folder(folder)
     }
 
-    fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+    pub(super) fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.join(name);
         fs::write(&path, contents).unwrap();
         path
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
         let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name();
         let mut names: Vec<String> = entries
@@ -51,10 +51,10 @@ impl Drop for Folder {
 
 /// Stops a run after some blocks, and keeps what it is told.
 #[derive(Default)]
-struct Watch {
-    stop_after: Option<u64>,
-    blocks: AtomicU64,
-    notices: Mutex<Vec<String>>,
+pub(super) struct Watch {
+    pub(super) stop_after: Option<u64>,
+    pub(super) blocks: AtomicU64,
+    pub(super) notices: Mutex<Vec<String>>,
 }
 
 impl Observer for Watch {
@@ -71,7 +71,7 @@ impl Observer for Watch {
     }
 }
 
-fn switcher(translation_prob: f64, seed: u64) -> Switcher {
+pub(super) fn switcher(translation_prob: f64, seed: u64) -> Switcher {
     let words = [
         ("house", "Haus"),
         ("red", "rot"),
@@ -97,7 +97,7 @@ fn switcher(translation_prob: f64, seed: u64) -> Switcher {
     Switcher::new(vec![lexicon("de"), lexicon("nl")], options).unwrap()
 }
 
-fn job<'j>(source: &'j Path, destination: &'j Path, switcher: &'j Switcher) -> Job<'j> {
+pub(super) fn job<'j>(source: &'j Path, destination: &'j Path, switcher: &'j Switcher) -> Job<'j> {
     Job {
         source,
         destination,
@@ -107,12 +107,13 @@ fn job<'j>(source: &'j Path, destination: &'j Path, switcher: &'j Switcher) -> J
         record_ids: RecordIds::Named,
         epoch: 0,
         threads: 2,
+        spans: None,
         restart: false,
         checkpoint_bytes: 1,
     }
 }
 
-fn run(job: &Job<'_>) -> Result<Summary> {
+pub(super) fn run(job: &Job<'_>) -> Result<Summary> {
     switch_file(job, &Watch::default(), &Interrupt::new())
 }
 
@@ -144,7 +145,7 @@ fn message(name: &str, contents: impl AsRef<[u8]>, change: impl Fn(&mut Job<'_>)
 }
 
 /// A tsv of some blocks.
-fn large() -> String {
+pub(super) fn large() -> String {
     let row = |row| format!("d{row}\tthe red house {row}\tan ice-cream, Red; HOUSE\n");
     (0..70_000).map(row).collect()
 }

@@ -72,7 +72,7 @@ pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Fo
                 "name the columns of the texts with --field",
             ));
         }
-        found.records += 1;
+        found.end_record(record_id);
     }
     Ok(())
 }

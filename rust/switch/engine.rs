@@ -16,6 +16,7 @@ use super::output::Output;
 use super::spacing::{ends_in_word, starts_in_word};
 use super::{
     Counts, LanguageChoice, MissPolicy, NamedText, Span, SwitchedTexts, Switcher, TargetChoice,
+    TextSpans,
 };
 
 /// Texts are read together up to this many bytes; a longer one is read alone.
@@ -37,7 +38,7 @@ pub(super) struct Engine<'s, 'o> {
     pub(super) has_large_filters: bool,
     switched: &'o mut SwitchedTexts,
     pub(super) counts: &'o mut Counts,
-    spans: Option<&'o mut Vec<Span<'s>>>,
+    spans: Option<&'o mut TextSpans<'s>>,
 }
 
 impl<'s, 'o> Engine<'s, 'o> {
@@ -45,7 +46,7 @@ impl<'s, 'o> Engine<'s, 'o> {
         switcher: &'s Switcher,
         switched: &'o mut SwitchedTexts,
         counts: &'o mut Counts,
-        spans: Option<&'o mut Vec<Span<'s>>>,
+        spans: Option<&'o mut TextSpans<'s>>,
     ) -> Self {
         let views = switcher.lexicons.iter().map(|lexicon| lexicon.view());
         let views: Vec<View<'_>> = views.collect();
@@ -172,6 +173,9 @@ impl<'s, 'o> Engine<'s, 'o> {
             self.switched
                 .ends
                 .push(self.switched.text.len() + output.len());
+            if let Some(spans) = self.spans.as_deref_mut() {
+                spans.end_text();
+            }
         }
         self.switched.text.push_str(output.text()?);
         Ok(())
@@ -243,7 +247,7 @@ impl<'s, 'o> Engine<'s, 'o> {
                 found.length as u64,
             );
             if let Some(spans) = self.spans.as_deref_mut() {
-                spans.push(Span {
+                spans.spans.push(Span {
                     source: (first - start, last - start),
                     target: (target_start - output_start, output.len() - output_start),
                     lexicon,
@@ -267,7 +271,11 @@ impl<'s, 'o> Engine<'s, 'o> {
         let rest = text.as_bytes().get(from..to).unwrap_or_default();
         if from > start && starts_in_word(rest) && ends_in_word(output.bytes()) {
             output.push_any(b" ");
-            if let Some(span) = self.spans.as_deref_mut().and_then(|spans| spans.last_mut()) {
+            if let Some(span) = self
+                .spans
+                .as_deref_mut()
+                .and_then(|spans| spans.spans.last_mut())
+            {
                 span.target.1 += 1;
             }
         }

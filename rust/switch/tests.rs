@@ -216,7 +216,7 @@ fn texts_read_together_are_texts_apart() {
     let mut counts = Counts::new(1);
     let mut scratch = Scratch::default();
     switcher
-        .switch_texts(&named, &mut scratch, &mut switched, &mut counts)
+        .switch_texts(&named, &mut scratch, &mut switched, &mut counts, None)
         .unwrap();
     let expected = [
         "neu",

@@ -72,6 +72,14 @@ def switch(
     epoch: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Another epoch gives other switches.")] = 0,
     seed: Seed = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="One per core if left out.")] = None,
+    spans: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Tell what was replaced by what: a .jsonl, plain or .gz, .zst, .xz, with a line for each"
+            " record.",
+        ),
+    ] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Start afresh, even if an unfinished run could be continued.")
     ] = False,
@@ -116,6 +124,7 @@ def switch(
                 line_ids=no_id,
                 epoch=epoch,
                 threads=threads,
+                spans=spans,
                 restart=restart,
                 progress=lambda done, total, _: update(done, total),
                 notice=announce,
