@@ -283,6 +283,40 @@ def test_the_command_weighs_languages_and_leaves_stop_words(command, tmp_path):
 
 
 @pytest.fixture
+def malformed(tmp_path):
+    """A word list of one good line and twelve bad ones."""
+    path = tmp_path / "list.tsv"
+    path.write_text("free\tfrei\n" + "no tab at all\n" * 12, encoding="utf-8")
+    return path
+
+
+def test_malformed_lines_of_a_lexicon_are_skipped_and_told(run, tmp_path, malformed):
+    (tmp_path / "in.tsv").write_text("1\tfree\n")
+    arguments = ("switch", tmp_path / "in.tsv", tmp_path / "out.tsv", "--lexicon", f"en-de={malformed}")
+    outcome = run(*arguments, "--translation-prob", "1")
+    assert outcome.status == 0, outcome.err
+    assert (tmp_path / "out.tsv").read_text() == "1\tfrei\n"
+    assert f"skipped {malformed}:2: " in outcome.err
+    assert f"skipped {malformed}:11: " in outcome.err
+    assert f"skipped {malformed}:12: " not in outcome.err
+    assert f"{malformed}: 12 malformed lines skipped in all" in outcome.err
+    outcome = run(*arguments, "--strict")
+    assert outcome.status == 2
+    assert f"{malformed}:2: no source and target" in outcome.err
+
+
+def test_training_skips_malformed_lines_too(run, tmp_path, malformed):
+    arguments = ("train", "debian-sample", "--output", tmp_path / "model", "--lexicon", f"en-de={malformed}")
+    outcome = run(*arguments, "--arm", "bl-cs", "--model", tmp_path / "absent")
+    assert outcome.status == 2
+    assert f"{malformed}: 12 malformed lines skipped in all" in outcome.err
+    assert "absent" in outcome.err.splitlines()[-1]
+    outcome = run(*arguments, "--arm", "bl-cs", "--strict")
+    assert outcome.status == 2
+    assert f"{malformed}:2: no source and target" in outcome.err
+
+
+@pytest.fixture
 def english(tmp_path):
     """Queries of the embedded collection as a tsv file."""
     path = tmp_path / "english.tsv"

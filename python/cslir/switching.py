@@ -7,7 +7,7 @@ al., "Boosting Zero-shot Cross-lingual Retrieval by Training on Artificially Cod
 """
 
 import gc
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +26,7 @@ __all__ = [
     "Switched",
     "Switcher",
     "load_lexicon",
+    "load_lexicons",
     "weights_by_language",
 ]
 
@@ -115,6 +116,36 @@ def load_lexicon(
             " --lemma-forms --output NAME.cslex`",
         )
     return lexicon
+
+
+def load_lexicons(
+    files: Iterable[tuple[str, str, Path]],
+    *,
+    strict: bool = True,
+    lemma_forms: bool = False,
+    notice: Callable[[str], None] = lambda _: None,
+) -> list[Lexicon]:
+    """Open or compile lexicons, as `load_lexicon` does each, with or without their malformed lines.
+
+    Args:
+        files: Source language, target language and file of each.
+        strict: Make the first malformed line an error; otherwise such lines are skipped and told.
+        lemma_forms: As `load_lexicon` has it.
+        notice: Receives the first ten skipped lines of each file, with their place, and the number of all.
+
+    Raises:
+        InputError: As `load_lexicon`.
+    """
+    from cslir.lexicons.translations import SkippedLines
+
+    lexicons = []
+    for source, target, path in files:
+        skipped = SkippedLines(strict)
+        try:
+            lexicons.append(load_lexicon(path, source, target, skipped=skipped, lemma_forms=lemma_forms))
+        finally:
+            skipped.report(path, notice)
+    return lexicons
 
 
 def _grouped(entries: Iterable[tuple[str, str, float]]) -> list[tuple[str, list[tuple[str, float]]]]:

@@ -16,6 +16,7 @@ __all__ = [
     "QrelsFile",
     "QueriesFile",
     "Seed",
+    "Strict",
     "choose_dataset",
     "parse_lexicons",
 ]
@@ -36,6 +37,12 @@ Lexicons = Annotated[
         metavar="PAIR[=FILE]",
         help="Bilingual lexicon, such as en-de=FILE (any format that `cslir lexicons build` reads); "
         "en-de alone is the embedded one (with --arm wiki-cs, CLDR's names). Repeat for more languages.",
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="A malformed line of a lexicon is an error; otherwise skipped and counted."
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.", min=0, max=2**64 - 1)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cslir.cli.arguments import Lexicons, Seed, parse_lexicons
+from cslir.cli.arguments import Lexicons, Seed, Strict, parse_lexicons
 from cslir.cli.switching_options import (
     LanguageChoice,
     LanguageWeights,
@@ -36,6 +36,7 @@ def switch(
     ],
     *,
     lexicon: Lexicons = None,
+    strict: Strict = False,
     arm: Annotated[
         SwitchingArm,
         typer.Option(
@@ -91,15 +92,13 @@ def switch(
     A run that was interrupted or killed goes on when the same command is given again.
     """
     from cslir.streaming import summary_record, summary_text, switch_file
-    from cslir.switching import Switcher, load_lexicon, weights_by_language
+    from cslir.switching import Switcher, load_lexicons, weights_by_language
 
     check_arm(arm, lexicon)
     specified = parse_lexicons(lexicon, titles=arm == "wiki-cs")
     general_prob, field_probs = parse_translation_probs(translation_prob, 1.0 if arm == "wiki-cs" else 0.5)
     weights = parse_language_weights(language_weight, [target for _, target, _ in specified])
-    lexicons = [
-        load_lexicon(path, first, second, lemma_forms=lemma_fallback) for first, second, path in specified
-    ]
+    lexicons = load_lexicons(specified, strict=strict, lemma_forms=lemma_fallback, notice=announce)
     switcher = Switcher(
         lexicons,
         translation_prob=general_prob,

@@ -11,6 +11,7 @@ from cslir.cli.arguments import (
     QrelsFile,
     QueriesFile,
     Seed,
+    Strict,
     choose_dataset,
     parse_lexicons,
 )
@@ -26,7 +27,7 @@ from cslir.cli.switching_options import (
     parse_language_weights,
     read_stop_words,
 )
-from cslir.progress import counting
+from cslir.progress import announce, counting
 
 __all__ = ["train"]
 
@@ -52,6 +53,7 @@ def train(
         str | None, typer.Option(metavar="LEVEL:WEIGHT", help="Alignment loss, word:0.5 for example.")
     ] = None,
     lexicon: Lexicons = None,
+    strict: Strict = False,
     translation_prob: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, help="Chance that a token is chosen; 0.5 if left out, 1 for wiki-cs."),
@@ -125,6 +127,8 @@ def train(
             configuration,
             base=model,
             lexicons=lexicons,
+            strict=strict,
+            notice=announce,
             output=output,
             resume=resume,
             progress=update,

@@ -1,5 +1,6 @@
 """What every dictionary reader yields, and the account of the lines that it could not read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -66,3 +67,15 @@ class SkippedLines:
         self.count += 1
         if len(self.shown) < SHOWN_LIMIT:
             self.shown.append(f"{path}:{line}: {message}")
+
+    def report(self, path: Path, notice: Callable[[str], None]) -> None:
+        """Tell the lines that are shown, and the number of all; nothing where there is none.
+
+        Args:
+            path: The file.
+            notice: Receives each message.
+        """
+        for line in self.shown:
+            notice(f"skipped {line}")
+        if self.count:
+            notice(f"{path}: {self.count:,} malformed lines skipped in all")

@@ -12,7 +12,7 @@ from cslir.models.build_static import StaticTable, build_static
 from cslir.models.folders import require_model_output
 from cslir.models.resolve import resolve_model
 from cslir.records import Example
-from cslir.switching import Augmenter, Lexicon, load_lexicon, weights_by_language
+from cslir.switching import Augmenter, Lexicon, load_lexicons, weights_by_language
 from cslir.training.batches import Augment, Step, plain_texts
 from cslir.training.configuration import TrainingConfiguration
 from cslir.training.static import TrainedStatic, train_static
@@ -136,6 +136,8 @@ def train_model(
     lexicons: Sequence[tuple[str, str, Path]],
     output: Path,
     resume: bool = False,
+    strict: bool = True,
+    notice: Callable[[str], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> Path:
     """Train a model and save its folder, which `SentenceTransformer(path)` loads.
@@ -147,6 +149,8 @@ def train_model(
         lexicons: Source language, target language and file of each.
         output: The folder; replaced at the end if it holds a model.
         resume: Go on from the last checkpoint of an interrupted bi-encoder training.
+        strict: A malformed line of a lexicon is an error; otherwise it is skipped.
+        notice: Told which lines were skipped, as `load_lexicons` tells them.
         progress: Called with (steps done, steps in all).
 
     Raises:
@@ -154,9 +158,7 @@ def train_model(
     """
     require_model_output(output)
     lemma_forms = configuration.lemma_fallback and configuration.arm != "zero-shot"
-    loaded = [
-        load_lexicon(path, source, target, lemma_forms=lemma_forms) for source, target, path in lexicons
-    ]
+    loaded = load_lexicons(lexicons, strict=strict, lemma_forms=lemma_forms, notice=notice)
     _refuse_other_languages(examples, loaded)
     augment = switching_augment(loaded, configuration)
     model = resolve_model(base)

@@ -13,16 +13,13 @@ from cslir.progress import announce
 if TYPE_CHECKING:
     from cslir.lexicons.tables import LexiconTable
 
-__all__ = ["Format", "Output", "Strict", "read_named", "source_texts", "write"]
+__all__ = ["Format", "Output", "read_named", "source_texts", "write"]
 
 Format = Annotated[
     str | None,
     typer.Option(
         "--format", metavar="NAME", help="Format of the files; found by name and contents if left out."
     ),
-]
-Strict = Annotated[
-    bool, typer.Option("--strict", help="A malformed line is an error; otherwise skipped and counted.")
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Written as .tsv or .cslex.")]
 
@@ -43,10 +40,7 @@ def read_named(specifications: Sequence[str], file_format: str | None, strict: b
         try:
             tables.append(read_table(path, source, target, format=own_format, skipped=skipped))
         finally:
-            for line in skipped.shown:
-                announce(f"skipped {line}")
-            if skipped.count:
-                announce(f"{path}: {skipped.count:,} malformed lines skipped in all")
+            skipped.report(path, announce)
         # A table of a million entries stays to the end: spare the collector going through it again and again.
         gc.freeze()
     return tables

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cslir.cli.lexicons.arguments import Format, Strict, read_named, source_texts, write
+from cslir.cli.arguments import Strict
+from cslir.cli.lexicons.arguments import Format, read_named, source_texts, write
 from cslir.errors import InputError
 from cslir.progress import announce
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from cslir.cli.lexicons.arguments import Format, Output, Strict, read_named, write
+from cslir.cli.arguments import Strict
+from cslir.cli.lexicons.arguments import Format, Output, read_named, write
 from cslir.errors import InputError
 from cslir.progress import announce
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cslir.cli.arguments import parse_lexicons
-from cslir.cli.lexicons.arguments import Format, Strict, read_named, source_texts
+from cslir.cli.arguments import Strict, parse_lexicons
+from cslir.cli.lexicons.arguments import Format, read_named, source_texts
 from cslir.errors import InputError
 from cslir.progress import announce
 
