@@ -154,7 +154,7 @@ BAD_CALLS = {
         "given twice",
     ),
     "lexicon line": (
-        ["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-de={tmp}/bad.tsv"],
+        ["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-de={tmp}/bad.tsv", "--strict"],
         "bad.tsv:2:",
     ),
     "bl-cs with many": (
