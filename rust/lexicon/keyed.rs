@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::tokenize::gap::{gap_bytes, normal_gap};
-use crate::tokenize::marks::{HardChunk, Marks, PADDING};
+use crate::tokenize::marks::{Marks, PADDING};
 use crate::tokenize::protect::Protection;
 use crate::tokenize::{TokenSpan, tokens};
 use crate::{Error, Result};
@@ -197,13 +197,21 @@ impl KeyedTokens {
     /// (see [`crate::tokenize::protect`]).
     pub fn mark_protected(&self, protected: &mut Vec<bool>) {
         let mut protection = Protection::new(&self.text);
-        let mut chunk = HardChunk::default();
-        let bytes = self.text.as_bytes();
         protected.clear();
-        protected.extend(self.tokens.iter().map(|token| {
-            let (start, end) = (token.start as usize, token.end as usize);
-            !self.marks.is_prose(bytes, start, end, &mut chunk) && protection.is_protected(start)
-        }));
+        protected.resize(self.tokens.len(), false);
+        let (mut tokens, mut marks) = (self.tokens.as_slice(), protected.as_mut_slice());
+        for suspect in self.marks.suspects(self.text.as_bytes()) {
+            let before = tokens.partition_point(|token| (token.start as usize) < suspect.start);
+            tokens = tokens.get(before..).unwrap_or_default();
+            marks = marks.get_mut(before..).unwrap_or_default();
+            let starts = tokens.iter().map(|token| token.start as usize);
+            for (start, mark) in starts.zip(marks.iter_mut()) {
+                if start >= suspect.end {
+                    break;
+                }
+                *mark = protection.is_protected(start);
+            }
+        }
     }
 
     /// The packed normal gap before token `at`, where it may be part of a phrase.
