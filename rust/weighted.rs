@@ -1,5 +1,14 @@
 //! Choice by weight.
 
+/// Random numbers are below it.
+pub(crate) const RANGE: u64 = 1 << 53;
+
+/// A random number below [`RANGE`] as one in [0, 1).
+#[inline]
+pub(crate) fn uniform_of(number: u64) -> f64 {
+    number as f64 * (1.0 / RANGE as f64)
+}
+
 /// The first of `count` things whose cumulative weight is greater than `uniform` times the sum of the
 /// weights; sums run from left to right. Where rounding leaves none, the last one with a weight.
 pub(crate) fn pick(count: usize, weight: impl Fn(usize) -> f64, uniform: f64) -> usize {

@@ -10,6 +10,7 @@ use super::format::{
     WEIGHTED, checksum_of,
 };
 use super::keyed::KeyedTokens;
+use super::record::thresholds;
 use super::table::{Nodes, Table};
 use super::{Lexicon, MAX_SOURCE_TOKENS};
 
@@ -264,17 +265,21 @@ fn write_record(records: &mut Vec<u8>, draft: &Draft<'_>) -> Result<()> {
         records.extend_from_slice(&head.to_le_bytes());
     }
     debug_assert_eq!(records.len() - start, RECORD_HEAD);
-    if weighted {
-        for (_, weight) in &draft.targets {
-            records.extend_from_slice(&weight.to_le_bytes());
-        }
-    }
     for (target, _) in &draft.targets {
         records.extend_from_slice(&(target.len() as u16).to_le_bytes());
+    }
+    let weights: Vec<f64> = draft.targets.iter().map(|&(_, weight)| weight).collect();
+    for threshold in thresholds(&weights) {
+        records.extend_from_slice(&threshold.to_le_bytes());
     }
     records.extend_from_slice(draft.source.as_bytes());
     for (target, _) in &draft.targets {
         records.extend_from_slice(target.as_bytes());
+    }
+    if weighted {
+        for weight in weights {
+            records.extend_from_slice(&weight.to_le_bytes());
+        }
     }
     records.resize(records.len().next_multiple_of(4), 0);
     Ok(())

@@ -24,11 +24,16 @@
 //! 64-bit word `(hash >> 32) mod words` the bits `hash mod 64` and `(hash >> 6) mod 64`. They are small enough to stay in cache, so that most tokens that start no phrase cost no
 //! search for one.
 //!
-//! A *record* is an entry: length of the source, flags, number of targets, zero (2 bytes each); if flag 1
-//! is set a weight of 8 bytes for each target, else all weigh 1; the length of each target (2 bytes); the
-//! source in normal form; the targets, the heaviest first. If flag 2 is set it is a *word form*: its source is
-//! an inflected form, it has no targets, and instead of them the place of its base's record (4 bytes, as in a
-//! bucket) stands before the source.
+//! A *record* is an entry: length of the source, flags, number of targets, zero (2 bytes each); the length of
+//! each target (2 bytes); the threshold of each target but the last (2 bytes); the source in normal form; the
+//! targets, the heaviest first; if flag 1 is set a weight of 8 bytes for each target, else all weigh 1. If
+//! flag 2 is set it is a *word form*: its source is an inflected form, it has no targets, and instead of them
+//! the place of its base's record (4 bytes, as in a bucket) stands before the source.
+//!
+//! The *thresholds* save the sums of weights when a target is drawn by a number of 53 bits: of the numbers
+//! that draw the target or one before it, the greatest multiple of 2^38, over 2^38. Where the number's upper
+//! 15 bits are greater than the threshold a later target is drawn, where they are less none is, and where they
+//! are the same the weights decide.
 
 use std::ops::Range;
 
@@ -40,7 +45,7 @@ use super::record::{Record, u32_at, u64_at};
 use crate::prefetch::prefetch;
 
 /// The version that is written and read; it covers layout, hash, tokens and normal form.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 pub(super) const MAGIC: &[u8; 8] = b"\x89CSLEX\r\n";
 pub(super) const FIXED_HEADER: usize = 96;
@@ -53,8 +58,6 @@ pub(super) const HAS_LONGER: u32 = 1 << 31;
 pub(super) const BUCKET: usize = 64;
 /// Nodes of a bucket.
 pub(super) const NODES: usize = 8;
-/// A quarter of a MiB.
-const LARGE_FILTER_WORDS: usize = 1 << 15;
 /// Zeros after the records, so that a source can be read as a window.
 pub(super) const TAIL: usize = 2 * WINDOW;
 
@@ -73,7 +76,7 @@ pub(super) struct Layout {
 }
 
 /// The parts of a compiled buffer that lookups read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct View<'l> {
     has_words: bool,
     first_filter: &'l [[u8; 8]],
@@ -281,18 +284,6 @@ impl<'l> View<'l> {
         may_have(self.pair_filter, hash)
     }
 
-    /// Whether the filter of pairs is too large to stay in a core's cache.
-    pub(crate) fn has_large_filter(&self) -> bool {
-        self.pair_filter.len() > LARGE_FILTER_WORDS
-    }
-
-    /// Asks memory for what [`View::may_be_pair`] reads.
-    #[inline]
-    pub(crate) fn prefetch_pair(&self, hash: u64) {
-        let (word, _) = filter_bits(hash, self.pair_filter.len());
-        prefetch(self.pair_filter.as_flattened(), word * 8);
-    }
-
     /// Asks memory for the bucket that a search for the hash reads first.
     #[inline]
     pub(crate) fn prefetch_bucket(&self, hash: u64) {
@@ -300,28 +291,31 @@ impl<'l> View<'l> {
         prefetch(self.buckets.as_flattened(), at * BUCKET);
     }
 
-    /// Asks memory for the start of a record.
+    /// Asks memory for the start of a record, or for what is there anyway.
     #[inline]
-    pub(crate) fn prefetch_record(&self, place: Place) {
-        prefetch(self.records, place.byte());
-        prefetch(self.records, place.byte() + BUCKET / 2);
+    pub(crate) fn prefetch_record(&self, place: Option<Place>) {
+        let start = place.map_or(0, Place::byte);
+        prefetch(self.records, start);
+        prefetch(self.records, start + BUCKET / 2);
     }
 
     /// The node of a token sequence, or with a chance below one in 2^28 that of another one.
     #[inline]
     pub(crate) fn find(&self, hash: u64) -> Option<Node> {
         let home = home_bucket(hash, self.buckets.len());
-        let (value, is_full) = self.find_in(home, hash)?;
-        if value == 0 && is_full {
+        let (value, last) = self.find_in(home, hash)?;
+        // All bits set where the value is zero: one branch that is seldom taken, not two that often are.
+        let is_absent = (u64::from(value).wrapping_sub(1) >> 32) as u32;
+        if is_absent & last != 0 {
             return self.find_after(home, hash);
         }
         (value != 0).then_some(Node(value))
     }
 
-    /// The value of a hash in a bucket, zero if it is not there, and whether the bucket is full. There is no
-    /// branch to mispredict: whether a token is in a lexicon is all but random.
+    /// The value of a hash in a bucket, zero if it is not there, and the last value of the bucket, zero if it is
+    /// not full. There is no branch to mispredict: whether a token is in a lexicon is all but random.
     #[inline]
-    fn find_in(&self, bucket: usize, hash: u64) -> Option<(u32, bool)> {
+    fn find_in(&self, bucket: usize, hash: u64) -> Option<(u32, u32)> {
         let (words, _) = self.buckets.get(bucket)?.as_chunks::<4>();
         let (hashes, values) = words.split_first_chunk::<NODES>()?;
         let values = values.first_chunk::<NODES>()?;
@@ -333,18 +327,18 @@ impl<'l> View<'l> {
         let same = bits.iter().fold(0, |same, bit| same | bit);
         let value = u32::from_le_bytes(values[same.trailing_zeros() as usize % NODES]);
         let found = if same == 0 { 0 } else { value };
-        Some((found, values[NODES - 1] != [0; 4]))
+        Some((found, u32::from_le_bytes(values[NODES - 1])))
     }
 
     #[cold]
     fn find_after(&self, home: usize, hash: u64) -> Option<Node> {
         let count = self.buckets.len();
         for step in 1..self.longest_probe {
-            let (value, is_full) = self.find_in((home + step) % count, hash)?;
+            let (value, last) = self.find_in((home + step) % count, hash)?;
             if value != 0 {
                 return Some(Node(value));
             }
-            if !is_full {
+            if last == 0 {
                 break;
             }
         }
@@ -368,10 +362,10 @@ impl<'l> View<'l> {
 
     /// All records in order.
     pub(super) fn records(self) -> impl Iterator<Item = Record<'l>> + use<'l> {
-        let length = self.records.len().saturating_sub(TAIL);
-        let mut rest = self.records.get(..length).unwrap_or_default();
+        let mut rest = self.records;
         std::iter::from_fn(move || {
-            let record = Record::read(rest)?;
+            // The zeros belong to what may be read of the last record.
+            let record = Record::read(rest).filter(|_| rest.len() > TAIL)?;
             rest = rest.get(record.size()?.next_multiple_of(4)..)?;
             Some(record)
         })

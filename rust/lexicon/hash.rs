@@ -115,25 +115,49 @@ pub(crate) fn hash_normal(token: &[u8]) -> u64 {
     finish(state, token.len())
 }
 
+/// Whether an ASCII token of at most [`WINDOW`] bytes, `bytes[start..start + length]`, in normal form is the first
+/// bytes of `source`, which has as many bytes as a window or more.
+#[inline(always)]
+pub(super) fn same_short(bytes: &[u8], start: usize, source: &[u8], length: usize) -> bool {
+    let windows = (window_at(bytes, start), source.first_chunk());
+    let ((Some(token), Some(source)), Some(mask)) = (windows, MASKS.get(length)) else {
+        return false;
+    };
+    let ([low, high], [source_low, source_high]) = (words(token), words(source));
+    let differs = ((low | LOWER) ^ source_low) & mask[0] | ((high | LOWER) ^ source_high) & mask[1];
+    differs == 0
+}
+
 /// Whether the ASCII token `bytes[start..end]` in normal form is the first bytes of `source`, a normal form
 /// of the same length or longer.
 #[inline]
 pub(super) fn same_ascii(bytes: &[u8], start: usize, end: usize, source: &[u8]) -> bool {
     let length = end - start;
-    if length <= WINDOW
-        && let Some(token) = window_at(bytes, start)
-        && let Some(source) = source.first_chunk()
-    {
-        let ([low, high], [source_low, source_high]) = (words(token), words(source));
-        let mask = &MASKS[length];
-        let differs =
-            ((low | LOWER) ^ source_low) & mask[0] | ((high | LOWER) ^ source_high) & mask[1];
-        return differs == 0;
+    if length <= WINDOW && source.len() >= WINDOW {
+        return same_short(bytes, start, source, length);
     }
     match (bytes.get(start..end), source.get(..length)) {
         (Some(token), Some(source)) => source.eq_ignore_ascii_case(token),
         _ => false,
     }
+}
+
+/// Whether the first bytes of `source` are those of `text[start..end]`, its ASCII capitals made small.
+#[inline]
+pub(super) fn same_text(text: &[u8], start: usize, end: usize, source: &[u8]) -> bool {
+    let mut differs = 0;
+    for (at, from) in (start..end).step_by(WINDOW).zip((0..).step_by(WINDOW)) {
+        let (Some(window), Some(other)) = (window_at(text, at), window_at(source, from)) else {
+            return false;
+        };
+        let used = (end - at).min(WINDOW) as u8;
+        for (lane, (&byte, &own)) in window.iter().zip(other).enumerate() {
+            let case = if own.is_ascii_lowercase() { 0x20 } else { 0 };
+            let differing = (byte ^ own) & !case;
+            differs |= if (lane as u8) < used { differing } else { 0 };
+        }
+    }
+    differs == 0
 }
 
 /// Hashes a sequence of tokens that is longer by one, `gap` being the packed gap between them.

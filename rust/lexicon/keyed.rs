@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use crate::tokenize::gap::{gap_bytes, normal_gap};
-use crate::tokenize::marks::{HardChunk, Marks, PADDING};
+use crate::tokenize::marks::{Marks, PADDING};
 use crate::tokenize::protect::Protection;
 use crate::tokenize::{TokenSpan, tokens};
 use crate::{Error, Result};
 
-use super::hash::{hash_ascii, hash_longer, hash_normal, same_ascii};
+use super::hash::{hash_ascii, hash_longer, hash_normal, same_ascii, same_short, same_text};
 use super::normalise::normalise_into;
 
 /// One token: [`KeyedTokens::text`]`[start..end]`.
@@ -197,13 +197,21 @@ impl KeyedTokens {
     /// (see [`crate::tokenize::protect`]).
     pub fn mark_protected(&self, protected: &mut Vec<bool>) {
         let mut protection = Protection::new(&self.text);
-        let mut chunk = HardChunk::default();
-        let bytes = self.text.as_bytes();
         protected.clear();
-        protected.extend(self.tokens.iter().map(|token| {
-            let (start, end) = (token.start as usize, token.end as usize);
-            !self.marks.is_prose(bytes, start, end, &mut chunk) && protection.is_protected(start)
-        }));
+        protected.resize(self.tokens.len(), false);
+        let (mut tokens, mut marks) = (self.tokens.as_slice(), protected.as_mut_slice());
+        for suspect in self.marks.suspects(self.text.as_bytes()) {
+            let before = tokens.partition_point(|token| (token.start as usize) < suspect.start);
+            tokens = tokens.get(before..).unwrap_or_default();
+            marks = marks.get_mut(before..).unwrap_or_default();
+            let starts = tokens.iter().map(|token| token.start as usize);
+            for (start, mark) in starts.zip(marks.iter_mut()) {
+                if start >= suspect.end {
+                    break;
+                }
+                *mark = protection.is_protected(start);
+            }
+        }
     }
 
     /// The packed normal gap before token `at`, where it may be part of a phrase.
@@ -214,13 +222,17 @@ impl KeyedTokens {
         normal_gap(self.text.get(before.end as usize..token.start as usize)?)
     }
 
-    /// The hash of tokens `at` and `at + 1` where one space or hyphen stands between them, as nearly always.
+    /// The hash of tokens `at` and `at + 1` with one space or hyphen between them, and whether that is what
+    /// stands there, as nearly always.
     #[inline]
-    pub(crate) fn plain_pair(&self, at: usize) -> Option<u64> {
-        let (token, next) = (self.tokens.get(at)?, self.tokens.get(at + 1)?);
-        let between = self.text.as_bytes().get(token.end as usize)?;
-        let is_plain = matches!(between, b' ' | b'-') & (token.end + 1 == next.start);
-        is_plain.then(|| hash_longer(token.hash, u64::from(b' '), next.hash))
+    pub(crate) fn plain_pair(&self, at: usize) -> (u64, bool) {
+        let Some([token, next]) = self.tokens.get(at..).and_then(<[_]>::first_chunk) else {
+            return (0, false);
+        };
+        let between = self.text.as_bytes().get(token.end as usize);
+        let is_plain = matches!(between, Some(b' ' | b'-')) & (token.end + 1 == next.start);
+        let hash = hash_longer(token.hash, u64::from(b' '), next.hash);
+        (hash, is_plain)
     }
 
     /// The hash of a sequence of tokens with token `at` added, or `None` where no phrase goes on to it.
@@ -230,8 +242,19 @@ impl KeyedTokens {
         Some(hash_longer(sequence, gap, self.tokens.get(at)?.hash))
     }
 
+    /// Whether token `at` is ASCII, short, and in normal form a source, given as for [`KeyedTokens::spell`].
+    #[inline(always)]
+    pub(super) fn is_short_word(&self, at: usize, (source, size): (&[u8], usize)) -> bool {
+        let Some(token) = self.tokens.get(at) else {
+            return false;
+        };
+        let (start, end) = (token.start as usize, token.end as usize);
+        token.normal.is_none()
+            && end - start == size
+            && same_short(self.text.as_bytes(), start, source, size)
+    }
+
     /// Whether token `at` in normal form is a source, given as for [`KeyedTokens::spell`].
-    #[inline]
     pub(super) fn is_word(&self, at: usize, (source, size): (&[u8], usize)) -> bool {
         let Some(token) = self.tokens.get(at) else {
             return false;
@@ -241,6 +264,20 @@ impl KeyedTokens {
             None => end - start == size && same_ascii(self.text.as_bytes(), start, end, source),
             Some(_) => self.spell(at, 1, (source, size)),
         }
+    }
+
+    /// Whether tokens `at..at + length` with what stands between them are a source, given as for
+    /// [`KeyedTokens::spell`], save for ASCII capitals.
+    #[inline]
+    pub(super) fn is_plain_spelling(
+        &self,
+        at: usize,
+        length: usize,
+        (source, size): (&[u8], usize),
+    ) -> bool {
+        self.bytes_of(at, length).is_some_and(|(start, end)| {
+            end - start == size && same_text(self.text.as_bytes(), start, end, source)
+        })
     }
 
     /// Whether tokens `at..at + length` in normal form, with their normal gaps, spell a source, given as

@@ -85,16 +85,17 @@ impl<'l> Match<'l> {
     /// The heaviest target, as [`Match::draw`] gives it.
     #[inline]
     pub(crate) fn best(&self) -> (&'l [u8], usize) {
-        self.record.target_bytes(0).unwrap_or_default()
+        self.record.first_target_bytes().unwrap_or_default()
     }
 
-    /// The target that `uniform()`, in [0, 1), draws by weight: the first whose cumulative weight is greater
-    /// than `uniform()` times the sum of the weights. It comes as bytes, more behind it, and its length.
+    /// The target that `number()`, below 2^53, draws by weight: the first whose cumulative weight is greater
+    /// than the number over 2^53 times the sum of the weights. It comes as bytes, more behind it, and its
+    /// length.
     ///
-    /// `uniform` is asked for only where there is a choice.
-    #[inline]
-    pub(crate) fn draw(&self, uniform: impl FnOnce() -> f64) -> (&'l [u8], usize) {
-        self.record.draw(uniform)
+    /// `number` is asked for only where there is a choice.
+    #[inline(always)]
+    pub(crate) fn draw(&self, number: impl FnOnce() -> u64) -> (&'l [u8], usize) {
+        self.record.draw(number)
     }
 }
 
@@ -251,8 +252,32 @@ impl<'l> View<'l> {
         best
     }
 
+    /// What [`View::match_at`] gives, where the text is the source of an entry save for ASCII capitals; else
+    /// nothing. To be inlined: a `Match` on its way through memory takes as long as all the rest.
+    #[inline(always)]
+    pub(crate) fn plain_match_at(
+        &self,
+        tokens: &KeyedTokens,
+        at: usize,
+        length: usize,
+        place: Place,
+    ) -> Option<Match<'l>> {
+        let record = self.record(place)?;
+        let source = record.source_bytes();
+        let is_same = if length == 1 {
+            tokens.is_short_word(at, source)
+        } else {
+            tokens.is_plain_spelling(at, length, source)
+        };
+        (is_same & !record.is_form()).then_some(Match {
+            length,
+            is_form: false,
+            record,
+        })
+    }
+
     /// The entry at a place if its source, or with `forms` a form of it, is tokens `at..at + length`.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn match_at(
         &self,
         tokens: &KeyedTokens,

@@ -1,6 +1,7 @@
 //! A record of the compiled form: an entry or a word form, read in place.
 
 use super::format::{FORM, Place, RECORD_HEAD, WEIGHTED};
+use crate::weighted::{pick, uniform_of};
 
 /// One entry or word form, within the bytes that start with it.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +33,9 @@ impl<'l> Record<'l> {
         (self.head >> 16) as u16 & FORM != 0
     }
 
+    /// Zero, of a word form.
     fn target_count(&self) -> usize {
-        usize::from((self.head >> 32) as u16) * usize::from(!self.is_form())
+        usize::from((self.head >> 32) as u16)
     }
 
     /// The base's record, of a word form.
@@ -43,10 +45,9 @@ impl<'l> Record<'l> {
 
     #[inline]
     fn source_start(&self) -> usize {
-        // In numbers, not branches: weights come without a pattern.
-        let of_each = 2 + 8 * usize::from(self.is_weighted());
-        let of_form = 4 * usize::from(self.is_form());
-        RECORD_HEAD + of_form + self.target_count() * of_each
+        // In numbers, not branches: what a record is comes without a pattern.
+        let lengths_and_thresholds = (4 * self.target_count()).saturating_sub(2);
+        RECORD_HEAD + 4 * usize::from(self.is_form()) + lengths_and_thresholds
     }
 
     /// The source and all bytes after it, and the length of the source.
@@ -62,40 +63,66 @@ impl<'l> Record<'l> {
         std::str::from_utf8(source).unwrap_or_default()
     }
 
-    fn lengths_start(&self) -> usize {
-        RECORD_HEAD + 8 * usize::from(self.is_weighted()) * self.target_count()
-    }
-
     #[inline]
     fn target_length(&self, index: usize) -> Option<usize> {
-        u16_at(self.bytes, self.lengths_start() + 2 * index).map(usize::from)
+        u16_at(self.bytes, RECORD_HEAD + 2 * index).map(usize::from)
+    }
+
+    /// As many of the numbers at `start` as [`LANES`], whatever they are numbers of.
+    #[inline]
+    fn lanes(&self, start: usize) -> Option<&'l [u8; 2 * LANES]> {
+        self.bytes.get(start..)?.first_chunk()
     }
 
     fn targets_start(&self) -> usize {
         self.source_start() + self.source_length()
     }
 
-    /// Bytes of the record, padding left aside.
-    pub(super) fn size(&self) -> Option<usize> {
+    fn weights_start(&self) -> Option<usize> {
         let targets = (0..self.target_count()).map(|index| self.target_length(index));
         targets
             .sum::<Option<usize>>()
             .map(|length| self.targets_start() + length)
     }
 
+    /// Bytes of the record, padding left aside.
+    pub(super) fn size(&self) -> Option<usize> {
+        let of_each = 8 * usize::from(self.is_weighted());
+        Some(self.weights_start()? + of_each * self.target_count())
+    }
+
+    /// The first target as [`Record::target_bytes`] gives it.
+    #[inline]
+    pub(super) fn first_target_bytes(&self) -> Option<(&'l [u8], usize)> {
+        self.bytes_at(self.targets_start(), self.target_length(0)?)
+    }
+
     /// A target's bytes with more behind them, and its length.
     #[inline]
     pub(super) fn target_bytes(&self, index: usize) -> Option<(&'l [u8], usize)> {
-        let mut start = self.targets_start();
-        let mut length = 0;
-        // Which target is drawn can't be predicted, so all lengths are read.
-        for other in 0..self.target_count() {
-            let own = self.target_length(other)?;
-            start += if other < index { own } else { 0 };
-            length = if other == index { own } else { length };
-        }
+        let start = self.targets_start() + self.length_before(index)?;
+        self.bytes_at(start, self.target_length(index)?)
+    }
+
+    #[inline]
+    fn bytes_at(&self, start: usize, length: usize) -> Option<(&'l [u8], usize)> {
         let bytes = self.bytes.get(start..)?;
         (length <= bytes.len()).then_some((bytes, length))
+    }
+
+    /// The sum of the lengths of the targets before one.
+    #[inline]
+    fn length_before(&self, index: usize) -> Option<usize> {
+        let Some(counts) = FIRST.get(index) else {
+            return (0..index).map(|other| self.target_length(other)).sum();
+        };
+        // Which target is drawn can't be predicted, so there is no branch on it.
+        let (lengths, _) = self.lanes(RECORD_HEAD)?.as_chunks::<2>();
+        let mut sum = 0;
+        for (length, counts) in lengths.iter().zip(counts) {
+            sum += u32::from(u16::from_le_bytes(*length) & counts);
+        }
+        Some(sum as usize)
     }
 
     fn target(&self, index: usize) -> Option<&'l str> {
@@ -103,54 +130,116 @@ impl<'l> Record<'l> {
         std::str::from_utf8(bytes.get(..length)?).ok()
     }
 
-    #[inline]
-    fn weight(&self, index: usize) -> f64 {
-        let bits = u64_at(self.bytes, RECORD_HEAD + 8 * index).unwrap_or_default();
-        let one = 1f64.to_bits();
-        f64::from_bits(if self.is_weighted() { bits } else { one })
+    /// A target's weight, the weights being at `start`.
+    fn weight(&self, start: usize, index: usize) -> f64 {
+        if self.is_weighted() {
+            f64::from_bits(u64_at(self.bytes, start + 8 * index).unwrap_or_default())
+        } else {
+            1.0
+        }
     }
 
     pub(super) fn targets(self) -> impl Iterator<Item = (&'l str, f64)> + use<'l> {
+        let start = self.weights_start().unwrap_or_default();
         (0..self.target_count())
-            .map_while(move |index| Some((self.target(index)?, self.weight(index))))
+            .map_while(move |index| Some((self.target(index)?, self.weight(start, index))))
     }
 
-    #[inline]
-    pub(super) fn draw(&self, uniform: impl FnOnce() -> f64) -> (&'l [u8], usize) {
-        let count = self.target_count();
-        let index = if count <= 2 {
-            self.pick_of_two(uniform())
-        } else if self.is_weighted() {
-            self.pick(uniform())
+    /// The target that `number()`, below 2^53, draws by weight.
+    #[inline(always)]
+    pub(super) fn draw(&self, number: impl FnOnce() -> u64) -> (&'l [u8], usize) {
+        let target = if self.target_count() > 1 {
+            self.target_bytes(self.drawn(number()))
         } else {
-            ((uniform() * count as f64) as usize).min(count - 1)
+            self.first_target_bytes()
         };
-        self.target_bytes(index).unwrap_or_default()
+        target.unwrap_or_default()
     }
 
-    /// As [`Record::pick`], of one target or two: the second of one weighs nothing.
-    #[inline]
-    fn pick_of_two(&self, uniform: f64) -> usize {
-        let is_two = self.target_count() == 2;
-        let first = self.weight(0);
-        let second = self.weight(1) * f64::from(u8::from(is_two));
-        usize::from(is_two & (first <= uniform * (first + second)))
-    }
-
-    /// What [`pick`](crate::weighted::pick) gives for positive weights, without a branch to mispredict.
-    fn pick(&self, uniform: f64) -> usize {
+    /// What [`pick`] gives, by the thresholds, without a branch on how they compare.
+    #[inline(never)]
+    fn drawn(&self, number: u64) -> usize {
         let count = self.target_count();
-        let total = (0..count).fold(0.0, |sum, index| sum + self.weight(index));
-        let threshold = uniform * total;
-        let mut sum = 0.0;
-        let mut below = 0;
-        for index in 0..count - 1 {
-            sum += self.weight(index);
-            below += usize::from(sum <= threshold);
+        let upper = (number >> THRESHOLD_SHIFT) & u64::from(MOST_THRESHOLD);
+        let of_each = u128::from(upper * ONES) << 64 | u128::from(upper * ONES);
+        let mut first = 0;
+        // Thresholds never fall, so the first that is not below ends the count.
+        while first + 1 < count {
+            let used = (count - first - 1).min(LANES);
+            let lanes = self.lanes(RECORD_HEAD + 2 * (count + first));
+            let lanes = u128::from_le_bytes(*lanes.unwrap_or(&[0; 2 * LANES]));
+            // The highest bit of each lane, which no threshold has, stays set where nothing is borrowed from it.
+            let not_below = ((lanes | HIGHEST) - of_each) & HIGHEST;
+            let lane = not_below.trailing_zeros() as usize / 16;
+            if lane < used {
+                let threshold = (lanes >> (16 * lane)) as u16;
+                let is_sure = u64::from(threshold) != upper;
+                return if is_sure {
+                    first + lane
+                } else {
+                    self.pick(number)
+                };
+            }
+            first += used;
         }
-        below
+        count.saturating_sub(1)
+    }
+
+    #[cold]
+    fn pick(&self, number: u64) -> usize {
+        let start = self.weights_start().unwrap_or_default();
+        let weight = |index| self.weight(start, index);
+        pick(self.target_count(), weight, uniform_of(number))
     }
 }
+
+/// The thresholds of weights: for each target but the last the upper 15 of the 53 bits from which on
+/// [`pick`] gives a later one. Numbers with the same upper bits need the weights themselves.
+pub(super) fn thresholds(weights: &[f64]) -> impl Iterator<Item = u16> {
+    let total: f64 = weights.iter().sum();
+    let sums = weights.iter().scan(0.0, |sum, weight| {
+        *sum += weight;
+        Some(*sum)
+    });
+    let threshold = move |sum: f64| {
+        let is_later = |upper: u64| sum <= uniform_of(upper << THRESHOLD_SHIFT) * total;
+        let (mut least, mut most) = (0, u64::from(MOST_THRESHOLD) + 1);
+        while most - least > 1 {
+            let middle = (least + most) / 2;
+            if is_later(middle) {
+                most = middle;
+            } else {
+                least = middle;
+            }
+        }
+        least as u16
+    };
+    sums.map(threshold).take(weights.len().saturating_sub(1))
+}
+
+/// Lengths or thresholds that are read at a time.
+const LANES: usize = 8;
+/// From the 53 bits of a number to those that thresholds have.
+const THRESHOLD_SHIFT: u32 = 38;
+/// The greatest threshold.
+const MOST_THRESHOLD: u16 = 0x7FFF;
+/// One in each of four lanes.
+const ONES: u64 = 0x0001_0001_0001_0001;
+/// The highest bit of each lane.
+const HIGHEST: u128 = 0x8000_8000_8000_8000_8000_8000_8000_8000;
+
+/// Masks for the first lanes, by their number.
+const FIRST: [[u16; LANES]; LANES] = {
+    let mut masks = [[0; LANES]; LANES];
+    let mut index = 0;
+    while index < LANES * LANES {
+        if index % LANES < index / LANES {
+            masks[index / LANES][index % LANES] = u16::MAX;
+        }
+        index += 1;
+    }
+    masks
+};
 
 #[inline]
 pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {

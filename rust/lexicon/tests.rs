@@ -1,12 +1,17 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::weighted::{RANGE, pick, uniform_of};
 
 fn lexicon(entries: &[(&str, &[(&str, f64)])]) -> Lexicon {
     let entries = entries
         .iter()
         .map(|&(source, targets)| (source, targets.iter().copied()));
     compile(("en", "de"), "CC0", "made up", entries, [("ices", "ice")]).unwrap()
+}
+
+fn lexicon_of_one(source: &str, target: &str) -> Lexicon {
+    compile(("en", "de"), "", "", [(source, [(target, 1.0)])], []).unwrap()
 }
 
 fn small() -> Lexicon {
@@ -54,9 +59,12 @@ fn same_sources_are_merged_and_targets_sorted() {
         ice.targets().collect::<Vec<_>>(),
         [("ICE", 2.0), ("Eis", 1.0)]
     );
-    assert_eq!(text(ice.draw(|| 0.0)), "ICE");
-    assert_eq!(text(ice.draw(|| 0.6666)), "ICE");
-    assert_eq!(text(ice.draw(|| 0.6667)), "Eis");
+    let drawn = |uniform: f64| text(ice.draw(|| (uniform * RANGE as f64) as u64));
+    assert_eq!(drawn(0.0), "ICE");
+    assert_eq!(drawn(0.6666), "ICE");
+    assert_eq!(drawn(0.6667), "Eis");
+    let one = lexicon_of_one("a", "b");
+    assert_eq!(one.entries().collect::<Vec<_>>(), [("a", vec![("b", 1.0)])]);
     assert!(lexicon.lookup("ice ice", false).unwrap().is_none());
     assert!(lexicon.lookup("", false).unwrap().is_none());
 }
@@ -137,7 +145,9 @@ fn exercise(lexicon: &Lexicon, text: &str) {
             let _ = (
                 found.source(),
                 found.best(),
-                found.draw(|| 0.5),
+                found.draw(|| 0),
+                found.draw(|| RANGE / 3),
+                found.draw(|| RANGE - 1),
                 found.targets().count(),
             );
         }
@@ -165,6 +175,28 @@ proptest! {
             (*source, targets.iter().copied())
         }), []).unwrap();
         prop_assert_eq!(again.bytes(), lexicon.bytes());
+    }
+
+    /// Many draw near a border between two targets, where the thresholds leave it to the weights.
+    #[test]
+    fn a_draw_follows_the_weights(
+        weights in prop::collection::vec(prop_oneof![Just(1.0), 0.001..9.0, 1e-12..1e12], 1..30),
+        numbers in prop::collection::vec((0..RANGE, any::<prop::sample::Index>(), -3..4i64), 20)
+    ) {
+        let names: Vec<String> = (0..weights.len()).map(|number| "x".repeat(number * number % 37) + &number.to_string()).collect();
+        let targets = names.iter().map(String::as_str).zip(weights);
+        let lexicon = compile(("en", "de"), "", "", [("a", targets)], []).unwrap();
+        let found = lexicon.lookup("a", false).unwrap().unwrap();
+        let (names, weights): (Vec<_>, Vec<_>) = found.targets().unzip();
+        let total: f64 = weights.iter().sum();
+        for (number, border, step) in numbers {
+            let sum: f64 = weights[..border.index(weights.len())].iter().sum();
+            let near = ((sum / total * RANGE as f64) as u64).saturating_add_signed(step).min(RANGE - 1);
+            for number in [number, near, number >> 38 << 38, near >> 38 << 38, near | ((1 << 38) - 1)] {
+                let index = pick(weights.len(), |index| weights[index], uniform_of(number));
+                prop_assert_eq!(text(found.draw(|| number)), names[index]);
+            }
+        }
     }
 
     /// A file made to deceive, its checksum right: nothing is promised but no panic and no bad read.

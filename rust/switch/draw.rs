@@ -1,5 +1,7 @@
 //! Random draws that depend on what is drawn for, never on what was drawn before.
 
+use crate::weighted::{RANGE, uniform_of};
+
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
@@ -51,7 +53,7 @@ impl Draws {
     /// Unit 0 is the text, unit `i + 1` starts at token `i`.
     #[inline]
     pub fn uniform(&self, unit: u64, purpose: Purpose) -> f64 {
-        self.number(unit, purpose) as f64 * (1.0 / RANGE as f64)
+        uniform_of(self.number(unit, purpose))
     }
 
     /// The 53 bits of [`Draws::uniform`], before they are scaled.
@@ -59,6 +61,18 @@ impl Draws {
     pub fn number(&self, unit: u64, purpose: Purpose) -> u64 {
         let number = unit.wrapping_mul(4).wrapping_add(purpose as u64 + 1);
         mix(self.key.wrapping_add(number.wrapping_mul(GOLDEN))) >> 11
+    }
+
+    /// The numbers of units 1, 2, 3 and so on.
+    #[inline]
+    pub fn numbers(&self, purpose: Purpose) -> impl Iterator<Item = u64> + use<> {
+        let step = GOLDEN.wrapping_mul(4);
+        let first = GOLDEN.wrapping_mul(purpose as u64 + 1);
+        let mut state = self.key.wrapping_add(first);
+        std::iter::repeat_with(move || {
+            state = state.wrapping_add(step);
+            mix(state) >> 11
+        })
     }
 
     /// One of `count` numbers from 0, each with the same chance: the number drawn times `count` over 2^53.
@@ -69,9 +83,6 @@ impl Draws {
         ((number * count as u128) >> 64) as usize
     }
 }
-
-/// Numbers are below it.
-const RANGE: u64 = 1 << 53;
 
 /// The least number that is not drawn with a probability: `uniform < probability` is `number < threshold`.
 pub fn threshold(probability: f64) -> u64 {
@@ -115,7 +126,7 @@ mod tests {
         for probability in [0.0, 1e-17, 0.1, 0.3, 0.5, 2.0 / 3.0, 1.0] {
             let threshold = threshold(probability);
             for number in [threshold.saturating_sub(1), threshold, threshold + 1] {
-                let uniform = number as f64 * (1.0 / RANGE as f64);
+                let uniform = uniform_of(number);
                 assert_eq!(number < threshold, uniform < probability, "{probability}");
             }
         }

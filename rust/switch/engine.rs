@@ -35,7 +35,10 @@ pub struct Scratch {
 pub(super) struct Engine<'s, 'o> {
     pub(super) switcher: &'s Switcher,
     pub(super) views: Vec<View<'s>>,
-    pub(super) has_large_filters: bool,
+    pub(super) has_words: bool,
+    pub(super) has_phrases: bool,
+    /// A unit that the drawn language lacks is looked for in the others.
+    pub(super) redraws: bool,
     switched: &'o mut SwitchedTexts,
     pub(super) counts: &'o mut Counts,
     spans: Option<&'o mut TextSpans<'s>>,
@@ -52,7 +55,9 @@ impl<'s, 'o> Engine<'s, 'o> {
         let views: Vec<View<'_>> = views.collect();
         Engine {
             switcher,
-            has_large_filters: views.iter().any(View::has_large_filter),
+            has_words: views.iter().any(View::has_words),
+            has_phrases: views.iter().any(View::has_phrases),
+            redraws: switcher.options.miss_policy == MissPolicy::Redraw && views.len() > 1,
             views,
             switched,
             counts,
@@ -168,7 +173,15 @@ impl<'s, 'o> Engine<'s, 'o> {
             let end = reading.place.tokens.end;
             let count = rest.partition_point(|search| (search.at as usize) < end);
             let (own, after) = rest.split_at(count);
-            self.write_text(group, reading, own, output, having);
+            let writing = Writing {
+                group,
+                reading,
+                copied: reading.place.bytes.start,
+                free: 0,
+                output_start: output.len(),
+                output,
+            };
+            self.write_text(writing, own, having);
             rest = after;
             self.switched
                 .ends
@@ -182,80 +195,45 @@ impl<'s, 'o> Engine<'s, 'o> {
     }
 
     /// Appends a switched text.
-    fn write_text(
-        &mut self,
-        group: &Group,
-        reading: &Reading,
-        searches: &[Search],
-        output: &mut Output,
-        having: &mut Vec<f64>,
-    ) {
-        let text = group.tokens.text();
-        let start = reading.place.bytes.start;
-        let output_start = output.len();
-        let mut copied = start;
-        let mut free = 0;
+    fn write_text(&mut self, mut writing: Writing<'_>, searches: &[Search], having: &mut Vec<f64>) {
         for search in searches {
             let at = search.at as usize;
-            if at < free {
+            let lexicon = usize::from(search.lexicon);
+            // That a word is left needs no proof that it has an entry.
+            let is_left = !search.chosen & (search.length == 1) & !self.redraws;
+            if (at < writing.free) | is_left {
                 continue;
             }
-            let Some((lexicon, found)) = self.entry(group, reading, search, having) else {
-                if search.chosen && !search.quiet {
-                    self.counts.missed += 1;
-                    count(
-                        &mut self.counts.missed_by_lexicon,
-                        usize::from(search.lexicon),
-                        1,
-                    );
+            let found = match search.place {
+                Some(place) if !self.redraws => {
+                    let (tokens, length) = (&writing.group.tokens, usize::from(search.length));
+                    let view = self.views.get(lexicon);
+                    view.and_then(|view| view.plain_match_at(tokens, at, length, place))
                 }
-                continue;
+                None if !self.redraws => {
+                    self.miss(search);
+                    continue;
+                }
+                _ => None,
             };
-            free = at + found.length;
-            if !search.chosen {
-                continue;
-            }
-            let Some((first, last)) = group.tokens.bytes_of(at, found.length) else {
-                break;
-            };
-            self.push_kept(output, text, start, (copied, first));
-            copied = last;
-            let target_start = output.len();
-            let target = match self.switcher.options.target_choice {
-                TargetChoice::Best => found.best(),
-                TargetChoice::Weighted => found.draw(|| {
-                    let unit = (at - reading.place.tokens.start) as u64 + 1;
-                    reading.draws.uniform(unit, Purpose::Target)
-                }),
-            };
-            let touches = at > reading.place.tokens.start
-                && group
-                    .tokens
-                    .get(at - 1)
-                    .is_some_and(|before| before.end as usize == first);
-            if touches && starts_in_word(target.0) && ends_in_word(output.bytes()) {
-                output.push_any(b" ");
-            }
-            let dotted = self.switcher.dotted.get(lexicon).copied().unwrap_or(false);
-            output.push_target(target, text, first, last, dotted);
-            self.counts.switched += found.length as u64;
-            self.counts.content_switched += self.content_of(group, at, found.length);
-            self.counts.lemmas += u64::from(found.is_form);
-            count(
-                &mut self.counts.switched_by_lexicon,
-                lexicon,
-                found.length as u64,
-            );
-            if let Some(spans) = self.spans.as_deref_mut() {
-                spans.spans.push(Span {
-                    source: (first - start, last - start),
-                    target: (target_start - output_start, output.len() - output_start),
-                    lexicon,
-                    entry: found.source(),
-                });
+            match found {
+                Some(found) => {
+                    writing.free = at + found.length;
+                    if search.chosen {
+                        self.replace(&mut writing, at, lexicon, found);
+                    }
+                }
+                None => self.write_any(&mut writing, search, having),
             }
         }
-        self.push_kept(output, text, start, (copied, reading.place.bytes.end));
+        let text = writing.group.tokens.text();
+        let bytes = &writing.reading.place.bytes;
+        self.push_kept(
+            writing.output,
+            text,
+            bytes.start,
+            (writing.copied, bytes.end),
+        );
     }
 
     /// Appends text that stays, from `start` or the last unit switched on; after that a space, if the two would
@@ -282,8 +260,80 @@ impl<'s, 'o> Engine<'s, 'o> {
         output.push_text(text.as_bytes(), from, to);
     }
 
-    /// How many tokens of a switched unit are of content.
+    /// Writes the unit at a token, or leaves it.
+    #[inline(never)]
+    fn write_any(&mut self, writing: &mut Writing<'_>, search: &Search, having: &mut Vec<f64>) {
+        let at = search.at as usize;
+        match self.entry(writing.group, writing.reading, search, having) {
+            Some((lexicon, found)) if search.chosen => {
+                writing.free = at + found.length;
+                self.replace(writing, at, lexicon, found);
+            }
+            Some((_, found)) => writing.free = at + found.length,
+            None => self.miss(search),
+        }
+    }
+
+    /// Counts a unit without entry, if it was chosen.
     #[inline]
+    fn miss(&mut self, search: &Search) {
+        let is_missed = u64::from(search.chosen & !search.quiet);
+        self.counts.missed += is_missed;
+        let by_lexicon = &mut self.counts.missed_by_lexicon;
+        count(by_lexicon, usize::from(search.lexicon), is_missed);
+    }
+
+    /// Replaces a unit by a target of its entry.
+    #[inline(always)]
+    fn replace(&mut self, writing: &mut Writing<'_>, at: usize, lexicon: usize, found: Match<'s>) {
+        let Writing { group, reading, .. } = *writing;
+        let Some((first, last)) = group.tokens.bytes_of(at, found.length) else {
+            return;
+        };
+        let text = group.tokens.text();
+        let output = &mut *writing.output;
+        let start = reading.place.bytes.start;
+        self.push_kept(output, text, start, (writing.copied, first));
+        writing.copied = last;
+        let target_start = output.len();
+        let target = match self.switcher.options.target_choice {
+            TargetChoice::Best => found.best(),
+            TargetChoice::Weighted => found.draw(|| {
+                let unit = (at - reading.place.tokens.start) as u64 + 1;
+                reading.draws.number(unit, Purpose::Target)
+            }),
+        };
+        let touches = at > reading.place.tokens.start
+            && group
+                .tokens
+                .get(at - 1)
+                .is_some_and(|before| before.end as usize == first);
+        if touches && starts_in_word(target.0) && ends_in_word(output.bytes()) {
+            output.push_any(b" ");
+        }
+        let dotted = || self.switcher.dotted.get(lexicon).copied().unwrap_or(false);
+        output.push_target(target, text, first, last, dotted);
+        let length = found.length as u64;
+        self.counts.switched += length;
+        self.counts.content_switched += self.content_of(group, at, found.length);
+        self.counts.lemmas += u64::from(found.is_form);
+        count(&mut self.counts.switched_by_lexicon, lexicon, length);
+        if let Some(spans) = self.spans.as_deref_mut() {
+            let target_end = writing.output.len();
+            spans.spans.push(Span {
+                source: (first - start, last - start),
+                target: (
+                    target_start - writing.output_start,
+                    target_end - writing.output_start,
+                ),
+                lexicon,
+                entry: found.source(),
+            });
+        }
+    }
+
+    /// How many tokens of a switched unit are of content.
+    #[inline(always)]
     fn content_of(&self, group: &Group, at: usize, length: usize) -> u64 {
         let switches_stop_words =
             self.switcher.options.switch_stop_words && self.switcher.stop_words.is_some();
@@ -291,6 +341,11 @@ impl<'s, 'o> Engine<'s, 'o> {
             // Numbers and stop words are not switched alone.
             return 1;
         }
+        self.content_among(group, at, length)
+    }
+
+    #[inline(never)]
+    fn content_among(&self, group: &Group, at: usize, length: usize) -> u64 {
         let is_content = |&at: &usize| {
             let is_number = group.tokens.get(at).is_some_and(|token| token.digit);
             let is_quiet = group.is_protected(at) || is_number && self.switcher.options.protect;
@@ -300,7 +355,6 @@ impl<'s, 'o> Engine<'s, 'o> {
     }
 
     /// The entry at a token and its lexicon, after step 3 of the semantics.
-    #[inline]
     fn entry(
         &self,
         group: &Group,
@@ -326,13 +380,14 @@ impl<'s, 'o> Engine<'s, 'o> {
                 return Some((lexicon, found));
             }
         }
-        if self.switcher.options.miss_policy == MissPolicy::Keep || self.views.len() == 1 {
-            return None;
+        if self.redraws {
+            return self.redraw(group, reading, search, having);
         }
-        self.redraw(group, reading, search, having)
+        None
     }
 
     /// An entry in another lexicon than the one drawn first, which has none.
+    #[inline(never)]
     fn redraw(
         &self,
         group: &Group,
@@ -358,6 +413,7 @@ impl<'s, 'o> Engine<'s, 'o> {
     }
 
     /// The longest entry at a token in one lexicon, searched from the start.
+    #[inline(never)]
     fn find(
         &self,
         group: &Group,
@@ -374,6 +430,18 @@ impl<'s, 'o> Engine<'s, 'o> {
             .longest_match(&group.tokens, at, forms, joins)?;
         (found.length > 1 || !quiet).then_some(found)
     }
+}
+
+/// A text that is being written.
+struct Writing<'w> {
+    group: &'w Group,
+    reading: &'w Reading,
+    /// What of the text is written up to here.
+    copied: usize,
+    /// Tokens before it are part of units that were written or left.
+    free: usize,
+    output_start: usize,
+    output: &'w mut Output,
 }
 
 #[inline]

@@ -31,7 +31,7 @@ pub(super) struct Search {
 }
 
 /// The search for a phrase.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Phrase {
     /// Of the tokens read so far.
     pub(super) hash: u64,

@@ -75,35 +75,53 @@ impl Output {
     #[inline]
     pub(super) fn push_target(
         &mut self,
+        target: (&[u8], usize),
+        text: &str,
+        start: usize,
+        end: usize,
+        dotted: impl FnOnce() -> bool,
+    ) {
+        let first = text.as_bytes().get(start);
+        if first.is_some_and(u8::is_ascii_lowercase) {
+            self.push_text(target.0, 0, target.1);
+        } else {
+            self.push_cased(target, text, start, end, dotted());
+        }
+    }
+
+    #[inline(never)]
+    fn push_cased(
+        &mut self,
         (bytes, length): (&[u8], usize),
         text: &str,
         start: usize,
         end: usize,
         dotted: bool,
     ) {
-        let first = text.as_bytes().get(start);
-        if first.is_some_and(u8::is_ascii_lowercase) {
-            self.push_text(bytes, 0, length);
-            return;
-        }
-        let casing = casing_of(text.get(start..end).unwrap_or_default());
-        let target = bytes.get(..length).map(std::str::from_utf8);
-        match (casing, target) {
-            (Casing::AsWritten, _) | (_, None | Some(Err(_))) => self.push_text(bytes, 0, length),
-            (Casing::Title, _) if bytes.first().is_some_and(u8::is_ascii_alphabetic) && !dotted => {
+        let casing = match text.as_bytes().get(start..end) {
+            Some([b'A'..=b'Z', b'a'..=b'z', ..]) => Casing::Title,
+            _ => casing_of(text.get(start..end).unwrap_or_default()),
+        };
+        let is_plain = bytes.first().is_some_and(u8::is_ascii_alphabetic) && !dotted;
+        match casing {
+            Casing::AsWritten => self.push_text(bytes, 0, length),
+            Casing::Title if is_plain => {
                 let capital = self.length;
                 self.push_text(bytes, 0, length);
                 if let Some(byte) = self.bytes.get_mut(capital) {
                     byte.make_ascii_uppercase();
                 }
             }
-            (casing, Some(Ok(target))) => {
-                let mut cased = std::mem::take(&mut self.cased);
-                cased.clear();
-                push_cased(target, casing, dotted, &mut cased);
-                self.push_any(cased.as_bytes());
-                self.cased = cased;
-            }
+            _ => match bytes.get(..length).map(std::str::from_utf8) {
+                Some(Ok(target)) => {
+                    let mut cased = std::mem::take(&mut self.cased);
+                    cased.clear();
+                    push_cased(target, casing, dotted, &mut cased);
+                    self.push_any(cased.as_bytes());
+                    self.cased = cased;
+                }
+                _ => self.push_text(bytes, 0, length),
+            },
         }
     }
 }

@@ -1,103 +1,201 @@
 //! The searches of a group: which are needed, and their course.
 
-use crate::lexicon::{KeyedTokens, MAX_SOURCE_TOKENS, Node, View};
+use std::ops::Range;
+
+use crate::lexicon::{KeyedToken, KeyedTokens, MAX_SOURCE_TOKENS, Node, View};
 
 use super::draw::Purpose;
 use super::engine::Engine;
-use super::group::{Group, Phrase, Search};
-use super::{MissPolicy, Switcher};
+use super::group::{Group, Phrase, Reading, Search};
 
-impl Engine<'_, '_> {
-    /// Makes the draws of a text's tokens and lists the searches that are needed: for the tokens chosen, and
-    /// for those that may start a phrase, which is left or switched as a whole.
+/// What happens to a token whatever the lexicons have.
+struct Nature {
+    /// It is neither protected nor a number nor a stop word.
+    is_content: bool,
+    /// An entry of it alone does not count.
+    is_quiet: bool,
+}
+
+impl<'s> Engine<'s, '_> {
+    /// Makes the draws of a text's tokens and lists the searches that are needed.
     pub(super) fn plan(&mut self, group: &mut Group, number: usize) {
-        let Switcher {
-            options, threshold, ..
-        } = self.switcher;
+        let Some(reading) = group.readings.get(number).cloned() else {
+            return;
+        };
+        let may_switch = self.switcher.threshold > 0;
+        let content = if may_switch && (self.has_phrases || self.redraws) {
+            match reading.language {
+                // A copy of the view: the loop need not read it again for each token.
+                Some(language) => match self.views.get(language).copied() {
+                    Some(view) => self.plan_phrases(group, &reading, |_| (language, view)),
+                    None => 0,
+                },
+                None => self.plan_phrases(group, &reading, |unit| {
+                    let language = self.language(&reading, unit);
+                    (
+                        language,
+                        self.views.get(language).copied().unwrap_or_default(),
+                    )
+                }),
+            }
+        } else {
+            self.plan_words(group, &reading)
+        };
+        self.counts.content += content as u64;
+    }
+
+    /// Lists the searches of a text for single tokens: for those that are chosen. Returns how many tokens are of
+    /// content.
+    fn plan_words(&self, group: &mut Group, reading: &Reading) -> usize {
+        let Group {
+            tokens,
+            protected,
+            searches,
+            started,
+            ..
+        } = group;
+        let slots = searches.get_mut(*started..).unwrap_or_default();
+        let (mut content, mut count) = (0, 0);
+        let chosen = reading.draws.numbers(Purpose::Choose);
+        for ((at, token, is_protected), number) in read(tokens, protected, reading).zip(chosen) {
+            let nature = self.nature(tokens, at, token, is_protected);
+            content += usize::from(nature.is_content);
+            // Whether a token is chosen can't be predicted: so every one is written, and some stay.
+            if let Some(slot) = slots.get_mut(count) {
+                *slot = Search {
+                    hash: token.hash,
+                    place: None,
+                    at: at as u32,
+                    lexicon: 0,
+                    length: 1,
+                    chosen: true,
+                    quiet: false,
+                };
+            }
+            let is_chosen = number < self.switcher.threshold;
+            count += usize::from(is_chosen & !nature.is_quiet & !is_protected);
+        }
+        let first_unit = reading.place.tokens.start as u64;
+        for slot in slots.get_mut(..count).unwrap_or_default() {
+            let unit = u64::from(slot.at) - first_unit + 1;
+            let language = self.language(reading, unit);
+            slot.lexicon = language as u16;
+            if let Some(view) = self.views.get(language) {
+                view.prefetch_bucket(slot.hash);
+            }
+        }
+        *started += count;
+        content
+    }
+
+    /// Lists the searches of a text for the tokens chosen, and for those that may start a phrase, which is
+    /// left or switched as a whole. Returns how many tokens are of content.
+    #[inline(always)]
+    fn plan_phrases(
+        &self,
+        group: &mut Group,
+        reading: &Reading,
+        language: impl Fn(u64) -> (usize, View<'s>),
+    ) -> usize {
         let Group {
             tokens,
             protected,
             searches,
             started,
             phrases,
-            readings,
+            ..
         } = group;
-        let Some(reading) = readings.get(number) else {
-            return;
-        };
-        let redraws = options.miss_policy == MissPolicy::Redraw && self.views.len() > 1;
-        let may_switch = *threshold > 0;
-        let range = reading.place.tokens.clone();
-        let own = tokens.all().get(range.clone()).unwrap_or_default();
-        let own_protected = protected.get(range.clone()).unwrap_or_default();
-        if self.has_large_filters {
-            for at in range.clone() {
-                let language = self.language(reading, (at - range.start) as u64 + 1);
-                if let (Some(view), Some(pair)) = (self.views.get(language), tokens.plain_pair(at))
-                {
-                    view.prefetch_pair(pair);
-                }
+        let slots = searches.get_mut(*started..).unwrap_or_default();
+        let known = phrases.len();
+        phrases.resize(known + reading.place.tokens.len(), Phrase::default());
+        let starting = phrases.get_mut(known..).unwrap_or_default();
+        let (mut content, mut count, mut phrase_count) = (0, 0, 0);
+        let draws = (1..).zip(reading.draws.numbers(Purpose::Choose));
+        for ((at, token, is_protected), (unit, number)) in
+            read(tokens, protected, reading).zip(draws)
+        {
+            let nature = self.nature(tokens, at, token, is_protected);
+            content += usize::from(nature.is_content);
+            let chosen = number < self.switcher.threshold;
+            let (lexicon, view) = language(unit);
+            let (mut pair, mut is_pair) = tokens.plain_pair(at);
+            if !is_pair {
+                (pair, is_pair) = other_pair(tokens, at, token, &view);
             }
-        }
-        let mut content = 0;
-        let mut count = *started;
-        for ((at, token), &is_protected) in range.clone().zip(own).zip(own_protected) {
-            let unit = (at - range.start) as u64 + 1;
-            let number = options.protect & token.digit;
-            let stop = self.switcher.is_stop_word(tokens, at);
-            content += usize::from(!(is_protected | number | stop));
-            let quiet = number | (stop & !options.switch_stop_words);
-            let chosen = reading.draws.number(unit, Purpose::Choose) < *threshold;
-            let language = self.language(reading, unit);
-            let mut needed = chosen & !quiet;
-            let Some(view) = self.views.get(language) else {
-                continue;
-            };
-            let next = at + 1;
-            if view.has_phrases()
-                && (next < range.end) & may_switch & !is_protected
-                && let Some(pair) = pair_from(tokens, at, view)
-                && !protected.get(next).is_some_and(|&is| is)
-            {
-                view.prefetch_bucket(pair);
-                phrases.push(Phrase {
+            let is_next_free = protected.get(at + 1).is_some_and(|&is| !is);
+            let is_last = at + 1 == reading.place.tokens.end;
+            let starts = is_pair & view.may_be_pair(pair) & is_next_free & !is_last & !is_protected;
+            let mut needed = starts | (chosen & !nature.is_quiet);
+            if self.redraws {
+                let mut views = self.views.iter();
+                needed |= views.any(|view| view.may_start_phrase(token.hash));
+            }
+            // Nothing of it can be predicted: so everything is written, and some stays.
+            if let Some(phrase) = starting.get_mut(phrase_count) {
+                *phrase = Phrase {
                     hash: pair,
-                    search: count as u32,
-                    end: range.end as u32,
+                    search: (*started + count) as u32,
+                    end: reading.place.tokens.end as u32,
                     read: 2,
-                });
-                needed = true;
+                };
             }
-            if redraws {
-                needed |= self
-                    .views
-                    .iter()
-                    .any(|view| view.may_start_phrase(token.hash));
-            }
-            // Whether a token is chosen can't be predicted: so every one is written, and some stay.
-            if let Some(search) = searches.get_mut(count) {
-                *search = Search {
+            if let Some(slot) = slots.get_mut(count) {
+                *slot = Search {
                     hash: token.hash,
                     place: None,
                     at: at as u32,
-                    lexicon: language as u16,
+                    lexicon: lexicon as u16,
                     length: 1,
                     chosen,
-                    quiet,
+                    quiet: nature.is_quiet,
                 };
             }
+            phrase_count += usize::from(starts);
             count += usize::from(needed & !is_protected);
         }
-        let new = searches.get(*started..count).unwrap_or_default();
-        for search in new {
-            if let Some(view) = self.views.get(usize::from(search.lexicon))
-                && view.has_words()
-            {
-                view.prefetch_bucket(search.hash);
+        self.prefetch(
+            slots.get(..count).unwrap_or_default(),
+            starting.get(..phrase_count).unwrap_or_default(),
+            *started,
+        );
+        phrases.truncate(known + phrase_count);
+        *started += count;
+        content
+    }
+
+    /// Asks memory for what the searches of a text, which are those from number `first` on, read first.
+    fn prefetch(&self, searches: &[Search], phrases: &[Phrase], first: usize) {
+        let view = |search: &Search| self.views.get(usize::from(search.lexicon));
+        if self.has_words {
+            for search in searches {
+                if let Some(view) = view(search) {
+                    view.prefetch_bucket(search.hash);
+                }
             }
         }
-        *started = count;
-        self.counts.content += content as u64;
+        for phrase in phrases {
+            let search = searches.get(phrase.search as usize - first);
+            if let Some(view) = search.and_then(view) {
+                view.prefetch_bucket(phrase.hash);
+            }
+        }
+    }
+
+    #[inline]
+    fn nature(
+        &self,
+        tokens: &KeyedTokens,
+        at: usize,
+        token: &KeyedToken,
+        is_protected: bool,
+    ) -> Nature {
+        let options = &self.switcher.options;
+        let number = options.protect & token.digit;
+        let stop = self.switcher.is_stop_word(tokens, at);
+        Nature {
+            is_content: !(is_protected | number | stop),
+            is_quiet: number | (stop & !options.switch_stop_words),
+        }
     }
 
     /// Takes the searches to their ends: words at once, phrases a token further in each round.
@@ -108,62 +206,96 @@ impl Engine<'_, '_> {
             searches,
             started,
             phrases,
-            readings: _,
+            ..
         } = group;
         let searches = searches.get_mut(..*started).unwrap_or_default();
-        for search in searches.iter_mut() {
+        for search in searches.iter_mut().filter(|_| self.has_words) {
             if let Some(view) = self.views.get(usize::from(search.lexicon))
                 && !search.quiet & view.has_words()
-                && let Some(place) = view.find(search.hash).and_then(Node::place)
             {
-                search.place = Some(place);
-                view.prefetch_record(place);
+                search.place = view.find(search.hash).and_then(Node::place);
+                view.prefetch_record(search.place);
             }
         }
         while !phrases.is_empty() {
-            phrases.retain_mut(|phrase| {
-                let Some(search) = searches.get_mut(phrase.search as usize) else {
-                    return false;
+            let mut count = 0;
+            for at in 0..phrases.len() {
+                let Some(&phrase) = phrases.get(at) else {
+                    break;
                 };
-                let Some(view) = self.views.get(usize::from(search.lexicon)) else {
-                    return false;
-                };
-                let Some(node) = view.find(phrase.hash) else {
-                    return false;
-                };
-                if let Some(place) = node.place() {
-                    search.place = Some(place);
-                    search.length = phrase.read;
-                    view.prefetch_record(place);
+                if let Some(search) = searches.get_mut(phrase.search as usize)
+                    && let Some(view) = self.views.get(usize::from(search.lexicon))
+                    && let Some(longer) = step(tokens, protected, search, view, &phrase)
+                    && let Some(slot) = phrases.get_mut(count)
+                {
+                    *slot = longer;
+                    count += 1;
                 }
-                let next = search.at as usize + usize::from(phrase.read);
-                let goes_on = node.has_longer()
-                    && usize::from(phrase.read) < MAX_SOURCE_TOKENS
-                    && next < phrase.end as usize
-                    && !protected.get(next).is_some_and(|&is| is);
-                if goes_on && let Some(longer) = tokens.extend_hash(phrase.hash, next) {
-                    phrase.hash = longer;
-                    phrase.read += 1;
-                    view.prefetch_bucket(longer);
-                    return true;
-                }
-                false
-            });
+            }
+            phrases.truncate(count);
         }
     }
 }
 
-/// The hash of tokens `at` and `at + 1`, if they may start a phrase.
-#[inline]
-fn pair_from(tokens: &KeyedTokens, at: usize, view: &View<'_>) -> Option<u64> {
-    // Whether a token starts some phrase can hardly be predicted, whether a pair does so can: nearly none.
-    if let Some(pair) = tokens.plain_pair(at) {
-        return view.may_be_pair(pair).then_some(pair);
-    }
-    let token = tokens.get(at)?;
+/// The hash of tokens `at` and `at + 1` where more or else than a space or hyphen stands between them, and
+/// whether they may start a phrase.
+#[inline(never)]
+fn other_pair(tokens: &KeyedTokens, at: usize, token: &KeyedToken, view: &View<'_>) -> (u64, bool) {
+    // The first filter says no to most tokens, and a gap's normal form takes time.
     if !view.may_start_phrase(token.hash) {
+        return (0, false);
+    }
+    let pair = tokens.extend_hash(token.hash, at + 1);
+    (pair.unwrap_or_default(), pair.is_some())
+}
+
+/// Reads one token more of a phrase, and says how it goes on.
+#[inline]
+fn step(
+    tokens: &KeyedTokens,
+    protected: &[bool],
+    search: &mut Search,
+    view: &View<'_>,
+    phrase: &Phrase,
+) -> Option<Phrase> {
+    let node = view.find(phrase.hash)?;
+    let place = node.place();
+    view.prefetch_record(place);
+    search.place = place.or(search.place);
+    search.length = if place.is_some() {
+        phrase.read
+    } else {
+        search.length
+    };
+    let next = search.at as usize + usize::from(phrase.read);
+    let goes_on = node.has_longer()
+        && usize::from(phrase.read) < MAX_SOURCE_TOKENS
+        && next < phrase.end as usize
+        && !protected.get(next).is_some_and(|&is| is);
+    if !goes_on {
         return None;
     }
-    let pair = tokens.extend_hash(token.hash, at + 1)?;
-    view.may_be_pair(pair).then_some(pair)
+    let hash = tokens.extend_hash(phrase.hash, next)?;
+    view.prefetch_bucket(hash);
+    Some(Phrase {
+        hash,
+        read: phrase.read + 1,
+        ..*phrase
+    })
+}
+
+/// The tokens of a text with their numbers and whether they are protected.
+#[inline]
+fn read<'g>(
+    tokens: &'g KeyedTokens,
+    protected: &'g [bool],
+    reading: &Reading,
+) -> impl Iterator<Item = (usize, &'g KeyedToken, bool)> {
+    let range: Range<usize> = reading.place.tokens.clone();
+    let own = tokens.all().get(range.clone()).unwrap_or_default();
+    let own_protected = protected.get(range.clone()).unwrap_or_default();
+    let both = own.iter().zip(own_protected);
+    range
+        .zip(both)
+        .map(|(at, (token, &is_protected))| (at, token, is_protected))
 }

@@ -1,5 +1,7 @@
 //! The first reading of a text: where runs of word characters begin and end, and where code may be.
 
+use std::ops::Range;
+
 use super::classes::{Block, classify};
 
 /// Line feeds that a text must have at its end, at least, and its length a multiple of it.
@@ -11,18 +13,8 @@ pub struct Marks {
     blocks: Vec<Block>,
     /// First and one past the last byte of each run, in turn.
     edges: Vec<u32>,
-    opens: Vec<u64>,
-    closes: Vec<u64>,
     suspects: Vec<u64>,
     has_wide: bool,
-}
-
-/// What stands between two bytes that end a chunk for good, and whether none of it can be protected.
-#[derive(Debug, Default)]
-pub struct HardChunk {
-    start: usize,
-    end: usize,
-    is_prose: bool,
 }
 
 impl Marks {
@@ -31,8 +23,6 @@ impl Marks {
     pub fn read(&mut self, text: &[u8]) {
         self.blocks.clear();
         self.edges.clear();
-        self.opens.clear();
-        self.closes.clear();
         self.suspects.clear();
         classify(text.as_chunks::<PADDING>().0, &mut self.blocks);
         let mut wide = 0;
@@ -44,7 +34,6 @@ impl Marks {
         let after = self.blocks.iter().copied().skip(1);
         let after = after.chain([Block::default()]);
         for (index, (block, after)) in self.blocks.iter().copied().zip(after).enumerate() {
-            let later = |now: u64, before: u64| now << 1 | before >> 63;
             let sooner = |now: u64, after: u64| now >> 1 | after << 63;
             let of_word = block.word | block.wide;
             let of_word_before = later(of_word, before.word | before.wide);
@@ -52,8 +41,6 @@ impl Marks {
             let blank_after = sooner(block.blank, after.blank);
             let run = of_word | block.apostrophe & of_word_before & of_word_after;
             push_bits(&mut self.edges, run ^ later(run, run_before), index);
-            self.opens.push(later(block.blank, before.blank));
-            self.closes.push(block.blank | block.point & blank_after);
             self.suspects.push(
                 block.code
                     | block.point & of_word_after
@@ -89,40 +76,41 @@ impl Marks {
             })
     }
 
-    /// Whether no chunk around the token `start..end` can be protected: it stands between blanks, save for
-    /// one full stop or comma after it, or what stands about it is nothing that code is made of.
-    ///
-    /// `chunk` is the hard chunk that was looked at last: those of a script without spaces hold very many
-    /// tokens, and are not to be looked through for each.
-    #[inline]
-    pub fn is_prose(&self, text: &[u8], start: usize, end: usize, chunk: &mut HardChunk) -> bool {
-        let bit = |masks: &[u64], at: usize| {
-            masks
-                .get(at / 64)
-                .is_some_and(|mask| mask >> (at % 64) & 1 != 0)
-        };
-        bit(&self.opens, start) && bit(&self.closes, end)
-            || self.is_chunk_of_prose(text, start, end, chunk)
+    /// The ranges, in order, outside of which no token is protected. A range stands between bytes that end a
+    /// chunk for good and holds something that code is made of, or comes right after a `<`. Most text has none,
+    /// so its tokens need not be looked at one by one.
+    pub fn suspects<'m>(&'m self, text: &'m [u8]) -> impl Iterator<Item = Range<usize>> + 'm {
+        let block = |index: usize| self.blocks.get(index).copied().unwrap_or_default();
+        let is_tag = |at: usize| at > 0 && text.get(at - 1) == Some(&b'<');
+        let mut index = 0;
+        let (mut own, mut rest) = (0, 0);
+        let mut seen = 0;
+        std::iter::from_fn(move || {
+            loop {
+                while rest == 0 {
+                    own = *self.suspects.get(index)?;
+                    let may_open = |block: Block| block.hard & !block.blank;
+                    let before = may_open(block(index.wrapping_sub(1)));
+                    rest = own | later(may_open(block(index)), before);
+                    index += 1;
+                }
+                let bit = rest.trailing_zeros() as usize;
+                let at = (index - 1) * 64 + bit;
+                rest &= rest - 1;
+                if at >= seen && (own >> bit & 1 != 0 || is_tag(at)) {
+                    let chunk = self.hard_chunk(at);
+                    seen = chunk.end;
+                    return Some(chunk);
+                }
+            }
+        })
     }
 
-    /// Looks at the token's hard chunk, or at more where characters that are not ASCII end it sooner.
-    fn is_chunk_of_prose(
-        &self,
-        text: &[u8],
-        start: usize,
-        end: usize,
-        chunk: &mut HardChunk,
-    ) -> bool {
-        if chunk.start > start || end > chunk.end {
-            *chunk = self.hard_chunk(text, start, end);
-        }
-        chunk.is_prose
-    }
-
-    fn hard_chunk(&self, text: &[u8], start: usize, end: usize) -> HardChunk {
+    /// What stands around a byte between two that end a chunk for good.
+    fn hard_chunk(&self, at: usize) -> Range<usize> {
         let hard = |index: usize| self.blocks.get(index).map_or(u64::MAX, |block| block.hard);
-        let mut low = start / 64;
-        let mut below = hard(low) & ((1 << (start % 64)) - 1);
+        let mut low = at / 64;
+        let mut below = hard(low) & ((1 << (at % 64)) - 1);
         while below == 0 && low > 0 {
             low -= 1;
             below = hard(low);
@@ -132,22 +120,13 @@ impl Marks {
         } else {
             low * 64 + 64 - below.leading_zeros() as usize
         };
-        let mut high = end / 64;
-        let mut above = hard(high) & u64::MAX << (end % 64);
+        let mut high = at / 64;
+        let mut above = hard(high) & u64::MAX << (at % 64);
         while above == 0 {
             high += 1;
             above = hard(high);
         }
-        let high = high * 64 + above.trailing_zeros() as usize;
-        let is_tag = low > 0 && text.get(low - 1) == Some(&b'<');
-        let is_suspect = self.any(low, high, |index| {
-            self.suspects.get(index).copied().unwrap_or(0)
-        });
-        HardChunk {
-            start: low,
-            end: high,
-            is_prose: !is_tag && !is_suspect,
-        }
+        low..high * 64 + above.trailing_zeros() as usize
     }
 
     /// Whether one of the bits `start..end` is set.
@@ -163,6 +142,12 @@ impl Marks {
             || (first + 1..last).any(|index| mask(index) != 0)
             || mask(last) & until != 0
     }
+}
+
+/// A mask moved by one byte, so that each bit says what is true of the byte before.
+#[inline]
+fn later(now: u64, before: u64) -> u64 {
+    now << 1 | before >> 63
 }
 
 /// Appends the places of the bits that are set in the mask of block `index`.
