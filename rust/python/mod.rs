@@ -8,6 +8,7 @@ use crate::Error;
 mod arrow;
 mod capsules;
 mod index;
+mod index_arguments;
 mod interruptible;
 mod limits;
 mod spans;
