@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::block::Panel;
-use super::filter::{Candidate, Filter, FilterQueries, GROUP};
+use super::filter::{Candidate, Chosen, Filter, FilterQueries, GROUP};
 use super::rescore::{Rescorer, Threshold};
 use super::scan::{self, FullScan};
 use super::select::Selection;
@@ -208,7 +208,7 @@ struct Worker {
     thresholds: Vec<f32>,
     /// Per query, how many candidates make it worth while to raise the threshold.
     due: Vec<usize>,
-    chosen: Vec<u32>,
+    chosen: Vec<Chosen>,
     scores: Vec<f32>,
     rescored: u64,
 }
@@ -364,15 +364,9 @@ impl<'a> Search<'a> {
         rows: std::ops::Range<usize>,
         worker: &mut Worker,
     ) {
-        let groups = (rows.start / GROUP) as u32..rows.end.div_ceil(GROUP) as u32;
         let mut chosen = std::mem::take(&mut worker.chosen);
         chosen.clear();
-        match place.part.allowed {
-            None => chosen.extend(groups),
-            Some(allowed) => {
-                chosen.extend(groups.filter(|group| allowed.group(*group as usize) != 0));
-            }
-        }
+        chosen.extend(choose(place.part.allowed, rows));
         for (threshold, shared) in worker.thresholds.iter_mut().zip(&self.thresholds) {
             *threshold = threshold.max(shared.get());
         }
@@ -399,7 +393,6 @@ impl<'a> Search<'a> {
             queries.scan(chosen, thresholds, candidates);
             for (query, before) in before.into_iter().enumerate() {
                 let candidates = &mut worker.candidates[query];
-                keep_allowed(candidates, before, place);
                 queries.refine(query, candidates, before, worker.thresholds[query]);
                 for candidate in &mut candidates[before..] {
                     candidate.row += place.first_row;
@@ -471,21 +464,16 @@ fn way<'a>(
     }
 }
 
-/// Drops the new candidates that don't exist or take no part.
-fn keep_allowed(candidates: &mut Vec<Candidate>, before: usize, place: &Place<'_>) {
-    let rows = place.part.vectors.rows();
-    let mut kept = before;
-    for at in before..candidates.len() {
-        let row = candidates[at].row as usize;
-        if row < rows
-            && place
-                .part
-                .allowed
-                .is_none_or(|allowed| allowed.contains(row))
-        {
-            candidates[kept] = candidates[at];
-            kept += 1;
-        }
-    }
-    candidates.truncate(kept);
+/// The groups that hold these rows, as far as they take part. The first row is that of a group.
+fn choose(allowed: Option<&Bitmap>, rows: std::ops::Range<usize>) -> impl Iterator<Item = Chosen> {
+    rows.clone().step_by(GROUP).filter_map(move |first| {
+        // The last group may have rows that don't exist.
+        let exist = u16::MAX >> (GROUP - (rows.end - first).min(GROUP));
+        let group = first / GROUP;
+        let rows = allowed.map_or(exist, |allowed| allowed.group(group) & exist);
+        (rows != 0).then_some(Chosen {
+            group: group as u32,
+            rows,
+        })
+    })
 }

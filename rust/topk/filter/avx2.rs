@@ -3,8 +3,10 @@
 
 use std::arch::x86_64::*;
 
+use super::Candidate;
 use super::codes::{CodeBlock, Codes, scan_block};
 use super::query::Reach;
+use super::tails::{self, Tails};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 4;
@@ -28,13 +30,32 @@ pub(super) unsafe fn scan(block: &mut CodeBlock<'_>) {
     }
 }
 
+/// [`tails::refine`].
+///
+/// # Safety
+///
+/// The CPU has AVX2.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn refine(
+    rows: &Tails<'_>,
+    candidates: &mut Vec<Candidate>,
+    from: usize,
+    threshold: f32,
+) {
+    tails::refine(rows, candidates, from, threshold, |row, query| {
+        // SAFETY: the caller's CPU has the instructions; `refine` promises the lengths.
+        unsafe { dot(row, query) }
+    });
+}
+
 /// A dot product.
 ///
 /// # Safety
 ///
 /// The CPU has AVX2; both are of the same multiple of 32 bytes.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn dot(row: &[u8], query: &[i8]) -> i32 {
+#[inline]
+unsafe fn dot(row: &[u8], query: &[i8]) -> i32 {
     let mut sums = _mm256_setzero_si256();
     for at in (0..row.len()).step_by(16) {
         // SAFETY: both have 16 bytes from here on.

@@ -1,4 +1,12 @@
-//! Rows that the filter could not dismiss.
+//! What goes into the scan of a filter, and what comes out: rows that it could not dismiss.
+
+/// A group of rows to scan, and which of them take part.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::topk) struct Chosen {
+    pub(in crate::topk) group: u32,
+    /// A bit for each row of the group.
+    pub(in crate::topk) rows: u16,
+}
 
 /// A row and the highest score that it can have.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,7 +12,7 @@
 //! unsigned codes on one side and signed ones (the query's) on the other. Sums start at -128 times the
 //! query's sum, which takes it out again.
 
-use super::candidates::Candidate;
+use super::candidates::{Candidate, Chosen};
 use super::query::Reach;
 
 /// Rows in a group.
@@ -85,8 +85,8 @@ pub(super) struct CodeBlock<'a> {
     pub(super) groups: &'a [u8],
     /// Bytes of a group.
     pub(super) stride: usize,
-    /// The groups to look at, by number.
-    pub(super) chosen: &'a [u32],
+    /// The groups to look at.
+    pub(super) chosen: &'a [Chosen],
     /// The queries' codes, interleaved: each step of all queries, then the next.
     pub(super) panel: &'a [u32],
     /// The queries' bounds; as many as there are queries.
@@ -95,8 +95,7 @@ pub(super) struct CodeBlock<'a> {
     pub(super) starts: &'a [i32],
     /// Rows whose upper bound is below are dismissed; per query.
     pub(super) thresholds: &'a [f32],
-    /// Where rows go that are not dismissed; per query. Rows are numbered within the filter, and rows that
-    /// don't exist or don't take part may be among them.
+    /// Where rows go that take part and are not dismissed; per query. They are numbered within the filter.
     pub(super) candidates: &'a mut [Vec<Candidate>],
     /// Whether to read the chosen groups as several sequential streams.
     pub(super) streams: bool,
@@ -122,12 +121,12 @@ pub(super) unsafe fn scan_block<V: Codes, const R: usize, const Q: usize>(
     let tiles = count / R;
     let (between_groups, between_tiles) = if block.streams { (tiles, 1) } else { (1, R) };
     for tile in 0..tiles {
-        let mut numbers = [0; R];
-        for (r, number) in numbers.iter_mut().enumerate() {
-            *number = block.chosen[tile * between_tiles + r * between_groups];
+        let mut chosen = [Chosen { group: 0, rows: 0 }; R];
+        for (r, chosen) in chosen.iter_mut().enumerate() {
+            *chosen = block.chosen[tile * between_tiles + r * between_groups];
         }
         // SAFETY: the caller's contract.
-        unsafe { scan_tile::<V, R, Q>(block, numbers) };
+        unsafe { scan_tile::<V, R, Q>(block, chosen) };
     }
     for place in tiles * R..count {
         // SAFETY: the caller's contract.
@@ -142,13 +141,13 @@ pub(super) unsafe fn scan_block<V: Codes, const R: usize, const Q: usize>(
 )]
 unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize>(
     block: &mut CodeBlock<'_>,
-    numbers: [u32; R],
+    chosen: [Chosen; R],
 ) {
     let steps = (block.stride - SIDE_BYTES) / STEP_BYTES;
     let words = block.panel.len() / (steps * Q);
     let mut groups = [block.groups.as_ptr(); R];
     for r in 0..R {
-        groups[r] = groups[r].wrapping_add(numbers[r] as usize * block.stride);
+        groups[r] = groups[r].wrapping_add(chosen[r].group as usize * block.stride);
     }
     // SAFETY: the chosen groups lie inside `groups`, each is `stride` bytes long, and the panel has `words`
     // words for each of the Q queries in each step.
@@ -195,11 +194,11 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize>(
             for q in 0..Q {
                 let sums = V::load_sums(finished[r][q].as_ptr());
                 let upper = sums.upper(scale, code_error, tail_error, &block.reaches[q]);
-                let reached = V::reaches(upper, block.thresholds[q]);
+                let reached = V::reaches(upper, block.thresholds[q]) & chosen[r].rows;
                 if reached != 0 {
                     let mut uppers = [0.0; GROUP];
                     V::store(upper, uppers.as_mut_ptr());
-                    push(&mut block.candidates[q], numbers[r], reached, &uppers);
+                    push(&mut block.candidates[q], chosen[r].group, reached, &uppers);
                 }
             }
         }

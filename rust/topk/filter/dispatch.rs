@@ -1,6 +1,8 @@
 //! Which kernel scans the codes: it follows the kernel that scores.
 
+use super::Candidate;
 use super::codes::CodeBlock;
+use super::tails::Tails;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, vnni};
 use super::{scalar, tails};
@@ -61,18 +63,22 @@ impl CodeKernel {
         self.words([0; 4]).count()
     }
 
-    /// The sum of products of a row's stored codes with a query's; both of the same multiple of
-    /// [`tails::STEP`] bytes.
-    pub(super) fn dot(self, row: &[u8], query: &[i8]) -> i32 {
-        assert!(row.len() == query.len() && row.len().is_multiple_of(tails::STEP));
+    /// Lowers the bounds of candidates: [`tails::refine`].
+    pub(super) fn refine(
+        self,
+        rows: &Tails<'_>,
+        candidates: &mut Vec<Candidate>,
+        from: usize,
+        threshold: f32,
+    ) {
         match self {
-            CodeKernel::Scalar => tails::dot(row, query),
-            // SAFETY: the assertion is the contract; the CPU was asked, as in `scan`.
+            CodeKernel::Scalar => tails::refine(rows, candidates, from, threshold, tails::dot),
+            // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
             #[cfg(target_arch = "x86_64")]
-            CodeKernel::Avx2 => unsafe { avx2::dot(row, query) },
+            CodeKernel::Avx2 => unsafe { avx2::refine(rows, candidates, from, threshold) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            CodeKernel::Vnni => unsafe { vnni::dot(row, query) },
+            CodeKernel::Vnni => unsafe { vnni::refine(rows, candidates, from, threshold) },
         }
     }
 
@@ -103,8 +109,9 @@ impl CodeKernel {
         let most = block
             .chosen
             .iter()
+            .map(|chosen| chosen.group as usize + 1)
             .max()
-            .map_or(0, |group| *group as usize + 1);
+            .unwrap_or(0);
         assert!(most.saturating_mul(block.stride) <= block.groups.len());
         match self {
             // SAFETY: the assertions above are the contract.

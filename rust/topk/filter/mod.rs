@@ -52,7 +52,7 @@ mod vnni;
 #[cfg(test)]
 mod tests;
 
-pub(super) use candidates::Candidate;
+pub(super) use candidates::{Candidate, Chosen};
 pub(super) use codes::GROUP;
 pub(super) use dispatch::CodeKernel;
 pub(super) use read::FilterQueries;

@@ -3,14 +3,10 @@
 use super::codes::{CodeBlock, GROUP};
 use super::dispatch::CodeKernel;
 use super::query::{self, CodePanel};
-use super::tails::TailQuery;
-use super::{Candidate, Filter, FilterPlan, STEP, WIDEST};
-use crate::prefetch::prefetch;
+use super::tails::{TailQuery, Tails};
+use super::{Candidate, Chosen, Filter, FilterPlan, STEP, WIDEST};
 use crate::topk::Kernel;
 use crate::{Error, Result};
-
-/// Candidates between the one that is refined and the one that memory is asked for.
-const AHEAD: usize = 16;
 
 /// Bytes of the numbers before the mean: coded dimensions, whether there is a rotation, `k` and `h`.
 pub(super) const FIELDS: usize = 16;
@@ -151,25 +147,12 @@ impl<'a> FilterQueries<'a> {
         if stride == 0 {
             return;
         }
-        let mut kept = from;
-        for at in from..candidates.len() {
-            if let Some(later) = candidates.get(at + AHEAD) {
-                let start = later.row as usize * stride;
-                for line in (start..start + stride).step_by(64) {
-                    prefetch(self.filter.tails, line);
-                }
-            }
-            let candidate = candidates[at];
-            let start = candidate.row as usize * stride;
-            let tail = &self.filter.tails[start..start + stride];
-            let upper = self.tails[query].upper(self.kernel, tail, candidate.upper);
-            let refined = Candidate { upper, ..candidate };
-            if refined.can_reach(threshold) {
-                candidates[kept] = refined;
-                kept += 1;
-            }
-        }
-        candidates.truncate(kept);
+        let tails = Tails {
+            bytes: self.filter.tails,
+            stride,
+            query: &self.tails[query],
+        };
+        self.kernel.refine(&tails, candidates, from, threshold);
     }
 
     /// Whether one panel serves all queries, so that rows are read once.
@@ -177,11 +160,11 @@ impl<'a> FilterQueries<'a> {
         self.panels.len() == 1
     }
 
-    /// Adds the rows of the chosen groups that reach a query's threshold to its candidates. Rows are numbered
-    /// from 0, and rows that don't exist may be among them.
+    /// Adds the rows of the chosen groups that take part and reach a query's threshold to its candidates. They
+    /// are numbered from 0.
     pub(in crate::topk) fn scan(
         &self,
-        chosen: &[u32],
+        chosen: &[Chosen],
         thresholds: &[f32],
         candidates: &mut [Vec<Candidate>],
     ) {

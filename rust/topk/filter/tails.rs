@@ -5,8 +5,9 @@
 //! f32, rounded up). The whole is a multiple of [`STEP`] bytes; the query's codes are 0 from the row's end on,
 //! so that kernels can read all of it as codes.
 
-use super::dispatch::CodeKernel;
+use super::Candidate;
 use super::write::{half_above, stored};
+use crate::prefetch::prefetch;
 
 /// Bytes at the end of a row.
 pub(super) const SIDE: usize = 8;
@@ -57,7 +58,8 @@ impl TailQuery {
     }
 
     /// The bound of a row, given the bound of its first part; never above that.
-    pub(super) fn upper(&self, kernel: CodeKernel, row: &[u8], first: f32) -> f32 {
+    #[inline(always)]
+    fn upper(&self, row: &[u8], first: f32, dot: impl Fn(&[u8], &[i8]) -> i32) -> f32 {
         let Some((_, side)) = row.split_last_chunk::<SIDE>() else {
             return first;
         };
@@ -65,7 +67,7 @@ impl TailQuery {
         let scale = f32::from_le_bytes([a, b, c, d]);
         let half = |low, high| f32::from_bits(u32::from(u16::from_le_bytes([low, high])) << 16);
         let (error, norm) = (half(e, f), half(g, h));
-        let sum = self.start + kernel.dot(row, &self.codes);
+        let sum = self.start + dot(row, &self.codes);
         let product = sum as f32 * (scale * self.factor);
         let outside = norm * self.tail;
         // Rounding in this sum: relative to the largest numbers in it.
@@ -75,6 +77,50 @@ impl TailQuery {
         if upper < first { upper } else { first }
     }
 }
+
+/// The second parts of all rows, and of a query.
+pub(super) struct Tails<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Bytes of a row.
+    pub(super) stride: usize,
+    pub(super) query: &'a TailQuery,
+}
+
+/// Lowers the bounds of candidates from number `from` on, and drops those that are below the threshold then.
+/// `dot` is given a row's bytes and as many codes of the query, a multiple of [`STEP`].
+#[inline(always)]
+pub(super) fn refine(
+    tails: &Tails<'_>,
+    candidates: &mut Vec<Candidate>,
+    from: usize,
+    threshold: f32,
+    dot: impl Fn(&[u8], &[i8]) -> i32,
+) {
+    let stride = tails.stride;
+    assert!(stride.is_multiple_of(STEP) && stride == tails.query.codes.len());
+    let mut kept = from;
+    for at in from..candidates.len() {
+        if let Some(later) = candidates.get(at + AHEAD) {
+            let start = later.row as usize * stride;
+            for line in (start..start + stride).step_by(64) {
+                prefetch(tails.bytes, line);
+            }
+        }
+        let candidate = candidates[at];
+        let start = candidate.row as usize * stride;
+        let row = &tails.bytes[start..start + stride];
+        let upper = tails.query.upper(row, candidate.upper, &dot);
+        let refined = Candidate { upper, ..candidate };
+        if refined.can_reach(threshold) {
+            candidates[kept] = refined;
+            kept += 1;
+        }
+    }
+    candidates.truncate(kept);
+}
+
+/// Candidates between the one whose second part is read and the one that memory is asked for.
+const AHEAD: usize = 16;
 
 /// Dot products on any CPU.
 pub(super) fn dot(row: &[u8], query: &[i8]) -> i32 {

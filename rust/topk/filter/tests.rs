@@ -296,7 +296,8 @@ proptest! {
         for kernel in Kernel::available() {
             let coded = FilterQueries::new(&filter, kernel, &queries);
             let mut candidates = vec![Vec::new(); 3];
-            let chosen: Vec<u32> = (0..rows as u32 / 16).collect();
+            let chosen: Vec<Chosen> =
+                (0..rows as u32 / 16).map(|group| Chosen { group, rows: u16::MAX }).collect();
             coded.scan(&chosen, &[f32::NEG_INFINITY; 3], &mut candidates);
             let mut refined = candidates.clone();
             for (query, refined) in refined.iter_mut().enumerate() {
