@@ -276,6 +276,11 @@ def test_dtypes_are_named(tmp_path):
             "4 flags for 9 rows",
         ),
         (lambda index: index.search(VECTORS, 1, where=np.ones(9)), TypeError, "where must be bool"),
+        (
+            lambda index: index.search(VECTORS, 1, where=np.full(9, 2, dtype=np.uint8).view(bool)),
+            InputError,
+            "bytes other than those of True and False",
+        ),
         (lambda index: index.ids([9]), InputError, "no row 9; the index has 9 rows"),
         (lambda index: index.ids([-1]), InputError, "no row -1"),
         (lambda index: index.ids(np.zeros((1, 2), dtype=np.int64)), TypeError, "one-dimensional"),

@@ -68,7 +68,8 @@ impl<'py> Given<'py> {
 /// What `where` says.
 pub(super) enum Chosen<'py> {
     All,
-    Flags(PyReadonlyArray1<'py, bool>),
+    /// The bytes of an array of bool.
+    Flags(PyReadonlyArray1<'py, u8>),
     Metadata(Vec<(String, Vec<String>)>),
 }
 
@@ -78,7 +79,10 @@ impl<'py> Chosen<'py> {
             return Ok(Chosen::All);
         };
         if given.cast::<PyUntypedArray>().is_ok() {
-            return Ok(Chosen::Flags(readable_row::<bool>(given, "where")?));
+            readable_row::<bool>(given, "where")?;
+            // As bytes: an array of bool can hold others than 0 and 1, which are no bool of ours.
+            let bytes = given.call_method1("view", ("uint8",))?;
+            return Ok(Chosen::Flags(readable_row::<u8>(&bytes, "where")?));
         }
         let Ok(columns) = given.cast::<PyDict>() else {
             let kind = given.get_type().name()?;
@@ -104,7 +108,16 @@ impl<'py> Chosen<'py> {
     pub(super) fn rows(&self) -> PyResult<Where<'_>> {
         Ok(match self {
             Chosen::All => Where::All,
-            Chosen::Flags(flags) => Where::Flags(flags.as_slice()?),
+            Chosen::Flags(bytes) => {
+                let flags = bytemuck::checked::try_cast_slice(bytes.as_slice()?).map_err(|_| {
+                    let error = Error::input(
+                        "where holds bytes other than those of True and False",
+                        "call where.view(\"uint8\") != 0",
+                    );
+                    to_python_error(bytes.py(), error)
+                })?;
+                Where::Flags(flags)
+            }
             Chosen::Metadata(columns) => Where::Metadata(columns),
         })
     }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::query::{norm, product};
 use super::write::LONGEST;
-use super::{FilterPlan, STEP, WIDEST, tails};
+use super::{FilterPlan, MOST_GRAM_ERROR, STEP, WIDEST, tails};
 use crate::Result;
 use crate::interrupt::Interrupt;
 use crate::topk::matrix::Matrix;
@@ -134,12 +134,15 @@ fn components(mean: &[f32], sample: &[f32], interrupt: &Interrupt) -> Result<Opt
     );
     let has_direction = length > 0.0;
     if has_direction {
-        // (I - u u') C (I - u u'), so that u is an eigenvector, of eigenvalue 0.
+        // (I - u u') C (I - u u') - t u u', so that u is an eigenvector, of the lowest eigenvalue: it comes last
+        // even where rows have no variance in other directions, too, and is the one that is left out below.
+        let total = covariance.trace();
+        let lowest = if total > 0.0 { total } else { 1.0 };
         let through = &covariance * &direction;
         let along = direction.dot(&through);
         let outer = &direction * through.transpose();
-        covariance =
-            covariance - &outer - outer.transpose() + &direction * direction.transpose() * along;
+        covariance = covariance - &outer - outer.transpose()
+            + &direction * direction.transpose() * (along - lowest);
     }
     let eigen = SymmetricEigen::new(covariance);
     let mut order: Vec<usize> = (0..dimension).collect();
@@ -195,8 +198,12 @@ fn shortest(
     if coded >= dimension {
         return Ok(plain);
     }
+    let gram_error = gram_error(&rotation, dimension);
+    if gram_error > MOST_GRAM_ERROR {
+        return Ok(plain);
+    }
     Ok(FilterPlan {
-        gram_error: gram_error(&rotation, dimension),
+        gram_error,
         rotation: Some(rotation),
         coded,
         ..plain

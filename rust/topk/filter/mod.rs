@@ -4,7 +4,7 @@
 //!
 //! Let `x` be a row, `q` a query, `m` the mean of all rows (any vector would do), `y = x - m`, and `R` a
 //! square matrix that is nearly orthonormal: the Frobenius norm of `I - R'R`, which is that of `I - RR'`, is
-//! at most `h`. Let `z = R y` and `w = R q`. Then
+//! at most `h`, which is at most 1/2. Let `z = R y` and `w = R q`. Then
 //!
 //! ```text
 //! q.x = q.m + w.z + q.(I - R'R) y,   and the last is at most h |q| |y|
@@ -27,9 +27,11 @@
 //! The norms are computed in f64 from the numbers that are stored. What is compared in the end is not `q.x`
 //! but the f32 score, which is off by at most `g |q| |x|` (Higham, "Accuracy and Stability of Numerical
 //! Algorithms", 2002, section 3.1), with `g` for `d / 16` multiply-adds and four additions. Now
-//! `|q| |x| <= |q| |m| + |q| |y|`, and `|q| <= (1 + h) (|w1| + |w2|)`: so `(g + h) (1 + h) |y|` is added to
+//! `|q| |x| <= |q| |m| + |q| |y|`, and `|q| <= |w| / sqrt(1 - h) <= (1 + h) (|w1| + |w2|)`: so `(g + h) (1 + h) |y|` is added to
 //! each of a row's errors, and `g |q| |m|` to the query's product with the mean. What rounding does to `z` and
-//! `w`, and in the filter's own arithmetic, is covered in the same way. All stored errors are rounded up.
+//! `w`, and in the filter's own arithmetic, is covered in the same way; and so is what is lost next to zero,
+//! where the error of a product is not relative to it: less than the smallest normal float for each.
+//! All stored errors are rounded up.
 //!
 //! A row whose upper bound is below the k-th best exact score of any k rows is not among the k best: nothing
 //! is dismissed that belongs to the answer. Ties need no care: an equal bound is not below.
@@ -64,6 +66,9 @@ const CODE_LIMIT: f32 = 127.0;
 
 /// The widest rows that a filter takes: sums of codes must fit 32 bits.
 const WIDEST: usize = 1 << 16;
+
+/// The largest `h` of the proof.
+const MOST_GRAM_ERROR: f64 = 0.5;
 
 /// What a filter needs to know of all rows before it can be written.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,4 +127,9 @@ impl FilterPlan {
 /// The relative error of a score of so many dimensions: `g` of the proof, doubled for good measure.
 fn rounding(dimension: usize) -> f64 {
     (dimension / super::block::LANES + 8) as f64 * f64::from(f32::EPSILON)
+}
+
+/// The norm of what a vector of so many sums loses next to zero, each of as many products.
+fn underflow(dimension: usize) -> f64 {
+    (dimension as f64).powf(1.5) * f64::from(f32::MIN_POSITIVE)
 }

@@ -4,7 +4,7 @@ use super::codes::{GROUP, STEP};
 use super::dispatch::CodeKernel;
 use super::tails::TailQuery;
 use super::write::LONGEST;
-use super::{CODE_LIMIT, FilterPlan, rounding};
+use super::{CODE_LIMIT, FilterPlan, rounding, underflow};
 use crate::topk::Kernel;
 use crate::topk::products::products;
 
@@ -104,14 +104,22 @@ impl CodedQuery {
         let (w1, w2) = w.split_at(plan.coded.min(w.len()));
         // What the rotation's own arithmetic may be off.
         let lost = match &plan.rotation {
-            Some(_) => rounding(plan.dimension()) * (plan.dimension() as f64).sqrt() * norm,
+            Some(_) => {
+                let coordinates = (plan.dimension() as f64).sqrt();
+                rounding(plan.dimension()) * coordinates * norm + underflow(plan.dimension())
+            }
             None => 0.0,
         };
         let product = product(query, &plan.mean);
-        // Rounding errors of the exact score, of this bound, and of numbers next to zero.
+        // What is lost next to zero in the exact score, and in the product of the two scales, which is
+        // multiplied by a sum of products of codes.
+        let lost_next_to_zero = f64::from(CODE_LIMIT * CODE_LIMIT + 8.0)
+            * plan.dimension() as f64
+            * f64::from(f32::MIN_POSITIVE);
+        // Rounding errors of the exact score, and of this bound.
         let base_error = (rounding(plan.dimension()) + 1e-6) * norm * self::norm(&plan.mean)
             + product.abs() * 1e-6
-            + f64::from(f32::MIN_POSITIVE);
+            + lost_next_to_zero;
         let mut first = CodedPart::new(w1, plan.ratio, lost);
         first.codes.resize(plan.coded, 0);
         let second = CodedPart::new(w2, plan.ratio, lost);

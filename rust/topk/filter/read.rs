@@ -4,7 +4,7 @@ use super::codes::{CodeBlock, GROUP};
 use super::dispatch::CodeKernel;
 use super::query::{self, CodePanel};
 use super::tails::{TailQuery, Tails};
-use super::{Candidate, Chosen, Filter, FilterPlan, STEP, WIDEST};
+use super::{Candidate, Chosen, Filter, FilterPlan, MOST_GRAM_ERROR, STEP, WIDEST};
 use crate::topk::Kernel;
 use crate::{Error, Result};
 
@@ -59,7 +59,7 @@ impl<'a> Filter<'a> {
                 _ => false,
             }
             && ratio >= 1.0
-            && gram_error >= 0.0;
+            && (0.0..=MOST_GRAM_ERROR).contains(&gram_error);
         let floats = dimension
             + if rotated == 1 {
                 dimension * dimension

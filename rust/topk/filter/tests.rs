@@ -143,6 +143,51 @@ fn components_are_fewer_than_dimensions_where_the_spectrum_falls() {
 }
 
 #[test]
+fn dimensions_without_variance_leave_the_rotation_orthonormal() {
+    let (rows, dimension) = (6000, 96);
+    let mut values = embeddings(rows, dimension, 5);
+    for values in values.chunks_exact_mut(dimension) {
+        values[56..].fill(0.0);
+    }
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    assert!(plan.rotation.is_some());
+    assert!(plan.gram_error < 1e-4, "{}", plan.gram_error);
+}
+
+#[test]
+fn scores_next_to_zero_are_found() {
+    let (rows, dimension) = (64, 4096);
+    // The product of the scales of query and row is about half of the smallest float.
+    let size = 3.36e-21;
+    let query: Vec<f32> = noise(dimension, 4)
+        .iter()
+        .map(|value| size * value.signum())
+        .collect();
+    // Every other row has the higher score, and a scale that is lost.
+    let values: Vec<f32> = (0..rows)
+        .flat_map(|row| {
+            let (factor, width) = [(1.05, dimension / 2), (0.95, dimension)][row % 2];
+            let value = move |place| if place < width { factor } else { 0.0 };
+            let query = query.iter().enumerate();
+            query.map(move |(place, component)| component * value(place))
+        })
+        .collect();
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
+    let filter = Filter::read(&bytes, rows, dimension).unwrap();
+    let part = |filter| Part {
+        vectors,
+        filter,
+        allowed: None,
+    };
+    let queries = Matrix::new(&query, 1, dimension).unwrap();
+    same_answer(&[part(Some(&filter))], &[part(None)], queries, 5);
+}
+
+#[test]
 fn isotropic_rows_are_coded_as_they_are() {
     let (rows, dimension) = (4096, 128);
     let values = noise(rows * dimension, 3);
@@ -281,7 +326,7 @@ proptest! {
         let mut rotation = vec![0.0; dimension * dimension];
         for (row, values) in rotation.chunks_exact_mut(dimension).enumerate() {
             values[row] = 1.0;
-            values[(row * 5 + 1) % dimension] += 0.05;
+            values[(row * 5 + 1) % dimension] += 0.02;
         }
         let plan = FilterPlan {
             mean: noise(dimension, seed + 1),

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::codes::{CODE_ERRORS, GROUP, STEP, STEP_BYTES, TAIL_ERRORS};
 use super::query::{above, distance, norm, product, quantise, sum};
-use super::{FilterPlan, rounding, tails};
+use super::{FilterPlan, rounding, tails, underflow};
 use crate::interrupt::Interrupt;
 use crate::topk::Kernel;
 use crate::topk::block::Panel;
@@ -200,7 +200,7 @@ impl<'a> Coder<'a> {
                 2.0 * self.rounding * coordinates * (x_norm + self.mean_norm)
             }
             None => f64::from(f32::EPSILON) * y_norm,
-        };
+        } + underflow(plan.dimension());
         let h = plan.gram_error;
         let slack = lost + (self.rounding + h) * (1.0 + h) * y_norm;
         if x_norm < LONGEST {
