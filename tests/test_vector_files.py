@@ -91,6 +91,14 @@ def test_rows_of_zeros_stay_and_bad_values_are_named(tmp_path):
     assert len(Index.open(tmp_path / "index")) == 40
 
 
+def test_rows_of_any_length_get_length_1(tmp_path):
+    directions = np.array([[3, 4], [-4, 3], [3, 4]], dtype=np.float32)
+    sizes = np.array([[1e30], [1e-30], [1]], dtype=np.float32)
+    np.save(tmp_path / "v.npy", directions * sizes)
+    index = build_index(tmp_path / "v.npy", tmp_path / "index", normalise=True)
+    np.testing.assert_allclose(index.vectors(range(3)), directions / 5, rtol=1e-6)
+
+
 def fvecs(rows):
     return b"".join(np.int32(len(row)).tobytes() + np.float32(row).tobytes() for row in rows)
 

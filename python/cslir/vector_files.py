@@ -218,7 +218,8 @@ class _Lines:
 
 def _unit_rows(chunk: Chunk) -> Chunk:
     wide = chunk.astype(np.float32)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    # In float64, which the squares of long and short rows neither overflow nor underflow.
+    lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide, dtype=np.float64))[:, None]
     np.divide(wide, lengths, out=wide, where=lengths > 0)
     return wide
 
