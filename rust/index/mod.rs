@@ -170,7 +170,7 @@ impl Index {
         };
         let before = self.snapshot();
         let newest = folder::read(folder, Some(&before))?;
-        let is_new = newest.generation != before.generation;
+        let is_new = !newest.is_state_of(&before);
         if is_new {
             self.set_snapshot(Arc::new(newest));
         }

@@ -181,6 +181,15 @@ impl Snapshot {
         (member.segment.checksum() == checksum).then(|| Arc::clone(&member.segment))
     }
 
+    /// Whether this is the state of another snapshot, opened with it at hand. In a folder that was removed and
+    /// made anew generations start again, so that they alone don't tell.
+    pub(super) fn is_state_of(&self, other: &Snapshot) -> bool {
+        let mut segments = self.members.iter().zip(&other.members);
+        self.generation == other.generation
+            && self.members.len() == other.members.len()
+            && segments.all(|(ours, theirs)| Arc::ptr_eq(&ours.segment, &theirs.segment))
+    }
+
     /// Counts up whenever the index is changed.
     pub fn generation(&self) -> u64 {
         self.generation
@@ -383,6 +392,10 @@ impl Snapshot {
     ///
     /// There is no such row.
     pub fn vectors(&self, rows: &[i64]) -> Result<Vec<f32>> {
+        // Before there is room for them: of an index without rows the dimension is just a number.
+        for row in rows {
+            self.place(*row)?;
+        }
         let mut values = vec![0.0; rows.len() * self.dimension];
         for (row, values) in rows.iter().zip(values.chunks_exact_mut(self.dimension)) {
             let (member, row) = self.place(*row)?;

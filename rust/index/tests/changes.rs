@@ -3,6 +3,34 @@
 use super::*;
 
 #[test]
+fn a_folder_that_was_made_anew_is_taken_up() {
+    let folder = Folder::new();
+    let build = |rows: &[Row]| {
+        let rows = Rows::of(rows);
+        Index::build(&rows.batch(), Element::Float32, Some(&folder.0), &GO_ON).unwrap()
+    };
+    let reader = build(&rows(0, 30));
+    fs::remove_dir_all(&folder.0).unwrap();
+    let other = build(&rows(0, 5));
+    assert_eq!(
+        other.snapshot().generation(),
+        reader.snapshot().generation()
+    );
+    assert!(reader.refresh().unwrap());
+    assert!(!reader.refresh().unwrap());
+    assert_eq!(reader.snapshot().rows(), 5);
+}
+
+#[test]
+fn rows_that_are_not_there_take_no_room() {
+    let folder = Folder::new();
+    let writer = IndexWriter::create(&folder.0, usize::MAX / 2, Element::Float32).unwrap();
+    let index = writer.finish(&GO_ON).unwrap();
+    let error = index.snapshot().vectors(&[0]).unwrap_err().to_string();
+    assert!(error.contains("no row 0"), "{error}");
+}
+
+#[test]
 fn a_reader_keeps_its_snapshot_until_it_refreshes() {
     let folder = Folder::new();
     let mut model = rows(0, 30);
