@@ -74,15 +74,30 @@ pub(super) fn deleted_name(segment: u64, generation: u64) -> String {
     format!("{segment:08}-{generation:08}.deleted")
 }
 
-/// Whether a file of that name belongs to an index, or was left by a writer that was killed.
+/// Whether a file of that name belongs to an index, or was left by a writer that was killed. Nothing else is ever
+/// removed from a folder.
 pub(super) fn is_ours(name: &str) -> bool {
-    let is_numbered = name
-        .get(..8)
-        .is_some_and(|start| start.bytes().all(|byte| byte.is_ascii_digit()));
-    let has_suffix = [".segment", ".deleted", ".part"]
-        .iter()
-        .any(|suffix| name.ends_with(suffix));
-    is_numbered && has_suffix || name == partial_name()
+    if let Some(segment) = name.strip_suffix(".segment") {
+        is_number(segment)
+    } else if let Some(deleted) = name.strip_suffix(".deleted") {
+        deleted
+            .split_once('-')
+            .is_some_and(|(segment, generation)| is_number(segment) && is_number(generation))
+    } else if let Some(spool) = name.strip_suffix(".part") {
+        name == partial_name()
+            || spool.split_once('.').is_some_and(|(segment, spooled)| {
+                let column = spooled.strip_prefix("column");
+                let is_column = column.is_some_and(|number| number.parse::<usize>().is_ok());
+                is_number(segment) && (is_column || ["ids", "ends"].contains(&spooled))
+            })
+    } else {
+        false
+    }
+}
+
+/// Whether it is a number as names of files have it.
+fn is_number(text: &str) -> bool {
+    text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The name of a manifest that is being written.
@@ -171,8 +186,10 @@ fn checksum_line(line: &[u8]) -> Vec<u8> {
     format!("{}\n", json!(in_hex(checksum(line)))).into_bytes()
 }
 
+/// A number; larger ones than any index can count to are refused, so that counting on can't overflow.
 fn number(value: &Value, name: &str) -> Option<u64> {
-    value.get(name)?.as_u64()
+    const MOST: u64 = 1 << 62;
+    value.get(name)?.as_u64().filter(|number| *number <= MOST)
 }
 
 fn segment_value(segment: &SegmentEntry) -> Value {
@@ -210,4 +227,34 @@ fn in_hex(checksum: u64) -> String {
 
 fn of_hex(value: &Value) -> Option<u64> {
     u64::from_str_radix(value.get("checksum")?.as_str()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_an_index_are_its_own() {
+        for name in [
+            "00000001.segment",
+            "00000001-00000003.deleted",
+            "00000001.ids.part",
+            "00000012.ends.part",
+            "00000001.column3.part",
+            "manifest.jsonl.part",
+        ] {
+            assert!(is_ours(name), "{name}");
+        }
+        for name in [
+            "20240101 film.part",
+            "20240101.film.part",
+            "00000001.segment.part",
+            "20240101.deleted",
+            "notes.segment",
+            "manifest.jsonl",
+            "lock",
+        ] {
+            assert!(!is_ours(name), "{name}");
+        }
+    }
 }

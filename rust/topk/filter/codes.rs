@@ -51,7 +51,7 @@ pub(super) trait Codes: Copy {
     unsafe fn start(sum: i32) -> Self;
     /// [`STEP_BYTES`] codes.
     unsafe fn load(from: *const u8) -> Self::Rows;
-    /// A step of a query: as many words as [`super::query::Panel::words_per_step`].
+    /// A step of a query: as many words as [`super::dispatch::CodeKernel::words_per_step`].
     unsafe fn query(from: *const u32) -> Self::Query;
     /// Adds four products to each sum.
     unsafe fn add(self, rows: Self::Rows, query: Self::Query) -> Self;

@@ -24,8 +24,8 @@ const PROBES: usize = 32;
 /// Rows that a probe is to find.
 const DEPTH: usize = 10;
 
-/// Wider rows are not rotated: their eigenvectors would take minutes.
-const WIDEST_ROTATION: usize = 2048;
+/// Wider rows are not rotated: their eigenvectors would take many seconds, and hear no interrupt.
+const WIDEST_ROTATION: usize = 1024;
 
 /// Rows summed in one go.
 const PIECE: usize = 4096;

@@ -182,7 +182,12 @@ pub(super) fn quantise(values: &[f32]) -> (Vec<f32>, f32) {
         .iter()
         .fold(0, |most, value| value.abs().to_bits().max(most));
     let scale = f32::from_bits(largest) / CODE_LIMIT;
-    let inverse = 1.0 / scale;
+    // Zeros have codes of zero.
+    let inverse = if scale > 0.0 {
+        (1.0 / scale).min(f32::MAX)
+    } else {
+        0.0
+    };
     let codes = values
         .iter()
         .map(|value| {
