@@ -44,7 +44,7 @@ impl Error {
         }
     }
 
-    /// The same with the file that an input error is about, if it names none.
+    /// The same with the file that it is about, if it names none.
     pub(crate) fn in_file(self, file: &Path) -> Self {
         match self {
             Error::Input {
@@ -57,6 +57,10 @@ impl Error {
                 line,
                 message,
                 remedy,
+            },
+            Error::Io { path, source } if path.as_os_str().is_empty() => Error::Io {
+                path: file.to_owned(),
+                source,
             },
             other => other,
         }

@@ -11,7 +11,7 @@
 //! and `OUT.part.json` tells how far it is and what it depends on. A run that finds both, with the same
 //! input and settings, goes on from there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
@@ -241,7 +241,7 @@ impl Run<'_, '_> {
             |worker, block: Block| {
                 let mut switched = worker
                     .switch(plan, &block)
-                    .map_err(|error| in_file(error, path))?;
+                    .map_err(|error| Error::in_file(error, path))?;
                 switched.bytes = plan.compression.compress(switched.bytes)?;
                 if let Some(compression) = plan.spans {
                     switched.spans = compression.compress(switched.spans)?;
@@ -280,7 +280,7 @@ impl Run<'_, '_> {
             self.interrupt,
         )?;
         if self.journal.progress.records == 0 {
-            return Err(in_file(
+            return Err(Error::in_file(
                 Error::input("holds no record", "check the file"),
                 path,
             ));
@@ -302,28 +302,6 @@ fn write_journals(
         }
     }
     Ok(())
-}
-
-/// Adds the file to an error that names none.
-fn in_file(error: Error, file: &Path) -> Error {
-    match error {
-        Error::Input {
-            path: None,
-            line,
-            message,
-            remedy,
-        } => Error::Input {
-            path: Some(file.to_owned()),
-            line,
-            message,
-            remedy,
-        },
-        Error::Io { path, source } if path == PathBuf::new() => Error::Io {
-            path: file.to_owned(),
-            source,
-        },
-        other => other,
-    }
 }
 
 fn bad_line(line: u64, message: impl Into<String>, remedy: &str) -> Error {

@@ -119,7 +119,9 @@ impl Lexicon {
     /// `Error::Io` when it can't be mapped.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |source: std::io::Error| match source.kind() {
-            ErrorKind::NotFound => in_file(Error::input("no such file", "check the path"), path),
+            ErrorKind::NotFound => {
+                Error::in_file(Error::input("no such file", "check the path"), path)
+            }
             _ => Error::Io {
                 path: path.to_owned(),
                 source,
@@ -128,13 +130,13 @@ impl Lexicon {
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() || metadata.len() == 0 {
-            return Err(in_file(format::not_a_lexicon(), path));
+            return Err(Error::in_file(format::not_a_lexicon(), path));
         }
         // SAFETY: the map is read-only. Lexicon files are replaced by renaming a new file over the old one,
         // so the mapped inode is not written to; every read of the map is bounds-checked and every string
         // is checked to be UTF-8 when it is read.
         let map = unsafe { Mmap::map(&file) }.map_err(failed)?;
-        let layout = Layout::read(&map).map_err(|error| in_file(error, path))?;
+        let layout = Layout::read(&map).map_err(|error| Error::in_file(error, path))?;
         Ok(Lexicon {
             storage: Storage::Mapped(map),
             layout,
@@ -307,23 +309,6 @@ impl<'l> View<'l> {
 
 /// A source in normal form and its targets with weights, the heaviest first.
 pub type Entry<'l> = (&'l str, Vec<(&'l str, f64)>);
-
-fn in_file(error: Error, path: &Path) -> Error {
-    match error {
-        Error::Input {
-            line,
-            message,
-            remedy,
-            ..
-        } => Error::Input {
-            path: Some(path.to_owned()),
-            line,
-            message,
-            remedy,
-        },
-        other @ (Error::Io { .. } | Error::Interrupted) => other,
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::Observer;
 use super::journal::{Journal, Progress};
-use super::{Observer, in_file};
 use crate::{Error, Result};
 
 /// The level of gzip itself; each block is a member of its own, so that blocks are compressed in parallel.
@@ -32,7 +32,7 @@ impl Compression {
             "gz" => Ok(Compression::Gzip),
             "zst" => Ok(Compression::Zstandard),
             "xz" => Ok(Compression::Xz),
-            suffix @ ("bz2" | "lz4") => Err(in_file(
+            suffix @ ("bz2" | "lz4") => Err(Error::in_file(
                 Error::input(
                     format!(".{suffix} is not written"),
                     "use .gz, .zst, .xz or no suffix",
@@ -91,7 +91,7 @@ impl Part {
         let locked = file.try_lock();
         // A file system may have no locks; a run that has just ended has renamed the file that we opened.
         if matches!(locked, Err(TryLockError::WouldBlock)) || !part.exists() {
-            return Err(in_file(
+            return Err(Error::in_file(
                 Error::input("another run is writing it", "wait for its end"),
                 &part,
             ));
@@ -272,7 +272,7 @@ fn part_beside(path: &Path) -> Result<PathBuf> {
     };
     if let Some(what) = is_what {
         let error = Error::input(format!("is {what}, a file is needed"), "name a file");
-        return Err(in_file(error, path));
+        return Err(Error::in_file(error, path));
     }
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| not_writable(path, error))?;
@@ -318,7 +318,7 @@ pub(super) fn refuse_same_file(
         Some(_) => Some("an unfinished run of this output keeps its work in the input file"),
     };
     if let Some(message) = message {
-        return Err(in_file(
+        return Err(Error::in_file(
             Error::input(message, "write to another file"),
             source,
         ));
@@ -329,7 +329,7 @@ pub(super) fn refuse_same_file(
         .find(|file| of_output.contains(&place_of(file)))
     {
         None => Ok(()),
-        Some(same) => Err(in_file(
+        Some(same) => Err(Error::in_file(
             Error::input("is a file of the output, too", "write the spans to another"),
             same,
         )),
@@ -350,7 +350,7 @@ fn place_of(path: &Path) -> PathBuf {
 fn not_writable(path: &Path, error: io::Error) -> Error {
     match error.kind() {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::PermissionDenied => {
-            in_file(
+            Error::in_file(
                 Error::input(
                     format!("can't be written ({error})"),
                     "choose another folder",

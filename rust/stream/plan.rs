@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::destination::Compression;
-use super::{Job, Layout, RecordIds, in_file, source};
+use super::{Job, Layout, RecordIds, source};
 use crate::switch::{ENGINE_VERSION, Options, Switcher};
 use crate::{Error, Result};
 
@@ -37,7 +37,7 @@ impl<'j> Plan<'j> {
     pub(super) fn new(job: &Job<'j>) -> Result<Self> {
         let layout = layout_of(job.source)?;
         if layout_of(job.destination).is_ok_and(|other| other != layout) {
-            return Err(in_file(
+            return Err(Error::in_file(
                 Error::input(
                     "the output's name says another layout than the input's",
                     "give both the same suffix, .tsv or .jsonl",
@@ -169,7 +169,7 @@ fn layout_of(path: &Path) -> Result<Layout> {
     match (has("tsv"), has("jsonl")) {
         (_, true) => Ok(Layout::Jsonl),
         (true, false) => Ok(Layout::Tsv),
-        (false, false) => Err(in_file(
+        (false, false) => Err(Error::in_file(
             Error::input("neither .tsv nor .jsonl", "rename it by its layout"),
             path,
         )),

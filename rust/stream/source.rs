@@ -9,7 +9,6 @@ use std::time::UNIX_EPOCH;
 
 use serde_json::{Value, json};
 
-use super::in_file;
 use crate::interrupt::Interrupt;
 use crate::{Error, Result};
 
@@ -62,7 +61,7 @@ impl Source {
     /// Opens a file whose blocks start at `start`.
     pub(super) fn open(path: &Path, start: Position, interrupt: &Interrupt) -> Result<Self> {
         let (mut file, metadata) = open(path)?;
-        let failed = |source| in_file(reading_failed(source, 0), path);
+        let failed = |source| Error::in_file(reading_failed(source, 0), path);
         let consumed = Arc::new(AtomicU64::new(0));
         let mut magic = Vec::new();
         let first_bytes = file.by_ref().take(MAGIC_BYTES).read_to_end(&mut magic);
@@ -81,7 +80,8 @@ impl Source {
         };
         let mut source = Source {
             path: path.to_owned(),
-            reader: decompressed(&compression, counted).map_err(|error| in_file(error, path))?,
+            reader: decompressed(&compression, counted)
+                .map_err(|error| Error::in_file(error, path))?,
             pending: Vec::new(),
             position: start,
             ended: false,
@@ -103,7 +103,7 @@ impl Source {
             let read = self.fill(left.min(BLOCK_BYTES as u64))?;
             if read == 0 {
                 let error = io::Error::from(ErrorKind::UnexpectedEof);
-                return Err(in_file(reading_failed(error, 0), &self.path));
+                return Err(Error::in_file(reading_failed(error, 0), &self.path));
             }
             left -= read;
         }
@@ -117,7 +117,7 @@ impl Source {
         let read = { read }.read_to_end(&mut self.pending);
         read.map(|read| read as u64).map_err(|error| {
             let pending = memchr::memchr_iter(b'\n', &self.pending).count() as u64;
-            in_file(
+            Error::in_file(
                 reading_failed(error, self.position.lines + pending),
                 &self.path,
             )
@@ -174,8 +174,8 @@ impl Source {
 /// Opens a file and looks what it is.
 pub(super) fn open(path: &Path) -> Result<(File, Metadata)> {
     let failed = |source: io::Error| match source.kind() {
-        ErrorKind::NotFound => in_file(Error::input("no such file", "check the path"), path),
-        ErrorKind::PermissionDenied => in_file(
+        ErrorKind::NotFound => Error::in_file(Error::input("no such file", "check the path"), path),
+        ErrorKind::PermissionDenied => Error::in_file(
             Error::input("may not be read", "check its permissions"),
             path,
         ),
@@ -188,7 +188,7 @@ pub(super) fn open(path: &Path) -> Result<(File, Metadata)> {
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         let error = Error::input("is a folder, a file is needed", "");
-        return Err(in_file(error, path));
+        return Err(Error::in_file(error, path));
     }
     Ok((file, metadata))
 }
