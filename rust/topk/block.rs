@@ -1,9 +1,18 @@
 //! What a kernel is given: some rows, a few queries side by side, and where the scores go.
 
+use std::ops::Range;
+
 use super::element::Values;
 
 /// Partial sums per score: one AVX-512 register, two of AVX2, four of NEON.
 pub(super) const LANES: usize = 16;
+
+/// Ranges of so many queries, each at most `widest` long; of nearly equal length, rather than full ones and a
+/// thin rest.
+pub(super) fn shares(queries: usize, widest: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = queries.div_ceil(widest);
+    (0..count).map(move |share| share * queries / count..(share + 1) * queries / count)
+}
 
 /// A few queries interleaved by registers, padded with zeros: lanes 0 to 15 of each query, then
 /// lanes 16 to 31 of each, and so on. A tile reads it from one end to the other, and power-of-two
@@ -28,15 +37,14 @@ impl Panel {
         Panel { values, width }
     }
 
-    /// Panels of all queries, at most `widest` in each; of equal width, rather than full ones and a thin rest.
+    /// Panels of all queries, at most `widest` in each.
     pub(super) fn all(queries: &[f32], dimension: usize, widest: usize) -> Vec<Panel> {
-        let rows = queries.len() / dimension;
-        let count = rows.div_ceil(widest).max(1);
-        (0..count)
-            .map(|panel| {
-                let start = panel * rows / count * dimension;
-                let end = (panel + 1) * rows / count * dimension;
-                Panel::new(&queries[start..end], dimension)
+        shares(queries.len() / dimension, widest)
+            .map(|share| {
+                Panel::new(
+                    &queries[share.start * dimension..share.end * dimension],
+                    dimension,
+                )
             })
             .collect()
     }

@@ -17,10 +17,7 @@ pub(super) fn products(
     queries: &[f32],
     dimension: usize,
 ) -> Vec<f32> {
-    let panels: Vec<Panel> = queries
-        .chunks(kernel.widest_panel() * dimension)
-        .map(|queries| Panel::new(queries, dimension))
-        .collect();
+    let panels = Panel::all(queries, dimension, kernel.widest_panel());
     let width = queries.len() / dimension;
     let mut out = vec![0.0; rows.len() / dimension * width];
     if width == 0 {

@@ -118,8 +118,7 @@ pub(super) fn search_with(
     let mut found = Found::default();
     let step = scan::queries_per_scan(dimension, k);
     for values in values.chunks(step * dimension) {
-        let some = Matrix::new(values, values.len() / dimension, dimension)?;
-        Search::new(kernel, usage, parts, some, values, k).run(&mut found, interrupt)?;
+        Search::new(kernel, usage, parts, values, dimension, k).run(&mut found, interrupt)?;
     }
     Ok(found)
 }
@@ -218,15 +217,16 @@ impl<'a> Search<'a> {
         kernel: Kernel,
         usage: Usage,
         parts: &'a [Part<'a>],
-        queries: Matrix<'_>,
         values: &[f32],
+        dimension: usize,
         k: usize,
     ) -> Self {
+        let queries = values.len() / dimension;
         let mut places = Vec::with_capacity(parts.len());
         let (mut first_row, mut first_unit) = (0, 0);
         for part in parts {
             let rows = part.vectors.rows();
-            let (way, step) = way(kernel, part, queries, values, k, usage);
+            let (way, step) = way(kernel, part, values, k, usage);
             places.push(Place {
                 part: *part,
                 way,
@@ -239,12 +239,12 @@ impl<'a> Search<'a> {
             first_unit += rows.div_ceil(step);
         }
         Search {
-            rescorer: Rescorer::new(kernel, parts, values, queries.dimension()),
+            rescorer: Rescorer::new(kernel, parts, values, dimension),
             places,
             units: first_unit,
             k,
-            queries: queries.rows(),
-            thresholds: (0..queries.rows()).map(|_| Threshold::new()).collect(),
+            queries,
+            thresholds: (0..queries).map(|_| Threshold::new()).collect(),
         }
     }
 
@@ -429,14 +429,13 @@ impl<'a> Search<'a> {
 fn way<'a>(
     kernel: Kernel,
     part: &Part<'a>,
-    queries: Matrix<'_>,
     values: &[f32],
     k: usize,
     usage: Usage,
 ) -> (Way<'a>, usize) {
-    let rows = part.vectors.rows();
+    let (rows, dimension) = (part.vectors.rows(), part.vectors.dimension());
     let taking_part = part.count();
-    let per_result = if queries.rows() == 1 {
+    let per_result = if values.len() == dimension {
         ROWS_PER_RESULT
     } else {
         ROWS_PER_SHARED_RESULT
@@ -456,7 +455,7 @@ fn way<'a>(
         }
         (_, Some(allowed)) => (Way::Gather(allowed), 4096),
         (_, None) => {
-            let panels = Panel::all(values, queries.dimension(), kernel.widest_panel());
+            let panels = Panel::all(values, dimension, kernel.widest_panel());
             let full = FullScan::new(kernel, part.vectors, panels);
             let step = full.rows_per_block();
             (Way::Full(full), step)

@@ -6,6 +6,7 @@ use super::tails::TailQuery;
 use super::write::LONGEST;
 use super::{CODE_LIMIT, FilterPlan, rounding, underflow};
 use crate::topk::Kernel;
+use crate::topk::block::shares;
 use crate::topk::products::products;
 
 /// What the bounds of one query are made of: the upper bound of a row's score is
@@ -51,13 +52,8 @@ pub(super) fn code(
             .map(|query| CodedQuery::new(plan, query, query))
             .collect(),
     };
-    let count = queries.len().div_ceil(codes.widest_panel()).max(1);
-    let panels = (0..count)
-        .map(|panel| {
-            let start = panel * queries.len() / count;
-            let end = (panel + 1) * queries.len() / count;
-            CodePanel::new(codes, &queries[start..end])
-        })
+    let panels = shares(queries.len(), codes.widest_panel())
+        .map(|share| CodePanel::new(codes, &queries[share]))
         .collect();
     (
         panels,

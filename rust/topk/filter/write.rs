@@ -126,10 +126,7 @@ impl<'a> Coder<'a> {
         Ok(Coder {
             plan,
             kernel,
-            panels: rotation
-                .chunks(kernel.widest_panel() * dimension)
-                .map(|rows| Panel::new(rows, dimension))
-                .collect(),
+            panels: Panel::all(rotation, dimension, kernel.widest_panel()),
             shift: rotation
                 .chunks_exact(dimension)
                 .map(|row| product(row, &plan.mean))
