@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from cslir.errors import InputError
 from cslir.evaluation.latency import measure_response_time
-from cslir.evaluation.metrics import evaluate, own_language_share
+from cslir.evaluation.metrics import (
+    evaluate,
+    own_language_share,
+    rank_biased_shares,
+    tied_queries,
+    trec_order,
+)
 from cslir.evaluation.settings import GROUPS, draw_languages, language_pairs, mixed_settings
 from cslir.evaluation.significance import holm, paired_t_test
 from cslir.records import Qrel, ScoredPassage
@@ -61,6 +67,71 @@ def test_measures_that_nothing_here_computes(measure):
         evaluate({"q": {"d": 1.0}}, [Qrel("q", "d", 1)], [measure])
 
 
+# Few distinct scores, so that most rankings have ties; some differ by less than a 32-bit float tells.
+SCORES = st.sampled_from([0.0, 0.5, 0.5 + 1e-12, -0.5, 1.0, 1e-3, 1e300, -1e300])
+DOC_IDS = st.sampled_from(["1", "10", "2", "a", "B", "é", "語", "z", "zz", "𐍈", "\uffee"])
+RANKINGS = st.dictionaries(DOC_IDS, SCORES, min_size=1)
+
+
+@given(RANKINGS, st.dictionaries(DOC_IDS, st.integers(0, 3), min_size=1))
+def test_ties_are_broken_as_trec_eval_breaks_them(scores, relevances):
+    """trec_eval's own code, through pytrec_eval, and every measure worked out from one order."""
+    import pytrec_eval
+
+    if max(relevances.values()) == 0:
+        relevances["a"] = 1
+    qrels = [Qrel("q", doc_id, relevance) for doc_id, relevance in relevances.items()]
+    judged = evaluate({"q": scores}, qrels, ["RR", "RR@10", "RR@2", "P@2", "AP", "nDCG@10", "R@2"])
+    values = {measure: value for measure, (value,) in judged.values.items()}
+    reference = pytrec_eval.RelevanceEvaluator(
+        {"q": relevances}, {"recip_rank", "P.2", "map", "ndcg_cut.10", "recall.2"}
+    ).evaluate({"q": scores})["q"]
+    assert values["RR"] == pytest.approx(reference["recip_rank"])
+    assert values["P@2"] == pytest.approx(reference["P_2"])
+    assert values["AP"] == pytest.approx(reference["map"])
+    assert values["nDCG@10"] == pytest.approx(reference["ndcg_cut_10"])
+    assert values["R@2"] == pytest.approx(reference["recall_2"])
+    gains = [relevances.get(doc_id, 0) for doc_id in by_definition(scores)]
+    ranks = [rank for rank, gain in enumerate(gains, start=1) if gain > 0]
+    relevant = sum(relevance > 0 for relevance in relevances.values())
+    best = 1 / ranks[0] if ranks else 0
+    assert values["RR"] == pytest.approx(best)
+    assert values["RR@10"] == pytest.approx(best if best >= 1 / 10 else 0)
+    assert values["RR@2"] == pytest.approx(best if best >= 1 / 2 else 0)
+    assert values["AP"] == pytest.approx(sum(n / rank for n, rank in enumerate(ranks, 1)) / relevant)
+    ideal = sorted(relevances.values(), reverse=True)
+    dcg, most = (sum(g / math.log2(i + 2) for i, g in enumerate(one[:10])) for one in (gains, ideal))
+    assert values["nDCG@10"] == pytest.approx(dcg / most)
+
+
+def by_definition(scores):
+    """Descending score as a C float, then descending id by its bytes."""
+    with np.errstate(over="ignore"):
+        return [
+            doc_id
+            for _, _, doc_id in sorted(
+                (
+                    (float(np.float64(score).astype(np.float32)), doc_id.encode(), doc_id)
+                    for doc_id, score in scores.items()
+                ),
+                reverse=True,
+            )
+        ]
+
+
+@given(RANKINGS)
+def test_trec_order(scores):
+    assert trec_order(scores) == by_definition(scores)
+
+
+def test_equal_scores_have_the_greater_id_first_whatever_the_order_of_the_lines():
+    qrels = [Qrel("q", "b", 1)]
+    for order in itertools.permutations("abc"):
+        judged = evaluate([ScoredPassage("q", one, 1.0) for one in order], qrels, ["RR@10", "RR"])
+        assert judged.means == {"RR@10": 0.5, "RR": 0.5}
+    assert tied_queries({"q": {"a": 1.0, "b": 1.0}, "p": {"a": 1.0, "b": 1.1}, "none": {}}) == 1
+
+
 def test_language_pairs_cover_every_group_once():
     settings = language_pairs(["en", "de", "it"], 4, 5)
     assert len(settings) == 9
@@ -89,6 +160,20 @@ DRAWN = ("de", "de", "en", "ru", "de", "en")
 def test_own_language_share():
     assert own_language_share(["en", "de"], [["en", "en", "de", "fr"], ["en"]], cutoff=4) == 0.25
     assert own_language_share(["en"], [[]]) == 0
+
+
+def test_rank_biased_shares_worked_by_hand():
+    shares = rank_biased_shares([["de", "en", "de"], ["en"], []], persistence=0.5)
+    assert shares == pytest.approx({"de": (1.25 / 1.75) / 2, "en": (0.5 / 1.75 + 1) / 2})
+    assert rank_biased_shares([[], []]) == {}
+
+
+@given(st.lists(st.lists(st.sampled_from(["de", "en", "ja"]), min_size=1, max_size=12), min_size=1))
+def test_rank_biased_shares_sum_to_one_and_favour_the_first(retrieved):
+    shares = rank_biased_shares(retrieved)
+    assert sum(shares.values()) == pytest.approx(1)
+    first = rank_biased_shares([["de", *one] for one in retrieved])
+    assert first["de"] >= shares.get("de", 0) - 1e-12
 
 
 @given(st.lists(st.floats(0, 1), max_size=8))

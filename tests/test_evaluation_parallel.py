@@ -68,3 +68,12 @@ def test_an_unknown_split_and_languages_without_english(run, dataset, tmp_path, 
     chosen = run("eval", dataset.folder, "--model", "letters", "--language", "de", "--language", "ja")
     assert chosen.status == 0, chosen.err
     assert "ja-ja" in chosen.out
+
+
+def test_mixtures_have_language_shares_and_every_setting_its_first_passages(dataset):
+    results = outcome(dataset, ["en", "de"], ["ja"]).results
+    assert results["X-X"].language_bias is not None
+    for name, one in results.items():
+        assert all(len(top) == 3 and top[0] == query_id for query_id, top in one.top.items())
+        mixed = name in ("en-X", "X-X")
+        assert sum(one.language_shares.values()) == pytest.approx(1 if mixed else 0)

@@ -1,7 +1,7 @@
 """Evaluation of an encoder over every setting of a parallel dataset: exact search, then metrics."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from cslir.datasets.parallel import ParallelDataset
 from cslir.errors import InputError
-from cslir.evaluation.metrics import MEASURES, Judged, evaluate, own_language_share
+from cslir.evaluation.metrics import (
+    MEASURES,
+    Judged,
+    evaluate,
+    own_language_share,
+    rank_biased_shares,
+    trec_order,
+)
 from cslir.evaluation.settings import GROUPS, Setting, language_pairs, mixed_settings, pair_group
 from cslir.models.language_means import language_means, remove_language_means
 from cslir.records import Passage, Qrel, Query
@@ -27,6 +34,8 @@ __all__ = [
 ]
 
 DEPTH = 100
+TOP = 3
+"""Passages per query that a result keeps, for showing systems side by side."""
 MEAN_TEXTS = 64
 """Ids per language whose query and passage make the language's mean."""
 
@@ -129,12 +138,23 @@ def embed_split(
 
 @dataclass(frozen=True)
 class SettingResult:
-    """Outcome of one setting: the run, its judgement, and for X-X the language bias."""
+    """Outcome of one setting.
+
+    Attributes:
+        setting: The languages of its queries and passages.
+        judged: The values of every query.
+        run: Scores by query id and passage id; empty where it was not kept.
+        language_bias: Of X-X, the share of the top 10 in the query's own language.
+        language_shares: Where the passages are in several languages, the rank-biased share of each.
+        top: The first passages of each query, best first.
+    """
 
     setting: Setting
     judged: Judged
     run: dict[str, dict[str, float]]
     language_bias: float | None = None
+    language_shares: dict[str, float] = field(default_factory=dict)
+    top: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -276,9 +296,11 @@ def _evaluate_setting(
     judged = evaluate(
         run, [q for q in qrels if q.query_id in queries_here and q.doc_id in passages_here], measures
     )
-    bias = None
-    if setting.group == GROUPS[-1]:
-        language_of = dict(zip(doc_ids, setting.passage_languages, strict=True))
-        retrieved = [[language_of[doc_id] for doc_id in scores] for scores in run.values()]
-        bias = own_language_share(setting.query_languages, retrieved)
-    return SettingResult(setting, judged, run, bias)
+    orders = {query_id: trec_order(scores) for query_id, scores in run.items()}
+    top = {query_id: tuple(order[:TOP]) for query_id, order in orders.items()}
+    if len(set(setting.passage_languages)) == 1:
+        return SettingResult(setting, judged, run, top=top)
+    language_of = dict(zip(doc_ids, setting.passage_languages, strict=True))
+    retrieved = [[language_of[doc_id] for doc_id in order] for order in orders.values()]
+    bias = own_language_share(setting.query_languages, retrieved) if setting.group == GROUPS[-1] else None
+    return SettingResult(setting, judged, run, bias, rank_biased_shares(retrieved), top)
