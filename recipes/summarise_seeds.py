@@ -25,10 +25,10 @@ def main(paths: list[str]) -> None:
     runs = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
     if len(runs) < 2:
         sys.exit("usage: summarise_seeds.py SEED-1/demo.json SEED-2/demo.json ...")
-    groups = list(runs[0]["rows"][0]["groups"])
+    groups = list(runs[0]["systems"][0]["groups"])
     print(f"| | {' | '.join(groups)} |\n|---|{'---:|' * len(groups)}")
-    for place, row in enumerate(runs[0]["rows"]):
-        rows = [run["rows"][place] for run in runs]
+    for place, row in enumerate(runs[0]["systems"]):
+        rows = [run["systems"][place] for run in runs]
         print(f"| {row['name']} | {' | '.join(cell(rows, group) for group in groups)} |")
 
 

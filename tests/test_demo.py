@@ -29,7 +29,7 @@ def outcome(output):
 
 
 def row(outcome, name):
-    return next(one for one in outcome["rows"] if one["name"] == name)
+    return next(one for one in outcome["systems"] if one["name"] == name)
 
 
 def test_code_switching_beats_zero_shot_across_languages(outcome):
@@ -41,12 +41,12 @@ def test_code_switching_beats_zero_shot_across_languages(outcome):
 
 
 def test_every_row_has_every_setting(outcome):
-    assert [one["name"] for one in outcome["rows"]][::2] == [
+    assert [one["name"] for one in outcome["systems"]][::2] == [
         "static zero-shot",
         "static ML-CS",
         "static ML-CS + align",
     ]
-    for one in outcome["rows"]:
+    for one in outcome["systems"]:
         assert set(one["groups"]) == set(GROUPS)
         # 25 ordered pairs of five languages, three mixtures, and three settings for each unseen language.
         assert len(one["settings"]) == 25 + 3 + 9
@@ -63,7 +63,7 @@ def test_removing_language_means_lowers_the_language_bias(outcome):
 
 
 def test_saved_model_is_the_best_on_dev(outcome):
-    on_dev = {one["name"]: one["dev_mrr"] for one in outcome["rows"] if one["response_time_ms"]}
+    on_dev = {one["name"]: one["dev_mrr"] for one in outcome["systems"] if one.get("response_time_ms")}
     assert outcome["saved_model"] == max(on_dev, key=on_dev.get)
 
 
@@ -76,7 +76,7 @@ def test_same_seed_same_model(output, tmp_path):
         if name.name not in {"demo.json"}:
             assert (output / name).read_bytes() == (again / name).read_bytes(), name
     first, second = (json.loads((folder / "demo.json").read_text()) for folder in (output, again))
-    for one, other in zip(first["rows"], second["rows"], strict=True):
+    for one, other in zip(first["systems"], second["systems"], strict=True):
         assert one["settings"] == other["settings"]
 
 

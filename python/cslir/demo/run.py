@@ -9,16 +9,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console, Group
 
-from cslir import __version__
-from cslir._core import kernel, top_k
+from cslir._core import top_k
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, ParallelDataset, load_embedded
 from cslir.datasets.collections import EMBEDDED_NAME, passages_of
-from cslir.demo.outcome import Row, compare, row_json
+from cslir.demo.outcome import compare, response_time_json, with_groups
 from cslir.demo.tables import recall_table, response_time_table, result_table, unseen_table
 from cslir.errors import InputError
-from cslir.evaluation.evaluate import write_json
 from cslir.evaluation.latency import ResponseTime, measure_response_time
-from cslir.evaluation.parallel import MEAN_TEXTS, Evaluation, ParallelVectors, embed_split, evaluate_vectors
+from cslir.evaluation.parallel import MEAN_TEXTS, ParallelVectors, embed_split, evaluate_vectors
+from cslir.evaluation.results import (
+    ResultFile,
+    SettingScores,
+    SystemResult,
+    group_values,
+    installed_versions,
+    this_machine,
+    write_results,
+)
 from cslir.evaluation.settings import GROUPS
 from cslir.files import cache_folder
 from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
@@ -78,16 +85,19 @@ def run_demo(
         rows += _encoder_rows(dataset, model, seed)
     _print_tables(console, rows, dataset)
     seconds = {"static": round(static_seconds, 1), "all": round(time.perf_counter() - start, 1)}
-    content = _json(rows, dataset, {"model": model, "seed": seed, "quick": quick}, seconds, saved)
+    configuration = {"command": "demo", "model": model, "seed": seed, "quick": quick}
+    results = _result_file(rows, dataset, configuration, seconds, saved)
     for path in dict.fromkeys([output / "demo.json", *([json_file] if json_file else [])]):
-        write_json(path, content)
+        write_results(path, results)
     announce(
         f"{seconds['all']:.0f} s. {name!r}, the best on dev, is saved with an index of {saved.passages:,}"
         f" passages in {output}\ntry: cslir search 'freie Software' (any of {', '.join(LANGUAGES)})"
     )
 
 
-def _static_rows(dataset: ParallelDataset, model: str, seed: int) -> tuple[list[Row], str, StaticEncoder]:
+def _static_rows(
+    dataset: ParallelDataset, model: str, seed: int
+) -> tuple[list[SystemResult], str, StaticEncoder]:
     """Train and evaluate the static arms; return their rows, and name and encoder of the best on dev."""
     from cslir.models.resolve import resolve_model
     from cslir.switching import load_lexicon
@@ -109,7 +119,7 @@ def _static_rows(dataset: ParallelDataset, model: str, seed: int) -> tuple[list[
             languages=LANGUAGES,
             progress=update,
         )
-    rows: list[Row] = []
+    rows: list[SystemResult] = []
     encoders: dict[str, StaticEncoder] = {}
     for name, (arm, align) in ARMS.items():
         configuration = TrainingConfiguration.of("static", arm=arm, align=align, seed=seed)
@@ -117,11 +127,11 @@ def _static_rows(dataset: ParallelDataset, model: str, seed: int) -> tuple[list[
             trained = train_static_arm(base, examples, configuration, lexicons, progress=update)
         encoders[name] = trained.encoder
         rows += _rows_of(name, BASELINE, dataset, trained.encoder, seed, trained.seconds)
-    best = max((row for row in rows if row.name in encoders), key=lambda row: row.dev_mrr or 0.0)
+    best = max((row for row in rows if row.name in encoders), key=lambda row: row.details["dev_mrr"])
     return rows, best.name, encoders[best.name]
 
 
-def _encoder_rows(dataset: ParallelDataset, model: str, seed: int) -> list[Row]:
+def _encoder_rows(dataset: ParallelDataset, model: str, seed: int) -> list[SystemResult]:
     """Evaluate the 12-layer encoder without training."""
     from cslir.models.bi_encoder import BiEncoder
     from cslir.models.resolve import resolve_model
@@ -132,7 +142,7 @@ def _encoder_rows(dataset: ParallelDataset, model: str, seed: int) -> list[Row]:
 
 def _rows_of(
     name: str, baseline: str, dataset: ParallelDataset, encoder: Encoder, seed: int, training_seconds: float
-) -> list[Row]:
+) -> list[SystemResult]:
     """Evaluate an encoder as it is and with the language means removed.
 
     The means come from the dev split, the tables from the test split. Which language a text is in is known
@@ -148,29 +158,35 @@ def _rows_of(
         on_dev = evaluate_vectors(
             dev, dataset.qrels("dev"), seen=SEEN_LANGUAGES, seed=seed, measures=("RR@10",), depth=10
         )
-        values = [on_dev.group_values(group, "RR@10", SEEN_LANGUAGES).mean() for group in GROUPS]
+        values = [
+            group_values(on_dev.scores, group, "RR@10", SEEN_LANGUAGES).values.mean() for group in GROUPS
+        ]
         mrr = float(np.mean(values))
-    as_it_is = Row(
+    as_it_is = SystemResult(
         name,
         "" if name == baseline else baseline,
+        seed,
         _evaluate(dataset, test, seed),
-        _response_time(dataset, encoder, test),
-        training_seconds,
-        mrr,
+        {
+            "dev_mrr": mrr,
+            "training": {"seconds": round(training_seconds, 3)} if training_seconds else None,
+            "response_time_ms": response_time_json(_response_time(dataset, encoder, test)),
+        },
     )
-    without_means = Row(
+    without_means = SystemResult(
         f"{name}, language means removed",
         baseline or name,
+        seed,
         _evaluate(dataset, test.without_language_means(means), seed),
-        label="  - language means",
+        {"label": "  - language means"},
     )
     return [as_it_is, without_means]
 
 
-def _evaluate(dataset: ParallelDataset, vectors: ParallelVectors, seed: int) -> Evaluation:
+def _evaluate(dataset: ParallelDataset, vectors: ParallelVectors, seed: int) -> dict[str, SettingScores]:
     return evaluate_vectors(
         vectors, dataset.qrels("test"), seen=SEEN_LANGUAGES, unseen=UNSEEN_LANGUAGES, seed=seed
-    )
+    ).scores
 
 
 def _response_time(dataset: ParallelDataset, encoder: Encoder, vectors: ParallelVectors) -> ResponseTime:
@@ -228,7 +244,7 @@ def _save(dataset: ParallelDataset, output: Path, name: str, encoder: StaticEnco
     return _Saved(name, len(index), accuracy)
 
 
-def _print_tables(console: Console, rows: Sequence[Row], dataset: ParallelDataset) -> None:
+def _print_tables(console: Console, rows: Sequence[SystemResult], dataset: ParallelDataset) -> None:
     passages = sum(len(dataset.passages("test", language)) for language in SEEN_LANGUAGES)
     console.print(
         Group(
@@ -241,22 +257,27 @@ def _print_tables(console: Console, rows: Sequence[Row], dataset: ParallelDatase
     )
 
 
-def _json(
-    rows: Sequence[Row],
+def _result_file(
+    rows: Sequence[SystemResult],
     dataset: ParallelDataset,
     configuration: dict[str, Any],
     seconds: dict[str, float],
     saved: _Saved,
-) -> dict[str, Any]:
+) -> ResultFile:
     """Return the demo's outcome as documented in docs/demo.md."""
     comparisons = compare(rows, SEEN_LANGUAGES)
-    return {
-        "cslir": __version__,
-        "dataset": dataset.name,
-        "configuration": configuration | {"kernel": kernel()},
-        "languages": {"seen": list(SEEN_LANGUAGES), "unseen": list(UNSEEN_LANGUAGES)},
-        "seconds": seconds,
-        "saved_model": saved.row,
-        "guessed_language_accuracy": saved.guessed_language_accuracy,
-        "rows": [row_json(row, comparisons, SEEN_LANGUAGES) for row in rows],
-    }
+    return ResultFile(
+        dataset=dataset.name,
+        split="test",
+        systems=[with_groups(row, comparisons, SEEN_LANGUAGES) for row in rows],
+        seen=SEEN_LANGUAGES,
+        unseen=UNSEEN_LANGUAGES,
+        configuration=configuration,
+        machine=this_machine(),
+        versions=installed_versions(),
+        details={
+            "seconds": seconds,
+            "saved_model": saved.row,
+            "guessed_language_accuracy": saved.guessed_language_accuracy,
+        },
+    )

@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cslir.demo.outcome import SIGNIFICANCE_LEVEL, Comparison, Row
+from cslir.demo.outcome import SIGNIFICANCE_LEVEL, Comparison
+from cslir.evaluation.results import SystemResult, group_values
 from cslir.evaluation.settings import GROUPS
 
 __all__ = ["recall_table", "response_time_table", "result_table", "unseen_table"]
@@ -27,19 +28,23 @@ def _short(group: str) -> str:
     return group.partition(" ")[2] or group
 
 
+def _label(system: SystemResult) -> str:
+    return system.details.get("label") or system.name
+
+
 def result_table(
-    rows: Sequence[Row], comparisons: Mapping[tuple[str, str], Comparison], seen: Sequence[str]
+    systems: Sequence[SystemResult], comparisons: Mapping[tuple[str, str], Comparison], seen: Sequence[str]
 ) -> RenderableType:
     """Return the main table: MRR@10 by group, in percent, with significance marks, and the language bias."""
     table = _table("MRR@10, percent", [*(_short(group) for group in GROUPS), "bias"])
-    for row in rows:
+    for system in systems:
         cells = []
         for group in GROUPS:
-            mean = 100 * float(row.evaluation.group_values(group, "RR@10", seen).mean())
-            comparison = comparisons.get((row.name, group))
+            mean = 100 * float(group_values(system.settings, group, "RR@10", seen).values.mean())
+            comparison = comparisons.get((system.name, group))
             cells.append(f"{mean:.1f}{comparison.mark if comparison else ' '}")
-        bias = row.evaluation.language_bias
-        table.add_row(row.label or row.name, *cells, "" if bias is None else f"{100 * bias:.0f}")
+        bias = system.settings["X-X"].language_bias
+        table.add_row(_label(system), *cells, "" if bias is None else f"{100 * bias:.0f}")
     legend = Text(
         "MoIR: query and passages in one language. en-x, x-en, x-y: in two, x and y\n"
         f"not English. X: language drawn per text among {', '.join(seen)}.\n"
@@ -51,34 +56,36 @@ def result_table(
     return Group(table, legend)
 
 
-def recall_table(rows: Sequence[Row], seen: Sequence[str]) -> RenderableType:
+def recall_table(systems: Sequence[SystemResult], seen: Sequence[str]) -> RenderableType:
     """Return R@100 by group, in percent."""
     table = _table("R@100, percent", [_short(group) for group in GROUPS])
-    for row in rows:
-        means = (100 * float(row.evaluation.group_values(group, "R@100", seen).mean()) for group in GROUPS)
-        table.add_row(row.label or row.name, *(f"{mean:.1f}" for mean in means))
+    for system in systems:
+        means = (
+            100 * float(group_values(system.settings, group, "R@100", seen).values.mean()) for group in GROUPS
+        )
+        table.add_row(_label(system), *(f"{mean:.1f}" for mean in means))
     return table
 
 
-def unseen_table(rows: Sequence[Row], unseen: Sequence[str]) -> RenderableType:
+def unseen_table(systems: Sequence[SystemResult], unseen: Sequence[str]) -> RenderableType:
     """Return MRR@10 of the languages without lexicon, each with itself and with English."""
     names = [name for one in unseen for name in (f"{one}-{one}", f"en-{one}", f"{one}-en")]
     table = _table("Unseen languages: MRR@10, percent", names)
-    for row in rows:
-        values = (row.evaluation.results[name].judged.means["RR@10"] for name in names)
-        table.add_row(row.label or row.name, *(f"{100 * value:.1f}" for value in values))
-    counts = {one: len(rows[0].evaluation.results[f"{one}-{one}"].judged.query_ids) for one in unseen if rows}
+    for system in systems:
+        values = (system.settings[name].judged.means["RR@10"] for name in names)
+        table.add_row(_label(system), *(f"{100 * value:.1f}" for value in values))
+    counts = {one: len(systems[0].settings[f"{one}-{one}"].judged.query_ids) for one in unseen if systems}
     legend = ", ".join(f"{one} {count}" for one, count in counts.items())
     return Group(table, Text(f"queries: {legend}", style="dim"))
 
 
-def response_time_table(rows: Sequence[Row], passages: int) -> RenderableType:
+def response_time_table(systems: Sequence[SystemResult], passages: int) -> RenderableType:
     """Return the median response time per query by stage and in total, and the total's 95th percentile."""
     stages = ("tokenise", "encode", "search", "total")
     table = _table(f"Response time per query over {passages:,} passages, ms", [*stages, "p95"])
-    for row in rows:
-        times = row.response_time
+    for system in systems:
+        times = system.details.get("response_time_ms")
         if times is not None:
-            medians = (f"{times.p50[stage]:.3f}" for stage in stages)
-            table.add_row(row.label or row.name, *medians, f"{times.p95['total']:.3f}")
+            medians = (f"{times['p50'][stage]:.3f}" for stage in stages)
+            table.add_row(_label(system), *medians, f"{times['p95']['total']:.3f}")
     return Group(table, Text("medians; p95: 95th percentile of the total", style="dim"))

@@ -1,25 +1,32 @@
 """Judging a model or a run on a dataset, and printing and saving the outcome."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cslir import __version__
 from cslir.datasets.collections import DatasetFiles, PlainDataset, open_dataset
 from cslir.datasets.parallel import ParallelDataset
 from cslir.errors import InputError
-from cslir.evaluation.metrics import MEASURES, Judged, evaluate
+from cslir.evaluation.metrics import MEASURES, Judged, evaluate, run_of
 from cslir.evaluation.parallel import Evaluation, SettingResult, embed_split, evaluate_pair, evaluate_vectors
-from cslir.evaluation.settings import parse_pair
+from cslir.evaluation.results import (
+    ONLY_SETTING,
+    ResultFile,
+    SettingScores,
+    SystemResult,
+    installed_versions,
+    this_machine,
+    top_passages,
+    write_results,
+)
+from cslir.evaluation.settings import pair_group, parse_pair
 from cslir.evaluation.tables import print_evaluation, print_means
-from cslir.files import replace_file
 from cslir.formats import read_run, write_run
 from cslir.models import load_encoder
 from cslir.records import ScoredPassage
 from cslir.search import retrieve
 
-__all__ = ["evaluate_dataset", "seen_and_unseen", "write_json"]
+__all__ = ["evaluate_dataset", "seen_and_unseen"]
 
 PLAIN_MEASURES = ("nDCG@10", "RR@10", "AP", "R@100")
 
@@ -63,12 +70,12 @@ def evaluate_dataset(
         chosen = measures or PLAIN_MEASURES
         lines = list(read_run(run)) if run else _retrieve_plain(dataset, str(model), split, depth)
         judged = evaluate(lines, dataset.qrels(split), chosen)
-        content: dict[str, Any] = {"measures": judged.means, "per_query": _per_query(judged)}
+        scores = {ONLY_SETTING: _plain_scores(lines, judged)}
         print_means(f"{dataset.name} {split}", judged)
     elif run is not None:
         lines = list(read_run(run))
         judged = evaluate(lines, dataset.qrels(split), measures or MEASURES)
-        content = {"measures": judged.means, "per_query": _per_query(judged)}
+        scores = {pair or ONLY_SETTING: _plain_scores(lines, judged, pair)}
         print_means(f"{dataset.name} {split} {pair or ''}".strip(), judged)
     else:
         if run_out is not None and pair is None:
@@ -76,21 +83,52 @@ def evaluate_dataset(
         outcome, lines = _evaluate_parallel(
             dataset, str(model), split, pair, languages, measures or MEASURES, seed, depth
         )
-        content = evaluation_json(outcome)
+        scores = outcome.scores
         print_evaluation(f"{dataset.name} {split}", outcome)
     if run_out is not None:
         write_run(run_out, lines, tag="cslir")
     if json_file is not None:
         configuration = {
-            "dataset": source if isinstance(source, str) else [str(path) for path in source],
-            "split": split,
+            "command": "eval",
             "model": model,
             "run": None if run is None else str(run),
             "pair": pair,
             "depth": depth,
             "seed": seed,
         }
-        write_json(json_file, {"cslir": __version__, "configuration": configuration} | content)
+        drawn = isinstance(dataset, ParallelDataset) and run is None
+        system = SystemResult(model or str(run), "", seed if drawn else None, scores)
+        write_results(json_file, _result_file(source, split, dataset, system, configuration))
+
+
+def _result_file(
+    source: str | DatasetFiles,
+    split: str,
+    dataset: ParallelDataset | PlainDataset,
+    system: SystemResult,
+    configuration: dict[str, Any],
+) -> ResultFile:
+    seen: Sequence[str] = ()
+    unseen: Sequence[str] = ()
+    if isinstance(dataset, ParallelDataset):
+        names = dict.fromkeys(one for name in system.settings for one in name.split("-"))
+        languages = [one for one in names if one in dataset.languages and split in dataset.splits(one)]
+        seen, unseen = seen_and_unseen(dataset, split, languages) if languages else ((), ())
+    return ResultFile(
+        dataset=source if isinstance(source, str) else str(source.collection),
+        split=split,
+        systems=[system],
+        seen=tuple(seen),
+        unseen=tuple(unseen),
+        configuration=configuration,
+        machine=this_machine(),
+        versions=installed_versions(),
+    )
+
+
+def _plain_scores(lines: Iterable[ScoredPassage], judged: Judged, pair: str | None = None) -> SettingScores:
+    group = pair_group(*parse_pair(pair)) if pair and "X" not in pair else f"MLIR {pair}" if pair else ""
+    return SettingScores(group, judged, top=top_passages(run_of(lines), judged.query_ids))
 
 
 def seen_and_unseen(
@@ -171,31 +209,3 @@ def _lines(result: SettingResult) -> list[ScoredPassage]:
         for query_id, scores in result.run.items()
         for doc_id, score in scores.items()
     ]
-
-
-def evaluation_json(outcome: Evaluation) -> dict[str, Any]:
-    """Return an evaluation as a JSON object: settings with means and per-query values, and language bias."""
-    return {
-        "settings": {
-            name: {
-                "group": result.setting.group,
-                "measures": result.judged.means,
-                "per_query": _per_query(result.judged),
-            }
-            for name, result in outcome.results.items()
-        },
-        "language_bias": outcome.language_bias,
-    }
-
-
-def _per_query(judged: Judged) -> dict[str, dict[str, float]]:
-    return {
-        measure: dict(zip(judged.query_ids, values.tolist(), strict=True))
-        for measure, values in judged.values.items()
-    }
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON, whole or not at all."""
-    with replace_file(path) as file:
-        file.write(json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n")

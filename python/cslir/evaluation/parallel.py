@@ -18,6 +18,7 @@ from cslir.evaluation.metrics import (
     rank_biased_shares,
     trec_order,
 )
+from cslir.evaluation.results import TOP, SettingScores
 from cslir.evaluation.settings import GROUPS, Setting, language_pairs, mixed_settings, pair_group
 from cslir.models.language_means import language_means, remove_language_means
 from cslir.records import Passage, Qrel, Query
@@ -34,8 +35,6 @@ __all__ = [
 ]
 
 DEPTH = 100
-TOP = 3
-"""Passages per query that a result keeps, for showing systems side by side."""
 MEAN_TEXTS = 64
 """Ids per language whose query and passage make the language's mean."""
 
@@ -156,6 +155,13 @@ class SettingResult:
     language_shares: dict[str, float] = field(default_factory=dict)
     top: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def scores(self) -> SettingScores:
+        """What a result file keeps."""
+        return SettingScores(
+            self.setting.group, self.judged, self.language_bias, self.language_shares, self.top
+        )
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -163,22 +169,10 @@ class Evaluation:
 
     results: dict[str, SettingResult]
 
-    def group_values(self, group: str, measure: str, languages: Sequence[str]) -> NDArray[np.float64]:
-        """Return a group's value per query: the mean over its settings among `languages`, shape (queries,).
-
-        Raises:
-            InputError: No setting of the group lies within these languages.
-        """
-        allowed = {*languages, "X"}
-        values = [
-            result.judged.values[measure]
-            for name, result in self.results.items()
-            if result.setting.group == group and set(name.split("-")) <= allowed
-        ]
-        if not values:
-            raise InputError(f"no setting of {group} among {', '.join(languages)}")
-        means: NDArray[np.float64] = np.mean(np.stack(values), axis=0)
-        return means
+    @property
+    def scores(self) -> dict[str, SettingScores]:
+        """The scores of every setting, by name."""
+        return {name: result.scores for name, result in self.results.items()}
 
     @property
     def language_bias(self) -> float | None:
