@@ -1,57 +1,28 @@
 """The tests of the demo's table, and what its systems say beside their scores."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from cslir.evaluation.comparison import Compared, compare
 from cslir.evaluation.latency import ResponseTime
 from cslir.evaluation.metrics import MEASURES
 from cslir.evaluation.results import SystemResult, group_values
 from cslir.evaluation.settings import GROUPS
-from cslir.evaluation.significance import PairedTest, holm, paired_t_test
 
-__all__ = ["SIGNIFICANCE_LEVEL", "Comparison", "compare", "response_time_json", "with_groups"]
+__all__ = ["compare_rows", "response_time_json", "with_groups"]
 
-SIGNIFICANCE_LEVEL = 0.05
 TESTED_MEASURE = MEASURES[0]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A system's paired t-test against its baseline in one group, p-value adjusted by Holm's method."""
-
-    test: PairedTest
-    adjusted_p: float
-
-    @property
-    def mark(self) -> str:
-        """`+` or `-` where the difference is significant, else a space."""
-        if self.adjusted_p >= SIGNIFICANCE_LEVEL:
-            return " "
-        return "+" if self.test.difference > 0 else "-"
-
-
-def compare(systems: Sequence[SystemResult], seen: Sequence[str]) -> dict[tuple[str, str], Comparison]:
+def compare_rows(systems: Sequence[SystemResult], seen: Sequence[str]) -> dict[tuple[str, str], Compared]:
     """Test every system against its baseline in every group; all these tests are one family.
-
-    A query's value in a group is the mean of its RR@10 over the group's settings.
 
     Returns:
         Comparisons by (name of the system, group).
     """
-    by_name = {system.name: system for system in systems}
-    tests: dict[tuple[str, str], PairedTest] = {}
-    for system in systems:
-        if not system.baseline:
-            continue
-        for group in GROUPS:
-            own = group_values(system.settings, group, TESTED_MEASURE, seen)
-            base = group_values(by_name[system.baseline].settings, group, TESTED_MEASURE, seen)
-            tests[system.name, group] = paired_t_test(own.values, base.values)
-    adjusted = holm([test.p_value for test in tests.values()])
-    return {
-        key: Comparison(test, p_value) for (key, test), p_value in zip(tests.items(), adjusted, strict=True)
-    }
+    compared = compare(systems, measure=TESTED_MEASURE, languages=seen)
+    return {(one.system, one.place): one for one in compared}
 
 
 def response_time_json(times: ResponseTime) -> dict[str, Any]:
@@ -60,7 +31,7 @@ def response_time_json(times: ResponseTime) -> dict[str, Any]:
 
 
 def with_groups(
-    system: SystemResult, comparisons: Mapping[tuple[str, str], Comparison], seen: Sequence[str]
+    system: SystemResult, comparisons: Mapping[tuple[str, str], Compared], seen: Sequence[str]
 ) -> SystemResult:
     """Return a system whose details have `groups`: means and the test of each; see docs/demo.md."""
     groups: dict[str, Any] = {}
@@ -73,13 +44,13 @@ def with_groups(
         comparison = comparisons.get((system.name, group))
         if comparison is not None:
             groups[group]["test"] = {
-                "baseline": system.baseline,
-                "measure": TESTED_MEASURE,
-                "difference": comparison.test.difference,
-                "interval": list(comparison.test.interval),
-                "p_value": comparison.test.p_value,
+                "baseline": comparison.baseline,
+                "measure": comparison.measure,
+                "difference": comparison.difference,
+                "interval": list(comparison.interval),
+                "p_value": comparison.p_value,
                 "adjusted_p": comparison.adjusted_p,
-                "queries": comparison.test.queries,
+                "queries": comparison.queries,
             }
     bias = system.settings["X-X"].language_bias
     return replace(system, details={**system.details, "groups": groups, "language_bias": bias})

@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from cslir._core import top_k
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, ParallelDataset, load_embedded
 from cslir.datasets.collections import EMBEDDED_NAME, passages_of
-from cslir.demo.outcome import compare, response_time_json, with_groups
+from cslir.demo.outcome import compare_rows, response_time_json, with_groups
 from cslir.demo.tables import recall_table, response_time_table, result_table, unseen_table
 from cslir.errors import InputError
 from cslir.evaluation.latency import ResponseTime, measure_response_time
@@ -78,7 +78,7 @@ def run_demo(
     rows, name, encoder = _static_rows(dataset, model, seed)
     static_seconds = time.perf_counter() - start
     if not quick:
-        console.print(result_table(rows, compare(rows, SEEN_LANGUAGES), SEEN_LANGUAGES), highlight=False)
+        console.print(result_table(rows, compare_rows(rows, SEEN_LANGUAGES), SEEN_LANGUAGES), highlight=False)
     announce(f"static encoder's rows after {static_seconds:.0f} s")
     saved = _save(dataset, output, name, encoder)
     if not quick:
@@ -248,7 +248,7 @@ def _print_tables(console: Console, rows: Sequence[SystemResult], dataset: Paral
     passages = sum(len(dataset.passages("test", language)) for language in SEEN_LANGUAGES)
     console.print(
         Group(
-            result_table(rows, compare(rows, SEEN_LANGUAGES), SEEN_LANGUAGES),
+            result_table(rows, compare_rows(rows, SEEN_LANGUAGES), SEEN_LANGUAGES),
             recall_table(rows, SEEN_LANGUAGES),
             unseen_table(rows, UNSEEN_LANGUAGES),
             response_time_table(rows, passages),
@@ -265,7 +265,7 @@ def _result_file(
     saved: _Saved,
 ) -> ResultFile:
     """Return the demo's outcome as documented in docs/demo.md."""
-    comparisons = compare(rows, SEEN_LANGUAGES)
+    comparisons = compare_rows(rows, SEEN_LANGUAGES)
     return ResultFile(
         dataset=dataset.name,
         split="test",

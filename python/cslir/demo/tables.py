@@ -7,9 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cslir.demo.outcome import SIGNIFICANCE_LEVEL, Comparison
+from cslir.evaluation.comparison import Compared
 from cslir.evaluation.results import SystemResult, group_values
 from cslir.evaluation.settings import GROUPS
+from cslir.evaluation.significance import LEVEL
 
 __all__ = ["recall_table", "response_time_table", "result_table", "unseen_table"]
 
@@ -33,7 +34,7 @@ def _label(system: SystemResult) -> str:
 
 
 def result_table(
-    systems: Sequence[SystemResult], comparisons: Mapping[tuple[str, str], Comparison], seen: Sequence[str]
+    systems: Sequence[SystemResult], comparisons: Mapping[tuple[str, str], Compared], seen: Sequence[str]
 ) -> RenderableType:
     """Return the main table: MRR@10 by group, in percent, with significance marks, and the language bias."""
     table = _table("MRR@10, percent", [*(_short(group) for group in GROUPS), "bias"])
@@ -42,7 +43,7 @@ def result_table(
         for group in GROUPS:
             mean = 100 * float(group_values(system.settings, group, "RR@10", seen).values.mean())
             comparison = comparisons.get((system.name, group))
-            cells.append(f"{mean:.1f}{comparison.mark if comparison else ' '}")
+            cells.append(f"{mean:.1f}{comparison.mark or ' ' if comparison else ' '}")
         bias = system.settings["X-X"].language_bias
         table.add_row(_label(system), *cells, "" if bias is None else f"{100 * bias:.0f}")
     legend = Text(
@@ -50,7 +51,7 @@ def result_table(
         f"not English. X: language drawn per text among {', '.join(seen)}.\n"
         f"bias: share of X-X's top 10 in the query's own language, chance {100 / len(seen):.0f}.\n"
         "+ -: differs from its baseline (static zero-shot, or the encoder as it is),\n"
-        f"paired t-test over queries, p < {SIGNIFICANCE_LEVEL} after Holm's correction.",
+        f"paired t-test over queries, p < {LEVEL} after Holm's correction.",
         style="dim",
     )
     return Group(table, legend)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from cslir import __version__
 from cslir.errors import InputError
 from cslir.evaluation.metrics import Judged, trec_order
-from cslir.files import DAMAGE_ERRORS, open_bytes, replace_file
+from cslir.files import replace_file
+from cslir.json_values import JsonValue, read_json
 
 __all__ = [
     "FORMAT",
@@ -27,9 +28,12 @@ __all__ = [
     "SystemResult",
     "group_values",
     "installed_versions",
+    "mean_values",
+    "query_order",
     "read_results",
     "this_machine",
     "top_passages",
+    "within_languages",
     "write_results",
 ]
 
@@ -131,35 +135,54 @@ def group_values(
     Raises:
         InputError: No such setting, a setting lacks the measure, or the settings judge different queries.
     """
-    chosen = {name: one.judged for name, one in settings.items() if one.group == group}
+    chosen = within_languages({name: one for name, one in settings.items() if one.group == group}, languages)
+    if not chosen:
+        among = "" if languages is None else f" among {', '.join(languages)}"
+        raise InputError(f"no setting of {group or ONLY_SETTING}{among}")
+    return mean_values(chosen, measure)
+
+
+def within_languages(
+    settings: Mapping[str, SettingScores], languages: Sequence[str] | None
+) -> dict[str, SettingScores]:
+    """Return the settings of a group over which its mean is taken; see `group_values`."""
     if languages is not None:
         allowed = {*languages, "X", ONLY_SETTING}
-        chosen = {name: judged for name, judged in chosen.items() if set(name.split("-")) <= allowed}
-        among = f" among {', '.join(languages)}"
-    else:
-        most = max((len(judged.query_ids) for judged in chosen.values()), default=0)
-        chosen = {name: judged for name, judged in chosen.items() if len(judged.query_ids) == most}
-        among = ""
-    if not chosen:
-        raise InputError(f"no setting of {group or ONLY_SETTING}{among}")
-    query_ids = next(iter(chosen.values())).query_ids
-    values = [_values_of(name, judged, measure, query_ids) for name, judged in chosen.items()]
-    means: NDArray[np.float64] = np.mean(np.stack(values), axis=0)
+        return {name: one for name, one in settings.items() if set(name.split("-")) <= allowed}
+    most = max((len(one.judged.query_ids) for one in settings.values()), default=0)
+    return {name: one for name, one in settings.items() if len(one.judged.query_ids) == most}
+
+
+def mean_values(settings: Mapping[str, SettingScores], measure: str) -> QueryValues:
+    """Return the mean over settings of each query's value, in the order of the first setting.
+
+    Raises:
+        InputError: A setting lacks the measure, or the settings judge different queries.
+    """
+    query_ids = next(iter(settings.values())).judged.query_ids
+    columns = []
+    for name, scores in settings.items():
+        if measure not in scores.judged.values:
+            raise InputError(f"{name} has no {measure}", remedy=f"it has {', '.join(scores.judged.values)}")
+        order = query_order(scores.judged.query_ids, query_ids)
+        if order is None:
+            raise InputError(
+                f"{name} judges other queries than what it is taken together with",
+                remedy="judge all by the same qrels: queries without passages count as zero",
+            )
+        columns.append(scores.judged.values[measure][order])
+    means: NDArray[np.float64] = np.mean(np.stack(columns), axis=0)
     return QueryValues(query_ids, means)
 
 
-def _values_of(name: str, judged: Judged, measure: str, query_ids: tuple[str, ...]) -> NDArray[np.float64]:
-    """Return a setting's values in the order of `query_ids`."""
-    if measure not in judged.values:
-        raise InputError(f"{name} has no {measure}", remedy=f"it has {', '.join(judged.values)}")
-    if judged.query_ids == query_ids:
-        return judged.values[measure]
-    if set(judged.query_ids) != set(query_ids):
-        raise InputError(
-            f"{name} judges other queries than the settings of its group", remedy="restrict the languages"
-        )
-    place = {query_id: row for row, query_id in enumerate(judged.query_ids)}
-    return judged.values[measure][[place[query_id] for query_id in query_ids]]
+def query_order(own: tuple[str, ...], wanted: tuple[str, ...]) -> slice | list[int] | None:
+    """Return what puts values of the queries `own` in the order of `wanted`; None for different queries."""
+    if own == wanted:
+        return slice(None)
+    if set(own) != set(wanted):
+        return None
+    place = {query_id: row for row, query_id in enumerate(own)}
+    return [place[query_id] for query_id in wanted]
 
 
 def top_passages(
@@ -262,7 +285,7 @@ def read_results(path: Path) -> ResultFile:
     Raises:
         InputError: It is missing, truncated, of another format or version, or a value in it is malformed.
     """
-    file = _Node(path, "", _read_json(path))
+    file = read_json(path, remedy="write it again with 'cslir eval --json' or 'cslir demo'")
     if not isinstance(file.value, dict) or file.value.get("format") != FORMAT:
         raise file.wrong('not a result file: "format" is missing or another')
     if file.value.get("format_version") != FORMAT_VERSION:
@@ -293,74 +316,7 @@ def read_results(path: Path) -> ResultFile:
     )
 
 
-def _read_json(path: Path) -> object:
-    try:
-        with open_bytes(path) as file:
-            return json.loads(file.read(), parse_constant=_refuse_constant)
-    except (*DAMAGE_ERRORS, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"truncated or not JSON ({error})", path=path, remedy="write the result file again"
-        ) from None
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no value of JSON")
-
-
-class _Node(NamedTuple):
-    """A value of a result file, with its place for messages."""
-
-    path: Path
-    place: str
-    value: Any
-
-    def wrong(self, problem: str) -> InputError:
-        """Return the error that this value has a problem."""
-        place = f"{self.place}: " if self.place else ""
-        return InputError(
-            f"{place}{problem}",
-            path=self.path,
-            remedy="write it again with 'cslir eval --json' or 'cslir demo'",
-        )
-
-    def get(self, key: str, kind: type | tuple[type, ...], default: object = None) -> "_Node":
-        """Return the value of a key, which must be of a kind; a missing one, or null, is the default."""
-        value = self.value.get(key)
-        node = _Node(
-            self.path, f"{self.place}.{key}" if self.place else key, default if value is None else value
-        )
-        if node.value is None and not (isinstance(kind, tuple) and type(None) in kind):
-            raise node.wrong("is missing")
-        # True is an int to Python, and no number to us.
-        if not isinstance(node.value, kind) or isinstance(node.value, bool):
-            raise node.wrong(f"is of the wrong type ({type(node.value).__name__})")
-        return node
-
-    def items(self) -> list["_Node"]:
-        """Return the elements of a list, which must be objects."""
-        nodes = [_Node(self.path, f"{self.place}[{number}]", one) for number, one in enumerate(self.value)]
-        for node in nodes:
-            if not isinstance(node.value, dict):
-                raise node.wrong("is not an object")
-        return nodes
-
-    def strings(self) -> tuple[str, ...]:
-        """Return a list of strings."""
-        if not isinstance(self.value, list) or not all(isinstance(one, str) for one in self.value):
-            raise self.wrong("is not a list of strings")
-        return tuple(self.value)
-
-    def numbers(self) -> dict[str, float]:
-        """Return an object whose values are finite numbers."""
-        for key, one in self.value.items():
-            if isinstance(one, bool) or not isinstance(one, int | float) or not math.isfinite(one):
-                raise self.wrong(f"the value of {key!r} is no finite number")
-        return cast("dict[str, float]", self.value)
-
-
-def _read_system(node: _Node) -> SystemResult:
+def _read_system(node: JsonValue) -> SystemResult:
     settings = node.get("settings", dict)
     if not settings.value:
         raise settings.wrong("is empty")
@@ -374,7 +330,7 @@ def _read_system(node: _Node) -> SystemResult:
     )
 
 
-def _read_setting(node: _Node) -> SettingScores:
+def _read_setting(node: JsonValue) -> SettingScores:
     per_query = node.get("per_query", dict)
     columns = {measure: per_query.get(measure, dict).numbers() for measure in per_query.value}
     first = next(iter(columns.values()), {})
