@@ -6,4 +6,4 @@ output=${1:-runs/static-three-seeds}
 for seed in 1 2 3; do
     cslir demo --quick --seed "$seed" --output "$output/seed-$seed" >/dev/null
 done
-python "$(dirname "$0")/summarise_seeds.py" "$output"/seed-*/demo.json
+cslir compare "$output"/seed-*/demo.json --format markdown

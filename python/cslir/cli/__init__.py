@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from cslir import __version__
-from cslir.cli import datasets, demo, doctor, evaluate, index, lexicons, search, switch, train, vectors
+from cslir.cli import (
+    compare,
+    datasets,
+    demo,
+    doctor,
+    evaluate,
+    index,
+    lexicons,
+    search,
+    switch,
+    train,
+    vectors,
+)
 from cslir.errors import CslirError, InputError
 
 __all__ = ["app", "main"]
@@ -55,6 +67,7 @@ app.command("index")(index.index)
 app.command("search")(search.search)
 app.add_typer(vectors.app, name="vectors")
 app.command("eval")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
 
 

@@ -86,7 +86,7 @@ def run_demo(
     _print_tables(console, rows, dataset)
     seconds = {"static": round(static_seconds, 1), "all": round(time.perf_counter() - start, 1)}
     configuration = {"command": "demo", "model": model, "seed": seed, "quick": quick}
-    results = _result_file(rows, dataset, configuration, seconds, saved)
+    results = _result_file(rows, configuration, seconds, saved)
     for path in dict.fromkeys([output / "demo.json", *([json_file] if json_file else [])]):
         write_results(path, results)
     announce(
@@ -259,7 +259,6 @@ def _print_tables(console: Console, rows: Sequence[SystemResult], dataset: Paral
 
 def _result_file(
     rows: Sequence[SystemResult],
-    dataset: ParallelDataset,
     configuration: dict[str, Any],
     seconds: dict[str, float],
     saved: _Saved,
@@ -267,7 +266,7 @@ def _result_file(
     """Return the demo's outcome as documented in docs/demo.md."""
     comparisons = compare_rows(rows, SEEN_LANGUAGES)
     return ResultFile(
-        dataset=dataset.name,
+        dataset=EMBEDDED_NAME,
         split="test",
         systems=[with_groups(row, comparisons, SEEN_LANGUAGES) for row in rows],
         seen=SEEN_LANGUAGES,

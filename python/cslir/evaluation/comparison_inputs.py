@@ -1,0 +1,170 @@
+"""What `cslir compare` takes: result files and TREC runs, with names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cslir.errors import InputError
+from cslir.evaluation.metrics import evaluate, run_of
+from cslir.evaluation.results import (
+    ONLY_SETTING,
+    ResultFile,
+    SettingScores,
+    SystemResult,
+    read_results,
+    top_passages,
+)
+from cslir.files import DAMAGE_ERRORS, open_bytes
+from cslir.formats import read_qrels, read_run
+
+__all__ = ["RUN_MEASURES", "ComparisonInputs", "choose_measures", "choose_systems", "read_inputs"]
+
+RUN_MEASURES = ("RR@10", "nDCG@10", "AP", "R@100")
+"""By which runs are judged if no measure is named."""
+
+
+@dataclass(frozen=True)
+class ComparisonInputs:
+    """All systems of the files, and what these say of the data.
+
+    Attributes:
+        systems: In the order of the files.
+        datasets: The different (dataset, split) of the result files.
+        languages: The seen languages that all result files share; None where no file has any.
+    """
+
+    systems: list[SystemResult]
+    datasets: list[tuple[str, str]]
+    languages: tuple[str, ...] | None
+
+
+def read_inputs(
+    sources: Sequence[str], *, qrels: Path | None = None, measures: Sequence[str] | None = None
+) -> ComparisonInputs:
+    """Read result files and runs.
+
+    Args:
+        sources: Each a file, or `NAME=FILE` to give its one system another name. A run has the name of its
+            file, and no seed.
+        qrels: By which runs are judged.
+        measures: By which runs are judged; `RUN_MEASURES` if None.
+
+    Raises:
+        InputError: A file is missing or malformed, a run comes without qrels, or qrels without a run.
+    """
+    systems: list[SystemResult] = []
+    files: list[ResultFile] = []
+    runs = 0
+    for source in sources:
+        name, path = _named(source)
+        if _is_json(path):
+            file = read_results(path)
+            files.append(file)
+            systems += _renamed(file.systems, name, path)
+        elif qrels is None:
+            raise InputError("no result file, and a run needs --qrels", path=path, remedy="add --qrels FILE")
+        else:
+            runs += 1
+            systems.append(_run_result(path, name, qrels, measures or RUN_MEASURES))
+    if qrels is not None and not runs:
+        raise InputError("--qrels is for runs, and none is given", remedy="leave it out, or add a run")
+    with_languages = [file.seen for file in files if file.seen]
+    languages = None
+    if with_languages:
+        languages = tuple(one for one in with_languages[0] if all(one in seen for seen in with_languages))
+    return ComparisonInputs(
+        systems, list(dict.fromkeys((file.dataset, file.split) for file in files)), languages
+    )
+
+
+def _named(source: str) -> tuple[str, Path]:
+    name, equals, path = source.partition("=")
+    if equals and name and not Path(source).exists():
+        return name, Path(path)
+    return "", Path(source)
+
+
+def _is_json(path: Path) -> bool:
+    with open_bytes(path) as file:
+        try:
+            first = file.read(64).lstrip()[:1]
+        except DAMAGE_ERRORS as error:
+            raise InputError(
+                f"truncated or corrupt ({error})", path=path, remedy="write or fetch the file again"
+            ) from None
+    if not first:
+        raise InputError("is empty", path=path, remedy="give a result file or a run")
+    return first in (b"{", b"[")
+
+
+def _renamed(systems: list[SystemResult], name: str, path: Path) -> list[SystemResult]:
+    if not name:
+        return systems
+    if len({system.name for system in systems}) > 1:
+        raise InputError(
+            f"has several systems, which {name!r} can't name all", path=path, remedy="give the file alone"
+        )
+    return [replace(system, name=name) for system in systems]
+
+
+def _run_result(path: Path, name: str, qrels: Path, measures: Sequence[str]) -> SystemResult:
+    run = run_of(read_run(path))
+    judged = evaluate(run, read_qrels(qrels), measures)
+    top = top_passages(run, judged.query_ids)
+    return SystemResult(name or path.stem, "", None, {ONLY_SETTING: SettingScores("", judged, top=top)})
+
+
+def choose_systems(
+    systems: Sequence[SystemResult],
+    names: Sequence[str] | None,
+    baseline: str | None,
+    places: Sequence[str] | None,
+) -> list[SystemResult]:
+    """Return the systems of these names, the baseline among them, restricted to settings and groups.
+
+    Raises:
+        InputError: A name is unknown, or no system has a setting or group of that name.
+    """
+    known = list(dict.fromkeys(system.name for system in systems))
+    for name in [*(names or ()), *([baseline] if baseline is not None else [])]:
+        if name not in known:
+            raise InputError(f"no system {name!r}", remedy=f"choose among {', '.join(map(repr, known))}")
+    chosen = [one for one in systems if not names or one.name in names or one.name == baseline]
+    if not places:
+        return chosen
+    named = [(scores.group, name) for one in chosen for name, scores in one.settings.items()]
+    available = dict.fromkeys(place for pair in named for place in pair if place)
+    for place in places:
+        if place not in available:
+            raise InputError(f"no setting or group {place!r}", remedy=f"choose among {', '.join(available)}")
+    restricted = [
+        replace(
+            one,
+            settings={
+                name: scores
+                for name, scores in one.settings.items()
+                if name in places or scores.group in places
+            },
+        )
+        for one in chosen
+    ]
+    return [one for one in restricted if one.settings]
+
+
+def choose_measures(systems: Sequence[SystemResult], measures: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the measures to compare by: those named, or the first that all systems have.
+
+    Raises:
+        InputError: The systems share no measure, or not a named one.
+    """
+    held = [set(scores.judged.values) for one in systems for scores in one.settings.values()]
+    first = next(iter(systems[0].settings.values())).judged.values
+    shared = [measure for measure in first if all(measure in one for one in held)]
+    for measure in measures or ():
+        if measure not in shared:
+            raise InputError(
+                f"not all systems have {measure}", remedy=f"all have: {', '.join(shared) or 'none'}"
+            )
+    if not shared:
+        raise InputError("the systems share no measure", remedy="evaluate them with the same --measure")
+    return tuple(dict.fromkeys(measures)) if measures else (shared[0],)
