@@ -115,8 +115,8 @@ def test_eval_of_a_run_on_a_beir_folder(run, tmp_path, beir):
     assert outcome.status == 0, outcome.err
     assert "0.2500" in outcome.out
     assert "1 have no retrieved passage" in outcome.out
-    content = json.loads(json_file.read_text())
-    assert content["per_query"]["RR@10"] == {"q1": 0.5, "q2": 0.0}
+    (system,) = json.loads(json_file.read_text())["systems"]
+    assert system["settings"]["all"]["per_query"]["RR@10"] == {"q1": 0.5, "q2": 0.0}
 
 
 def test_describe_the_embedded_collection(run):
