@@ -20,6 +20,7 @@ from cslir.records import Passage, Qrel, Query, ScoredPassage
 
 __all__ = [
     "find_compressed",
+    "numbered_run",
     "passage_line",
     "passage_of_line",
     "read_beir_corpus",
@@ -228,6 +229,12 @@ def read_run(path: Path) -> Iterator[ScoredPassage]:
         InputError: A line has another number of columns, a score is not a finite number, or a passage is
             retrieved twice for a query.
     """
+    for _, scored in numbered_run(path):
+        yield scored
+
+
+def numbered_run(path: Path) -> Iterator[tuple[int, ScoredPassage]]:
+    """Yield (line number, line) of a run; see `read_run`."""
     seen: set[tuple[str, str]] = set()
     for line, text in read_lines(path):
         columns = text.split()
@@ -255,7 +262,7 @@ def read_run(path: Path) -> Iterator[ScoredPassage]:
                 f"passage {doc_id!r} is retrieved twice for query {query_id!r}", path=path, line=line
             )
         seen.add((query_id, doc_id))
-        yield ScoredPassage(query_id, doc_id, score)
+        yield line, ScoredPassage(query_id, doc_id, score)
 
 
 def write_text_lines(path: Path, lines: Iterable[str]) -> None:

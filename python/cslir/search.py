@@ -25,7 +25,7 @@ from cslir.formats import passage_line, passage_of_line
 from cslir.models.language_means import nearest_language, remove_language_means
 from cslir.records import Passage, ScoredPassage
 
-__all__ = ["Encoder", "Hit", "PassageIndex", "rank", "retrieve"]
+__all__ = ["Encoder", "Hit", "PassageIndex", "rank", "refuse_not_finite", "retrieve"]
 
 FORMAT_VERSION = 2
 _CHUNK = 4096
@@ -339,11 +339,16 @@ def _languages(
     ]
 
 
-def _add_vectors(writer: IndexWriter, vectors: NDArray[np.float32], chunk: Sequence[Passage]) -> None:
+def refuse_not_finite(vectors: NDArray[np.float32], passages: Sequence[Passage]) -> None:
+    """Refuse vectors that are not finite, naming the first passage that has such a one."""
     try:
         check_finite(vectors)
     except InputError as error:
         bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
-        raise InputError(f"passage {chunk[bad].doc_id!r}: {error.message}", remedy=error.remedy) from None
+        raise InputError(f"passage {passages[bad].doc_id!r}: {error.message}", remedy=error.remedy) from None
+
+
+def _add_vectors(writer: IndexWriter, vectors: NDArray[np.float32], chunk: Sequence[Passage]) -> None:
+    refuse_not_finite(vectors, chunk)
     languages = [passage.language for passage in chunk]
     writer.add(vectors, [passage.doc_id for passage in chunk], {"language": languages})

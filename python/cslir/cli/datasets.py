@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cslir.cli.arguments import Seed
 from cslir.progress import announce
 
 __all__ = ["app"]
@@ -55,6 +56,40 @@ def build_debian(
     typer.echo(dataset.folder)
 
 
+@app.command("mix")
+def mix(
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATA", help="A parallel dataset: debian-sample, debian or a folder.")
+    ],
+    *,
+    setting: Annotated[
+        str, typer.Option(help="X-X, X-en, en-X, or a language pair; X is drawn for each query or passage.")
+    ],
+    output: Annotated[Path, typer.Option(help="BEIR folder to write.")],
+    language: Annotated[
+        list[str] | None,
+        typer.Option(help="A language that X may be; repeat. Those that have every id if left out."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split to take.")] = "test",
+    compression: Annotated[Literal["none", "gz", "xz"], typer.Option(help="Of the written files.")] = "none",
+    seed: Seed = 1,
+) -> None:
+    """Write one setting of a parallel dataset as a BEIR folder, so that others evaluate the same mixture."""
+    from cslir.datasets.collections import open_dataset
+    from cslir.datasets.mixing import setting_texts, write_mixture
+    from cslir.datasets.parallel import ParallelDataset
+    from cslir.errors import InputError
+
+    opened = open_dataset(dataset)
+    if not isinstance(opened, ParallelDataset):
+        raise InputError("is no parallel dataset", path=dataset, remedy="mixing needs a folder per language")
+    texts = setting_texts(opened, split, setting, language, seed=seed)
+    suffix = "" if compression == "none" else f".{compression}"
+    write_mixture(texts, opened, split, seed=seed, output=output, suffix=suffix)
+    announce(f"{texts.summary}, seed {seed}")
+    typer.echo(output)
+
+
 @app.command("describe")
 def describe(
     dataset: Annotated[str, typer.Argument(help="debian-sample or a folder.")] = "debian-sample",
@@ -79,5 +114,5 @@ def describe(
     else:
         table.add_column("file")
         table.add_column("passages", justify="right")
-        table.add_row(str(opened.collection_file), f"{sum(1 for _ in opened.iterate_passages()):,}")
+        table.add_row(str(opened.collection_place), f"{sum(1 for _ in opened.iterate_passages()):,}")
     Console().print(table)

@@ -1,149 +1,24 @@
-"""Finding a dataset by name or folder: embedded, parallel, BEIR or MS MARCO."""
+"""Finding a dataset by name, folder or id: embedded, parallel, BEIR, MS MARCO, or one of ir_datasets."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from cslir.datasets.debian import default_output
 from cslir.datasets.embedded import load_embedded
+from cslir.datasets.ir_collections import PREFIX, open_ir_dataset
+from cslir.datasets.mixing import mixture_description
 from cslir.datasets.parallel import ParallelDataset, has_languages, load_parallel
+from cslir.datasets.plain import DatasetFiles, FileDataset, PlainDataset, plain_folder
 from cslir.errors import InputError
-from cslir.files import read_lines
-from cslir.formats import (
-    find_compressed,
-    read_beir_corpus,
-    read_beir_queries,
-    read_msmarco_collection,
-    read_msmarco_queries,
-    read_qrels,
-)
-from cslir.records import Example, Passage, Qrel, Query
+from cslir.formats import read_beir_corpus, read_msmarco_collection
+from cslir.records import Example, Passage
 
 __all__ = ["EMBEDDED_NAME", "DatasetFiles", "PlainDataset", "examples_of", "open_dataset", "passages_of"]
 
 EMBEDDED_NAME = "debian-sample"
 FULL_NAME = "debian"
-
-
-class DatasetFiles(NamedTuple):
-    """A dataset named file by file: mMARCO keeps collections, queries and qrels apart."""
-
-    collection: Path
-    queries: Path
-    qrels: Path
-
-
-@dataclass(frozen=True)
-class PlainDataset:
-    """Queries, passages and qrels in files: a BEIR folder, an MS MARCO one, or files named one by one.
-
-    Queries and passages carry the language of their record, else `language`.
-
-    Attributes:
-        name: For messages.
-        collection_file: BEIR `corpus.jsonl` or MS MARCO `collection.tsv`.
-        queries_file: The queries file of a split.
-        qrels_file: The qrels file of a split.
-        language: ISO 639-1 code of records without one; empty when unknown.
-    """
-
-    name: str
-    collection_file: Path
-    queries_file: Callable[[str], Path]
-    qrels_file: Callable[[str], Path]
-    language: str = ""
-
-    def iterate_passages(self) -> Iterator[Passage]:
-        """Yield the collection's passages as they are read."""
-        path = self.collection_file
-        read = read_beir_corpus if ".jsonl" in path.suffixes else read_msmarco_collection
-        return read(path, self.language)
-
-    def passages(self) -> list[Passage]:
-        """Return the whole collection.
-
-        Raises:
-            InputError: It is empty, or the file is bad.
-        """
-        passages = list(self.iterate_passages())
-        if not passages:
-            raise InputError("the collection is empty", path=self.collection_file)
-        return passages
-
-    def queries(self, split: str) -> list[Query]:
-        """Return the queries that the split's qrels judge, in the order of their file.
-
-        Raises:
-            InputError: There is none, or the qrels name an unknown query.
-        """
-        path = self.queries_file(split)
-        read = read_beir_queries if ".jsonl" in path.suffixes else read_msmarco_queries
-        judged = {qrel.query_id for qrel in self.qrels(split)}
-        queries = [query for query in read(path, self.language) if query.query_id in judged]
-        self._refuse_unknown(split, judged - {query.query_id for query in queries}, "query", path)
-        if not queries:
-            raise InputError(
-                "no judged query", path=path, remedy="check that queries and qrels belong together"
-            )
-        return queries
-
-    def qrels(self, split: str) -> list[Qrel]:
-        """Return the split's judgements."""
-        return list(read_qrels(self.qrels_file(split)))
-
-    def check_passage_ids(self, split: str, known: set[str]) -> None:
-        """Refuse qrels that judge passages which are not in the collection."""
-        unknown = {qrel.doc_id for qrel in self.qrels(split)} - known
-        self._refuse_unknown(split, unknown, "passage", self.collection_file)
-
-    def _refuse_unknown(self, split: str, unknown: set[str], kind: str, holder: Path) -> None:
-        if not unknown:
-            return
-        path, column = self.qrels_file(split), 0 if kind == "query" else 1
-        qrel = next(qrel for qrel in read_qrels(path) if qrel[column] in unknown)
-        raise InputError(
-            f"{kind} {qrel[column]!r} is judged but not in {holder} ({len(unknown)} such ids)",
-            path=path,
-            line=_line_of(path, qrel),
-            remedy="use the qrels that belong to these files",
-        )
-
-
-def _line_of(path: Path, wanted: Qrel) -> int | None:
-    for number, line in read_lines(path):
-        columns = line.split("\t") if "\t" in line else line.split()
-        if columns and columns[0] == wanted.query_id and wanted.doc_id in columns[1:3]:
-            return number
-    return None
-
-
-def _file(folder: Path, *names: str) -> Path:
-    """Return the first of the files that exists, plain or compressed."""
-    for name in names:
-        if found := find_compressed(folder / name):
-            return found
-    raise InputError(f"no {' or '.join(names)}", path=folder, remedy="check the folder and the split's name")
-
-
-def _plain(folder: Path, language: str) -> PlainDataset | None:
-    if corpus := find_compressed(folder / "corpus.jsonl"):
-        return PlainDataset(
-            name=folder.name,
-            collection_file=corpus,
-            queries_file=lambda _: _file(folder, "queries.jsonl"),
-            qrels_file=lambda split: _file(folder, f"qrels/{split}.tsv"),
-            language=language,
-        )
-    if collection := find_compressed(folder / "collection.tsv"):
-        return PlainDataset(
-            name=folder.name,
-            collection_file=collection,
-            queries_file=lambda split: _file(folder, f"queries.{split}.tsv", "queries.tsv"),
-            qrels_file=lambda split: _file(folder, f"qrels.{split}.tsv", "qrels.tsv"),
-            language=language,
-        )
-    return None
+_IR_DATASETS_ID = re.compile(r"\w[\w.-]*(/[\w.:-]+)+")
 
 
 def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelDataset | PlainDataset:
@@ -153,7 +28,7 @@ def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelData
         source: `debian-sample` (embedded), `debian` (built before, in the cache), a folder with one BEIR
             folder per language, a BEIR folder (`corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`) or an
             MS MARCO one (`collection.tsv`, `queries.<split>.tsv`, `qrels.<split>.tsv`), each file plain or
-            compressed; or single files.
+            compressed; single files; or an id of ir_datasets, which `irds:` may precede.
         language: ISO 639-1 code for the records of a BEIR or MS MARCO folder that do not say theirs.
 
     Raises:
@@ -161,7 +36,7 @@ def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelData
     """
     if isinstance(source, DatasetFiles):
         queries, qrels = source.queries, source.qrels
-        return PlainDataset(
+        return FileDataset(
             source.collection.name, source.collection, lambda _: queries, lambda _: qrels, language
         )
     if source == EMBEDDED_NAME:
@@ -175,11 +50,15 @@ def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelData
             )
         return load_parallel(default_output())
     folder = Path(source)
+    if source.startswith(PREFIX) or (not folder.exists() and _IR_DATASETS_ID.fullmatch(source)):
+        return open_ir_dataset(source.removeprefix(PREFIX))
     if not folder.is_dir():
         raise InputError(
-            "no such folder", path=folder, remedy=f"name a dataset's folder, or the embedded {EMBEDDED_NAME}"
+            "is a file, a folder is needed" if folder.exists() else "no such folder",
+            path=folder,
+            remedy=f"name a dataset's folder, the embedded {EMBEDDED_NAME}, or an id of ir_datasets",
         )
-    plain = _plain(folder, language)
+    plain = plain_folder(folder, language, mixture_description(folder))
     if plain is not None:
         return plain
     if has_languages(folder):
@@ -209,7 +88,7 @@ def examples_of(dataset: ParallelDataset | PlainDataset, split: str = "train") -
     passages = {p.doc_id: p for p in dataset.iterate_passages() if p.doc_id in wanted}
     dataset.check_passage_ids(split, set(passages) | {qrel.doc_id for qrel in qrels if qrel.relevance <= 0})
     if not relevant:
-        raise InputError("no relevant pair", path=dataset.qrels_file(split), remedy="training needs some")
+        raise InputError("no relevant pair", path=dataset.qrels_place(split), remedy="training needs some")
     return [Example(queries[qrel.query_id], passages[qrel.doc_id]) for qrel in relevant]
 
 

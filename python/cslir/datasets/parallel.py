@@ -31,6 +31,8 @@ __all__ = [
     "ParallelDataset",
     "has_languages",
     "load_parallel",
+    "read_description",
+    "verify_files",
 ]
 
 TRAINING_LANGUAGE = "en"
@@ -100,6 +102,11 @@ class ParallelDataset:
         """
         return list(self._cached(("qrels", split, language), lambda: self._read_qrels(split, language)))
 
+    def files(self, split: str, language: str) -> list[Path]:
+        """Return the files that hold a split in a language: corpus, queries and qrels."""
+        names = ("corpus.jsonl", "queries.jsonl", f"qrels/{split}.tsv")
+        return [self._file(language, name) for name in names]
+
     def _read_qrels(self, split: str, language: str) -> list[Qrel]:
         path = self._file(language, f"qrels/{split}.tsv")
         qrels = list(read_qrels(path))
@@ -165,8 +172,8 @@ def load_parallel(folder: Path) -> ParallelDataset:
         raise InputError(
             "no such folder", path=folder, remedy="name a folder with a BEIR folder per language"
         )
-    description = _read_description(folder / DESCRIPTION_FILE)
-    _verify_files(folder, description)
+    description = read_description(folder / DESCRIPTION_FILE)
+    verify_files(folder, description)
     languages = [path.name for path in _language_folders(folder)]
     if not languages:
         raise InputError(
@@ -192,7 +199,12 @@ def _language_folders(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _read_description(path: Path) -> Mapping[str, Any]:
+def read_description(path: Path) -> Mapping[str, Any]:
+    """Return the content of a `dataset.json`; empty where there is none.
+
+    Raises:
+        InputError: It is no JSON object, or its `files` are none.
+    """
     try:
         description = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -204,7 +216,8 @@ def _read_description(path: Path) -> Mapping[str, Any]:
     return description
 
 
-def _verify_files(folder: Path, description: Mapping[str, Any]) -> None:
+def verify_files(folder: Path, description: Mapping[str, Any]) -> None:
+    """Refuse a folder of which a file is missing or differs from its checksum in `dataset.json`."""
     for name, expected in description.get("files", {}).items():
         path = folder / name
         if not path.is_file():

@@ -5,6 +5,7 @@ at random for each of them (MLIR).
 """
 
 import random
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,16 +13,22 @@ from cslir.errors import InputError
 
 __all__ = [
     "GROUPS",
+    "MIXTURES",
     "Setting",
     "draw_languages",
     "language_pairs",
     "mixed_settings",
     "pair_group",
     "parse_pair",
+    "parse_setting",
+    "setting_of",
 ]
 
 GROUPS = ("MoIR", "CLIR en-x", "CLIR x-en", "CLIR x-y", "MLIR X-en", "MLIR en-X", "MLIR X-X")
 """The aggregates of a table, in its order; x and y are languages other than English, X is drawn per text."""
+
+MIXTURES = ("X-en", "en-X", "X-X")
+"""The settings with a language drawn for each query, for each passage, or for both."""
 
 
 class Setting(NamedTuple):
@@ -65,6 +72,45 @@ def parse_pair(pair: str) -> tuple[str, str]:
     return source, target
 
 
+def parse_setting(name: str) -> tuple[str, str]:
+    """Split the name of a setting: a language pair such as `en-de`, or one of `MIXTURES`.
+
+    Raises:
+        InputError: It is neither.
+    """
+    source, hyphen, target = name.partition("-")
+    codes = [re.fullmatch("[a-z]{2,3}", one) is not None for one in (source, target)]
+    if name not in MIXTURES and not (hyphen and all(codes)):
+        raise InputError(
+            f"{name!r} is no setting",
+            remedy=f"write two language codes, en-de for example, or one of {', '.join(MIXTURES)}",
+        )
+    return source, target
+
+
+def setting_of(
+    name: str, languages: Sequence[str], query_ids: Sequence[str], doc_ids: Sequence[str], seed: int
+) -> Setting:
+    """Return a setting with the language of every query and passage.
+
+    Args:
+        name: As for `parse_setting`.
+        languages: Of the draws for X.
+        query_ids: The queries.
+        doc_ids: The passages.
+        seed: Of the draws.
+    """
+    source, target = parse_setting(name)
+    group = f"MLIR {name}" if name in MIXTURES else pair_group(source, target)
+
+    def of(code: str, identifiers: Sequence[str], role: str) -> tuple[str, ...]:
+        if code == "X":
+            return draw_languages(languages, identifiers, seed, role)
+        return (code,) * len(identifiers)
+
+    return Setting(name, group, of(source, query_ids, "query"), of(target, doc_ids, "passage"))
+
+
 def language_pairs(languages: Sequence[str], queries: int, passages: int) -> list[Setting]:
     """Return the settings of all ordered pairs of languages, equal ones included.
 
@@ -96,11 +142,4 @@ def mixed_settings(
     languages: Sequence[str], query_ids: Sequence[str], doc_ids: Sequence[str], seed: int
 ) -> list[Setting]:
     """Return X-en, en-X and X-X, with X drawn among `languages` for each query and passage."""
-    queries = draw_languages(languages, query_ids, seed, "query")
-    passages = draw_languages(languages, doc_ids, seed, "passage")
-    english_queries, english_passages = ("en",) * len(query_ids), ("en",) * len(doc_ids)
-    return [
-        Setting("X-en", "MLIR X-en", queries, english_passages),
-        Setting("en-X", "MLIR en-X", english_queries, passages),
-        Setting("X-X", "MLIR X-X", queries, passages),
-    ]
+    return [setting_of(name, languages, query_ids, doc_ids, seed) for name in MIXTURES]

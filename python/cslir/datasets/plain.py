@@ -1,0 +1,233 @@
+"""Datasets without parallel versions: queries, one collection and judgements, from files of the field."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cslir.errors import InputError
+from cslir.files import read_lines, read_raw_lines
+from cslir.formats import (
+    find_compressed,
+    read_beir_corpus,
+    read_beir_queries,
+    read_msmarco_collection,
+    read_msmarco_queries,
+    read_qrels,
+)
+from cslir.records import Passage, Qrel, Query
+
+__all__ = ["DatasetFiles", "FileDataset", "PlainDataset", "plain_folder"]
+
+
+@dataclass(frozen=True)
+class PlainDataset(ABC):
+    """Queries, passages and judgements, each query and passage once, in one language or several.
+
+    Attributes:
+        name: For messages and result files.
+    """
+
+    name: str
+    _qrels: dict[str, list[Qrel]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What a `dataset.json` of cslir's tells, a mixture's setting above all; empty without one."""
+        return {}
+
+    @property
+    @abstractmethod
+    def collection_place(self) -> Path | str:
+        """Where the passages come from, for messages."""
+
+    @abstractmethod
+    def queries_place(self, split: str) -> Path | str:
+        """Return where a split's queries come from, for messages."""
+
+    @abstractmethod
+    def qrels_place(self, split: str) -> Path | str:
+        """Return where a split's judgements come from, for messages."""
+
+    @abstractmethod
+    def iterate_passages(self) -> Iterator[Passage]:
+        """Yield the collection's passages as they are read."""
+
+    @abstractmethod
+    def iterate_queries(self, split: str) -> Iterator[Query]:
+        """Yield the queries that are there for a split, judged or not."""
+
+    @abstractmethod
+    def count_passages(self) -> int | None:
+        """Return how many passages there are, at least roughly; None where counting takes too long."""
+
+    @abstractmethod
+    def _iterate_qrels(self, split: str) -> Iterator[Qrel]: ...
+
+    def passages(self) -> list[Passage]:
+        """Return the whole collection.
+
+        Raises:
+            InputError: It is empty, or the file is bad.
+        """
+        passages = list(self.iterate_passages())
+        if not passages:
+            raise InputError("the collection is empty", path=self.collection_place)
+        return passages
+
+    def queries(self, split: str) -> list[Query]:
+        """Return the queries that the split's qrels judge, in the order of their file.
+
+        Raises:
+            InputError: There is none, or the qrels name an unknown query.
+        """
+        place = self.queries_place(split)
+        judged = {qrel.query_id for qrel in self.qrels(split)}
+        queries = [query for query in self.iterate_queries(split) if query.query_id in judged]
+        self._refuse_unknown(split, judged - {query.query_id for query in queries}, "query", place)
+        return queries
+
+    def qrels(self, split: str) -> list[Qrel]:
+        """Return the split's judgements.
+
+        Raises:
+            InputError: There is none, or the file is bad.
+        """
+        if split not in self._qrels:
+            qrels = list(self._iterate_qrels(split))
+            if not qrels:
+                raise InputError("no judgements", path=self.qrels_place(split), remedy="check the file")
+            self._qrels[split] = qrels
+        return self._qrels[split]
+
+    def check_passage_ids(self, split: str, known: set[str]) -> None:
+        """Refuse qrels that judge passages which are not in the collection."""
+        unknown = {qrel.doc_id for qrel in self.qrels(split)} - known
+        self._refuse_unknown(split, unknown, "passage", self.collection_place)
+
+    def _refuse_unknown(self, split: str, unknown: set[str], kind: str, holder: Path | str) -> None:
+        if not unknown:
+            return
+        place, column = self.qrels_place(split), 0 if kind == "query" else 1
+        qrel = next(qrel for qrel in self.qrels(split) if qrel[column] in unknown)
+        raise InputError(
+            f"{kind} {qrel[column]!r} is judged but not in {holder} ({len(unknown)} such ids)",
+            path=place,
+            line=_line_of(place, qrel) if isinstance(place, Path) else None,
+            remedy="use the qrels that belong to these files",
+        )
+
+
+class DatasetFiles(NamedTuple):
+    """A dataset named file by file: mMARCO keeps collections, queries and qrels apart."""
+
+    collection: Path
+    queries: Path
+    qrels: Path
+
+
+@dataclass(frozen=True)
+class FileDataset(PlainDataset):
+    """A BEIR folder, an MS MARCO one, or files named one by one.
+
+    Queries and passages carry the language of their record, else `language`.
+
+    Attributes:
+        collection_file: BEIR `corpus.jsonl` or MS MARCO `collection.tsv`.
+        queries_file: The queries file of a split.
+        qrels_file: The qrels file of a split.
+        language: ISO 639-1 code of records without one; empty when unknown.
+        notes: See `description`.
+    """
+
+    collection_file: Path
+    queries_file: Callable[[str], Path]
+    qrels_file: Callable[[str], Path]
+    language: str = ""
+    notes: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """The `notes`."""
+        return self.notes
+
+    @property
+    def collection_place(self) -> Path:
+        """The collection's file."""
+        return self.collection_file
+
+    def queries_place(self, split: str) -> Path:
+        """Return the queries' file."""
+        return self.queries_file(split)
+
+    def qrels_place(self, split: str) -> Path:
+        """Return the file of the judgements."""
+        return self.qrels_file(split)
+
+    def iterate_passages(self) -> Iterator[Passage]:
+        """Yield the passages as they are read."""
+        path = self.collection_file
+        read = read_beir_corpus if ".jsonl" in path.suffixes else read_msmarco_collection
+        return read(path, self.language)
+
+    def iterate_queries(self, split: str) -> Iterator[Query]:
+        """Yield the queries as they are read, judged or not."""
+        path = self.queries_file(split)
+        read = read_beir_queries if ".jsonl" in path.suffixes else read_msmarco_queries
+        return read(path, self.language)
+
+    def count_passages(self) -> int:
+        """Return the number of lines of the collection's file."""
+        return sum(1 for _ in read_raw_lines(self.collection_file))
+
+    def _iterate_qrels(self, split: str) -> Iterator[Qrel]:
+        return read_qrels(self.qrels_file(split))
+
+
+def _line_of(path: Path, wanted: Qrel) -> int | None:
+    for number, line in read_lines(path):
+        columns = line.split("\t") if "\t" in line else line.split()
+        if columns and columns[0] == wanted.query_id and wanted.doc_id in columns[1:3]:
+            return number
+    return None
+
+
+def plain_folder(folder: Path, language: str, notes: Mapping[str, Any]) -> FileDataset | None:
+    """Return the dataset of a BEIR or MS MARCO folder; None for another folder."""
+    if corpus := find_compressed(folder / "corpus.jsonl"):
+        return FileDataset(
+            name=folder.resolve().name,
+            collection_file=corpus,
+            queries_file=lambda _: _file(folder, "queries.jsonl"),
+            qrels_file=lambda split: _qrels_file(folder, "qrels", "{}.tsv", split),
+            language=language,
+            notes=notes,
+        )
+    if collection := find_compressed(folder / "collection.tsv"):
+        return FileDataset(
+            name=folder.resolve().name,
+            collection_file=collection,
+            queries_file=lambda split: _file(folder, f"queries.{split}.tsv", "queries.tsv"),
+            qrels_file=lambda split: _qrels_file(folder, "", "qrels.{}.tsv", split, "qrels.tsv"),
+            language=language,
+            notes=notes,
+        )
+    return None
+
+
+def _file(folder: Path, *names: str, remedy: str = "the folder is not complete") -> Path:
+    """Return the first of the files that exists, plain or compressed."""
+    for name in names:
+        if found := find_compressed(folder / name):
+            return found
+    raise InputError(f"no {' or '.join(names)}", path=folder, remedy=remedy)
+
+
+def _qrels_file(folder: Path, within: str, pattern: str, split: str, *others: str) -> Path:
+    """Return the qrels file of a split; an error names the splits that are there."""
+    start, end = pattern.split("{}")
+    names = {path.name for path in (folder / within).glob(pattern.format("*") + "*")}
+    splits = sorted({name.removeprefix(start).partition(end)[0] for name in names})
+    remedy = f"it has the splits {', '.join(splits)}" if splits else "a split's judgements belong there"
+    return _file(folder, str(Path(within, pattern.format(split))), *others, remedy=remedy)
