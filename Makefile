@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean check-train check-dev
+.PHONY: help demo test lint bench clean check-demo check-dev
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .stamps/train ## set everything up and run the main job on the embedded collection
+demo: .stamps/demo ## set everything up and run the main job on the embedded collection
 	$(BIN)/cslir demo $(DEMO_OPTIONS)
 
 test: lint ## set everything up and run all tests
@@ -33,12 +33,12 @@ clean: ## remove the virtual environment and what was built
 	find python -name '_core*.so' -delete
 
 # The extension is rebuilt when the Rust sources change, the environment when the requirements do.
-.stamps/train .stamps/dev: .stamps/%: $(SOURCES) | check-%
+.stamps/demo .stamps/dev: .stamps/%: $(SOURCES) | check-%
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@mkdir -p .stamps && touch $@
 
-check-train:
+check-demo:
 	@PYTHON="$(PYTHON)" sh ./check-prerequisites.sh
 
 check-dev:

@@ -33,6 +33,7 @@ COMMANDS = [
     ["vectors", "compact"],
     ["vectors", "export"],
     ["eval"],
+    ["report"],
     ["doctor"],
 ]
 

@@ -73,11 +73,19 @@ def test_same_seed_same_model(output, tmp_path):
     files = [path.relative_to(output) for path in sorted(output.rglob("*")) if path.is_file()]
     assert files == [path.relative_to(again) for path in sorted(again.rglob("*")) if path.is_file()]
     for name in files:
-        if name.name not in {"demo.json"}:
+        # The tables and the report hold response times.
+        if name.name != "demo.json" and name.parts[0] != "report":
             assert (output / name).read_bytes() == (again / name).read_bytes(), name
     first, second = (json.loads((folder / "demo.json").read_text()) for folder in (output, again))
     for one, other in zip(first["systems"], second["systems"], strict=True):
         assert one["settings"] == other["settings"]
+
+
+def test_report_of_the_tables(output):
+    page = (output / "report" / "index.html").read_text(encoding="utf-8")
+    assert "static ML-CS, against static zero-shot: significantly better in all 7 groups" in page
+    names = {path.stem for path in (output / "report").glob("*.svg")}
+    assert {"heat-maps", "difference-maps", "mixed", "language-bias", "pareto", "stages"} <= names
 
 
 def test_search_finds_passages_in_every_language(output, run):

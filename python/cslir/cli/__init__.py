@@ -15,6 +15,7 @@ from cslir.cli import (
     evaluate,
     index,
     lexicons,
+    report,
     search,
     switch,
     train,
@@ -27,6 +28,8 @@ __all__ = ["app", "main"]
 _EXTRAS = {
     "accelerate": "train",
     "datasets": "train",
+    "jinja2": "report",
+    "matplotlib": "report",
     "sentence_transformers": "train",
     "torch": "train",
     "transformers": "train",
@@ -68,6 +71,7 @@ app.command("search")(search.search)
 app.add_typer(vectors.app, name="vectors")
 app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 
 

@@ -32,6 +32,7 @@ from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
 from cslir.models.language_means import nearest_language
 from cslir.models.static import StaticEncoder
 from cslir.progress import announce, counting
+from cslir.report import write_report
 from cslir.search import Encoder, PassageIndex
 
 __all__ = ["run_demo"]
@@ -89,10 +90,23 @@ def run_demo(
     results = _result_file(rows, configuration, seconds, saved)
     for path in dict.fromkeys([output / "demo.json", *([json_file] if json_file else [])]):
         write_results(path, results)
+    _report(output)
     announce(
         f"{seconds['all']:.0f} s. {name!r}, the best on dev, is saved with an index of {saved.passages:,}"
         f" passages in {output}\ntry: cslir search 'freie Software' (any of {', '.join(LANGUAGES)})"
     )
+
+
+def _report(output: Path) -> None:
+    """Write the report of the tables, where the packages that it needs are installed."""
+    try:
+        page = write_report([output / "demo.json"], output / "report")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in {"jinja2", "matplotlib"}:
+            raise
+        announce("no report without matplotlib and jinja2: pip install 'cslir[report]'")
+    else:
+        announce(f"report: {page}")
 
 
 def _static_rows(

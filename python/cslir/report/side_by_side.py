@@ -1,0 +1,57 @@
+"""The queries that changed most between a system and its baseline, with what both retrieve."""
+
+from cslir.errors import InputError
+from cslir.evaluation.changes import Change, Ranked, Texts, changed_queries, dataset_texts
+from cslir.report.material import Material
+from cslir.report.page import Passage, QueryPair, Side
+from cslir.report.summary import PERCENT, Summary
+
+__all__ = ["most_changed"]
+
+_MOST = 12
+"""Queries of a page at most: those that changed most of all pairs of systems."""
+_LENGTH = 180
+
+
+def most_changed(summary: Summary, material: Material, count: int, baseline: str | None) -> list[QueryPair]:
+    """Return so many gains and losses of each system; none where texts or passages are not known."""
+    if not summary.tests or not count:
+        return []
+    systems = [system for file in material.results.values() for system in file.systems]
+    changes = changed_queries(systems, count, measure=summary.measure, baseline=baseline)
+    changes = [one for one in changes if one.system.top or one.baseline.top]
+    changes = sorted(changes, key=lambda one: -abs(one.overall))[:_MOST]
+    if not changes:
+        return []
+    first = next(iter(material.results.values()))
+    try:
+        texts = dataset_texts(first.dataset, first.split, first.seen, changes)
+    except InputError:
+        # The dataset may be on another machine: ids alone would tell a reader nothing.
+        return []
+    return [_pair(one, texts, summary) for one in changes]
+
+
+def _pair(change: Change, texts: Texts, summary: Summary) -> QueryPair:
+    query = texts.query(change.setting, change.seed, change.query_id) or change.query_id
+    note = (
+        f"query {change.query_id} in {change.setting}: {summary.measure} {change.baseline.value:.2f} →"
+        f" {change.system.value:.2f}; mean change over all settings {PERCENT * change.overall:+.1f} points"
+    )
+    return QueryPair(
+        query, note, (_side(change.baseline, change, texts), _side(change.system, change, texts))
+    )
+
+
+def _side(ranked: Ranked, change: Change, texts: Texts) -> Side:
+    relevant = texts.relevant.get(change.query_id, ())
+    passages = tuple(
+        Passage(_cut(texts.passage(change.setting, change.seed, one) or one), one in relevant)
+        for one in ranked.top
+    )
+    return Side(ranked.system, passages)
+
+
+def _cut(text: str) -> str:
+    joined = " ".join(text.split())
+    return joined if len(joined) <= _LENGTH else f"{joined[: _LENGTH - 1].rstrip()}…"

@@ -1,0 +1,292 @@
+"""Reports: what they are made of, the numbers they show, and pages that stand by themselves."""
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_files import SYSTEMS, training, write_coverage, write_latency, write_parallel, write_plain
+
+from cslir.errors import InputError
+from cslir.evaluation.results import read_results
+from cslir.report import write_report
+from cslir.report.drawing.lines import Point, front
+from cslir.report.drawing.style import one_line, readable_ink
+from cslir.report.material import read_material
+from cslir.report.summary import over_seeds, summarise
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Page(HTMLParser):
+    """The elements of a page; refuses tags that do not match."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.text = [], [], ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "title"} & set(self.open):
+            self.text += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """A report of two seeds, response times, training, coverage."""
+    folder = tmp_path_factory.mktemp("report")
+    model = folder / "model"
+    model.mkdir()
+    (model / "training_record.json").write_text(json.dumps({"format": "cslir training record", **training()}))
+    inputs = [
+        write_parallel(folder / "one.json", seed=1),
+        write_parallel(folder / "two.json", seed=2),
+        write_latency(folder / "latency.json"),
+        write_coverage(folder / "coverage.json"),
+        model,
+    ]
+    return write_report(inputs, folder / "report"), inputs
+
+
+def page_of(everything):
+    return Page(everything[0].read_text(encoding="utf-8"))
+
+
+def test_the_page_needs_nothing_else(everything):
+    page = page_of(everything)
+    assert all(image["src"].startswith("data:image/svg+xml;base64,") for image in page.all("img"))
+    assert page.all("script") == []
+    assert {link["href"] for link in page.all("link")} == {"data:,"}
+    css = re.search(r"<style>(.*?)</style>", everything[0].read_text(encoding="utf-8"), re.S)[1]
+    assert "url(" not in css
+    assert "@import" not in css
+
+
+def test_every_picture_has_a_text_alternative_and_its_values(everything):
+    page = page_of(everything)
+    assert all(len(image["alt"]) > 30 and re.search(r"\d", image["alt"]) for image in page.all("img"))
+    assert len(page.all("figure")) == len(page.all("details")) == 11
+    assert page.all("html") == [{"lang": "en"}]
+
+
+def test_headings_are_in_order(everything):
+    levels = [int(tag[1]) for tag, _ in page_of(everything).elements if re.fullmatch(r"h\d", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_links_lead_somewhere(everything):
+    page = page_of(everything)
+    places = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    for link in page.all("a"):
+        target = link["href"]
+        assert target[1:] in places if target.startswith("#") else (everything[0].parent / target).is_file()
+
+
+def test_pictures_are_files_too(everything):
+    names = {path.stem for path in everything[0].parent.glob("*.svg")}
+    assert names == {path.stem for path in everything[0].parent.glob("*.png")}
+    assert {"heat-maps", "difference-maps", "mixed", "language-bias", "language-shares"} <= names
+    assert {"pareto", "growth", "stages", "training-curves", "switch-rates", "coverage"} <= names
+    for path in everything[0].parent.glob("*.svg"):
+        ET.fromstring(path.read_bytes())
+    for path in everything[0].parent.glob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_names_are_escaped_and_kept(everything):
+    page = page_of(everything)
+    assert page.all("b") == []
+    assert "ML-CS, <b>means</b> & $removed$ 日本語 عربي" in page.text
+
+
+def test_the_same_inputs_give_the_same_bytes(everything, tmp_path):
+    again = write_report(everything[1], tmp_path / "again")
+    first = {path.name: path.read_bytes() for path in everything[0].parent.iterdir()}
+    assert first == {path.name: path.read_bytes() for path in again.parent.iterdir()}
+
+
+def test_commands_seeds_and_versions_are_recorded(everything):
+    text = page_of(everything).text
+    for expected in ("cslir eval made-up --seed 2", "abacus", "version of numpy", "seeds 1 and 2"):
+        assert expected in text
+
+
+def test_marks_are_those_of_the_tests(tmp_path):
+    systems = {"base": ("", 0.2, 0.5), "better": ("base", 0.95, 0.5), "worse": ("base", 0.0, 0.5)}
+    file = write_parallel(tmp_path / "r.json", systems=systems, queries=300)
+    summary = summarise([read_results(file)])
+    by_name = {system.name: system for system in summary.systems}
+    assert {summary.mark(by_name["better"], column) for column in summary.columns} == {"+"}
+    assert {summary.mark(by_name["worse"], column) for column in summary.columns} == {"-"}
+    assert {summary.mark(by_name["base"], column) for column in summary.columns} == {""}
+    text = Page(write_report([file], tmp_path / "out").read_text(encoding="utf-8")).text
+    assert "better, against base: significantly better in all 7 groups" in text
+    assert "worse, against base: significantly worse in all 7 groups" in text
+
+
+def test_seeds_are_averaged_per_query(tmp_path):
+    files = [read_results(write_parallel(tmp_path / f"{seed}.json", seed=seed)) for seed in (1, 2, 3)]
+    averaged = over_seeds([system for file in files for system in file.systems])
+    assert [system.name for system in averaged] == list(SYSTEMS)
+    values = [file.systems[1].settings["en-de"].judged.values["RR@10"] for file in files]
+    np.testing.assert_allclose(averaged[1].settings["en-de"].judged.values["RR@10"], np.mean(values, axis=0))
+    summary = summarise(files)
+    assert summary.seeds["ML-CS"] == (1, 2, 3)
+    estimate = summary.means["ML-CS", "MoIR"]
+    assert estimate.interval[0] < estimate.mean < estimate.interval[1]
+
+
+def test_a_dataset_without_languages(tmp_path):
+    page = write_report([write_plain(tmp_path / "plain.json")], tmp_path / "out")
+    text = Page(page.read_text(encoding="utf-8")).text
+    assert "nDCG@10" in text
+    assert "No heat maps" in text
+    assert (tmp_path / "out" / "systems.png").is_file()
+
+
+def test_one_system_is_reported_without_tests(tmp_path):
+    page = write_report([write_plain(tmp_path / "plain.json", systems=("BM25",))], tmp_path / "out")
+    text = Page(page.read_text(encoding="utf-8")).text
+    assert "One system was judged" in text
+    assert "no difference is tested" in text
+
+
+def test_response_times_alone(tmp_path):
+    page = write_report([write_latency(tmp_path / "l.json")], tmp_path / "out")
+    text = Page(page.read_text(encoding="utf-8")).text
+    assert "No result file was given" in text
+    assert {path.stem for path in page.parent.glob("*.svg")} == {"pareto", "growth", "stages"}
+
+
+def test_trainings_of_systems_are_drawn(tmp_path):
+    file = write_parallel(tmp_path / "r.json")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["systems"][1]["training"] = training()
+    file.write_text(json.dumps(content), encoding="utf-8")
+    (found,) = read_material([file]).training
+    assert (found.system, found.switch_rate, found.by_language) == ("ML-CS", 0.3, {"de": 0.1, "ru": 0.2})
+    assert (write_report([file], tmp_path / "out").parent / "switch-rates.svg").is_file()
+
+
+WRONG = {
+    "absent": (["absent.json"], "no such file"),
+    "empty": (["empty.json"], "is empty"),
+    "truncated": (["truncated.json"], "not JSON, or truncated"),
+    "another kind": (["other.json"], "nothing that a report is made of"),
+    "another list": (["list.json"], "no lexicon's coverage"),
+    "folder of nothing": (["folder"], "nothing that a report is made of"),
+    "other dataset": (["good.json", "plain.json"], "make a report for each dataset"),
+    "twice the same system": (["good.json", "copy.json"], "is in"),
+    "unknown measure": (["good.json", "--measure", "P@3"], "has no P@3"),
+    "unknown baseline": (["good.json", "--baseline", "nobody"], "no system 'nobody'"),
+    "bad latency": (["latency.json"], "not as cslir bench latency writes it"),
+    "bad training": (["training.json"], "malformed"),
+    "nothing": ([], "Missing argument"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_inputs_are_refused(run, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    good = write_parallel(tmp_path / "good.json")
+    (tmp_path / "copy.json").write_bytes(good.read_bytes())
+    (tmp_path / "truncated.json").write_bytes(good.read_bytes()[:500])
+    (tmp_path / "empty.json").write_text("")
+    (tmp_path / "other.json").write_text('{"format": "something"}')
+    (tmp_path / "list.json").write_text("[1]")
+    (tmp_path / "latency.json").write_text('{"format": "cslir latency", "systems": []}')
+    (tmp_path / "training.json").write_text('{"format": "cslir training record", "curve": {}}')
+    (tmp_path / "folder").mkdir()
+    write_plain(tmp_path / "plain.json")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    arguments, problem = WRONG[name]
+    outcome = run("report", *arguments)
+    assert outcome.status == 2, outcome.err
+    assert problem in " ".join(outcome.err.split())
+    assert "Traceback" not in outcome.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_folder_of_something_else_is_not_replaced(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("x")
+    outcome = run("report", write_plain(tmp_path / "plain.json"), "-o", tmp_path / "out")
+    assert outcome.status == 2
+    assert "holds no report of ours" in outcome.err
+    with pytest.raises(InputError, match="is a file"):
+        write_report([tmp_path / "plain.json"], tmp_path / "plain.json")
+
+
+def test_the_command_prints_where_the_page_is(run, tmp_path):
+    outcome = run("report", write_plain(tmp_path / "plain.json"), "-o", tmp_path / "out")
+    assert (outcome.status, outcome.out.strip()) == (0, str(tmp_path / "out" / "index.html"))
+
+
+def test_matplotlib_is_loaded_for_drawing_alone():
+    code = (
+        "import sys, cslir.cli.report, cslir.report, cslir.demo\n"
+        "sys.exit(str({'matplotlib', 'jinja2'} & set(sys.modules) or 0))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert found.stderr.strip() in {"", "0"}
+
+
+def test_a_base_install_says_which_extra_draws(run, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    outcome = run("report", write_plain(tmp_path / "plain.json"), "-o", tmp_path / "out")
+    assert outcome.status == 2
+    assert "pip install 'cslir[report]'" in outcome.err
+
+
+@given(st.tuples(*[st.floats(0, 1)] * 3))
+def test_numbers_stand_out_from_their_cell(colour):
+    def luminance(parts):
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    ink = readable_ink(colour)
+    light, dark = sorted(
+        (luminance(colour), luminance([int(ink[place : place + 2], 16) / 255 for place in (1, 3, 5)])),
+        reverse=True,
+    )
+    assert (light + 0.05) / (dark + 0.05) > 4.5
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0, 100)), min_size=1))
+def test_nothing_beats_a_point_of_the_front(pairs):
+    entries = [Point("", x, y) for x, y in pairs]
+    best = front(entries)
+    for one in best:
+        assert not any(o.x <= one.x and o.y >= one.y and (o.x, o.y) != (one.x, one.y) for o in entries)
+    for other in entries:
+        assert any(one.x <= other.x and one.y >= other.y for one in best)
+
+
+@given(st.text())
+def test_labels_are_one_printable_line(text):
+    label = one_line(text)
+    assert len(label) <= 46
+    assert all(char.isprintable() for char in label)
