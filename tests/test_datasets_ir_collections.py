@@ -114,6 +114,16 @@ def test_what_fails_in_the_library_is_one_error(registered, run):
     assert "Traceback" not in outcome.err
 
 
+def test_ctrl_c_during_a_download(registered, run, monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Broken, "docs_iter", interrupted)
+    outcome = run("datasets", "describe", "cslir-broken/test")
+    assert outcome.status == 130
+    assert outcome.err.strip() == "cslir: interrupted"
+
+
 def test_without_the_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "ir_datasets", None)
     with pytest.raises(InputError, match=r"pip install 'cslir\[ir-datasets\]'"):

@@ -23,7 +23,7 @@ Progress = Callable[[int], None]
 
 BLOCK = 32_768
 """Passages that are compared with the queries at once."""
-_PIECE = 256
+_PIECE = 1024
 """Texts that are encoded between two reports of progress."""
 
 

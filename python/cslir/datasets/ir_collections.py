@@ -131,7 +131,7 @@ class IrDataset(PlainDataset):
         except Exception as error:  # network, file system, archive, checksum, a parser's library: anything
             reason = " ".join(str(error).split()) or type(error).__name__
             raise CslirError(
-                f"{self.name}: ir_datasets could not give the {kind} ({type(error).__name__}: {reason[:300]})"
+                f"{self.name}: ir_datasets could not give the {kind} ({type(error).__name__}: {reason[:120]})"
                 "; check the network, or put the files where its own messages say, below $IR_DATASETS_HOME"
             ) from None
 

@@ -82,8 +82,8 @@ class PlainDataset(ABC):
         Raises:
             InputError: There is none, or the qrels name an unknown query.
         """
-        place = self.queries_place(split)
         judged = {qrel.query_id for qrel in self.qrels(split)}
+        place = self.queries_place(split)
         queries = [query for query in self.iterate_queries(split) if query.query_id in judged]
         self._refuse_unknown(split, judged - {query.query_id for query in queries}, "query", place)
         return queries

@@ -163,7 +163,7 @@ def _rows_of(
     to both variants' settings, and used by the second.
     """
     static = isinstance(encoder, StaticEncoder)
-    with counting(f"evaluating {name}", "languages") as update:
+    with counting(f"evaluating {name}", "texts") as update:
         dev = embed_split(dataset, "dev", LANGUAGES, encoder, limit=None if static else MEAN_TEXTS)
         test = embed_split(dataset, "test", LANGUAGES, encoder, progress=update)
     means = dev.first(MEAN_TEXTS).language_means()

@@ -1,14 +1,21 @@
 """Judging a model or a run on a dataset, and printing and saving the outcome."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from cslir.datasets.candidates import CandidatesDataset, is_top1000
 from cslir.datasets.collections import DatasetFiles, PlainDataset, open_dataset
+from cslir.datasets.ir_collections import IrDataset
+from cslir.datasets.mixing import languages_of, merged_qrels, seen_and_unseen, setting_texts
 from cslir.datasets.parallel import ParallelDataset
 from cslir.errors import InputError
-from cslir.evaluation.metrics import MEASURES, Judged, evaluate, run_of
-from cslir.evaluation.parallel import Evaluation, SettingResult, embed_split, evaluate_pair, evaluate_vectors
+from cslir.evaluation.metrics import MEASURES, largest_cutoff, run_of, tied_queries
+from cslir.evaluation.parallel import MEAN_TEXTS, embed_split, evaluate_vectors
 from cslir.evaluation.results import (
     ONLY_SETTING,
     ResultFile,
@@ -16,108 +23,322 @@ from cslir.evaluation.results import (
     SystemResult,
     installed_versions,
     this_machine,
-    top_passages,
     write_results,
 )
-from cslir.evaluation.settings import pair_group, parse_pair
-from cslir.evaluation.tables import print_evaluation, print_means
-from cslir.formats import read_run, write_run
+from cslir.evaluation.scoring import score_run
+from cslir.evaluation.setting import EvaluatedTexts, Ranker, plain_texts, rank_texts, texts_of_setting
+from cslir.evaluation.settings import parse_setting
+from cslir.evaluation.tables import print_notes, print_settings, print_single
+from cslir.formats import read_qrels, read_run, write_run
 from cslir.models import load_encoder
-from cslir.records import ScoredPassage
-from cslir.search import retrieve
+from cslir.progress import announce, counting
+from cslir.records import Qrel, ScoredPassage
+from cslir.search import Encoder
 
-__all__ = ["evaluate_dataset", "seen_and_unseen"]
+__all__ = ["EvaluationOptions", "evaluate_dataset"]
 
 PLAIN_MEASURES = ("nDCG@10", "RR@10", "AP", "R@100")
+LEAST_DEPTH = 100
+
+Run = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What `cslir eval` does with a dataset.
+
+    Attributes:
+        model: Encoder's name as for `resolve_model`.
+        run: A TREC run; exactly one of `model` and `run` is given.
+        split: The dataset's split; `test`, or what an id of ir_datasets names, if None.
+        pair: One setting of a parallel dataset (`en-de`, `X-X`); all if None.
+        languages: Of a parallel dataset, evaluated over the ids that they share; if None all of them, those
+            that lack ids with English only.
+        measures: Names for ir_measures; the usual ones of the dataset's kind if None.
+        depth: Passages retrieved per query; 100, or more where a measure's cutoff is greater, if None.
+        candidates: A top1000 file or a run, whose passages alone are scored.
+        remove_language_means: Subtract each language's mean vector from its queries and passages.
+        name: Of the system in the result file; the model's folder or the run's file if None.
+        seed: Of the language draws of X-en, en-X and X-X.
+    """
+
+    model: str | None = None
+    run: Path | None = None
+    split: str | None = None
+    pair: str | None = None
+    languages: Sequence[str] | None = None
+    measures: Sequence[str] | None = None
+    depth: int | None = None
+    candidates: Path | None = None
+    remove_language_means: bool = False
+    name: str | None = None
+    seed: int = 1
+
+    def check(self) -> None:
+        """Refuse options that do not go together."""
+        if (self.model is None) == (self.run is None):
+            raise InputError("either --model or --run is needed", remedy="give one of them")
+        for option, given in (
+            ("--candidates", self.candidates is not None),
+            ("--remove-means", self.remove_language_means),
+            ("--depth", self.depth is not None),
+        ):
+            if self.run is not None and given:
+                raise InputError(f"{option} needs --model", remedy="a run is judged as it is")
+        if self.pair is not None:
+            parse_setting(self.pair)
+
+    def depth_for(self, measures: Sequence[str]) -> int:
+        """Return the depth; a smaller one than a measure looks at is allowed, and said."""
+        cutoff = largest_cutoff(measures)
+        if self.depth is None:
+            return max(LEAST_DEPTH, cutoff)
+        if self.depth < cutoff:
+            announce(
+                f"depth {self.depth} is less than a measure's cutoff of {cutoff}: its values are lower bounds"
+            )
+        return self.depth
+
+    @property
+    def system_name(self) -> str:
+        """The name of the system."""
+        if self.run is not None:
+            return self.name or self.run.name.partition(".")[0] or self.run.name
+        model = str(self.model)
+        return self.name or (Path(model).resolve().name if Path(model).is_dir() else model)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    scores: dict[str, SettingScores]
+    run: Run
+    texts: EvaluatedTexts | None = None
 
 
 def evaluate_dataset(
-    source: str | DatasetFiles,
+    source: str | DatasetFiles | None,
+    options: EvaluationOptions,
     *,
-    model: str | None,
-    run: Path | None,
-    split: str = "test",
-    pair: str | None = None,
-    languages: Sequence[str] | None = None,
-    measures: Sequence[str] | None = None,
-    depth: int = 100,
+    qrels: Path | None = None,
     run_out: Path | None = None,
     json_file: Path | None = None,
-    seed: int = 1,
 ) -> None:
     """Judge a model end to end, or a run, print the outcome and write what is asked for.
 
     Args:
-        source: A dataset as for `open_dataset`.
-        model: Encoder's name as for `resolve_model`.
-        run: A TREC run; exactly one of `model` and `run` is given.
-        split: The dataset's split.
-        pair: One setting of a parallel dataset (`en-de`, `X-X`); all if None.
-        languages: Of a parallel dataset; all if None.
-        measures: Names for ir_measures; the usual ones of the dataset's kind if None.
-        depth: Passages retrieved per query.
-        run_out: Where to write the run of a plain dataset or of one pair.
-        json_file: Where to write the values, per query too.
-        seed: Of the language draws of X-en, en-X and X-X.
+        source: A dataset as for `open_dataset`; None where `qrels` and a run, or a top1000 file, are all.
+        options: What to do.
+        qrels: Judgements, without a dataset.
+        run_out: Where to write the run of a plain dataset or of one setting.
+        json_file: Where to write the result file.
 
     Raises:
         InputError: The arguments do not go together, or an input is bad.
     """
-    if (model is None) == (run is None):
-        raise InputError("either --model or --run is needed", remedy="give one of them")
-    dataset = open_dataset(source)
-    if isinstance(dataset, PlainDataset):
-        chosen = measures or PLAIN_MEASURES
-        lines = list(read_run(run)) if run else _retrieve_plain(dataset, str(model), split, depth)
-        judged = evaluate(lines, dataset.qrels(split), chosen)
-        scores = {ONLY_SETTING: _plain_scores(lines, judged)}
-        print_means(f"{dataset.name} {split}", judged)
-    elif run is not None:
-        lines = list(read_run(run))
-        judged = evaluate(lines, dataset.qrels(split), measures or MEASURES)
-        scores = {pair or ONLY_SETTING: _plain_scores(lines, judged, pair)}
-        print_means(f"{dataset.name} {split} {pair or ''}".strip(), judged)
+    options.check()
+    for path in (run_out, json_file):
+        if path is not None and path.is_dir():
+            raise InputError("is a folder, a file is needed", path=path, remedy="name a file")
+    dataset = _without_dataset(options, qrels) if source is None else open_dataset(source)
+    split = options.split or ("" if isinstance(dataset, IrDataset) else "test")
+    if run_out is not None and options.pair is None and isinstance(dataset, ParallelDataset):
+        raise InputError("--run-out needs one setting", remedy="add --pair, en-de for example")
+    if dataset is None:
+        measures = tuple(options.measures or PLAIN_MEASURES)
+        outcome = _judge_run(options, list(read_qrels(_given(qrels))), measures)
+        title, split = _given(qrels).name, ""
     else:
-        if run_out is not None and pair is None:
-            raise InputError("--run-out needs one setting", remedy="add --pair, en-de for example")
-        outcome, lines = _evaluate_parallel(
-            dataset, str(model), split, pair, languages, measures or MEASURES, seed, depth
-        )
-        scores = outcome.scores
-        print_evaluation(f"{dataset.name} {split}", outcome)
+        title = f"{dataset.name} {split}".strip()
+        outcome = _evaluate(dataset, split, options)
+    _print(title, outcome, options)
     if run_out is not None:
-        write_run(run_out, lines, tag="cslir")
+        write_run(run_out, _lines(outcome.run), tag="cslir")
     if json_file is not None:
-        configuration = {
-            "command": "eval",
-            "model": model,
-            "run": None if run is None else str(run),
-            "pair": pair,
-            "depth": depth,
-            "seed": seed,
-        }
-        drawn = isinstance(dataset, ParallelDataset) and run is None
-        system = SystemResult(model or str(run), "", seed if drawn else None, scores)
-        write_results(json_file, _result_file(source, split, dataset, system, configuration))
+        write_results(json_file, _result_file(source, title, split, dataset, outcome, options))
+
+
+def _given(path: Path | None) -> Path:
+    if path is None:
+        raise InputError("a dataset is needed", remedy="give its name or folder, or --qrels with --run")
+    return path
+
+
+def _without_dataset(options: EvaluationOptions, qrels: Path | None) -> CandidatesDataset | None:
+    """Return the dataset that a top1000 file is; None for a run, which needs its judgements alone."""
+    judgements = _given(qrels)
+    if options.run is not None:
+        if options.pair or options.languages or options.split:
+            raise InputError(
+                "--pair, --language and --split need DATA", remedy="qrels alone have no languages"
+            )
+        return None
+    if options.candidates is None or not is_top1000(options.candidates):
+        raise InputError(
+            "--qrels alone goes with --run, or with --candidates and a top1000 file",
+            remedy="give DATA, or --collection and --queries too",
+        )
+    return CandidatesDataset(options.candidates.name, options.candidates, judgements)
+
+
+def _evaluate(dataset: ParallelDataset | PlainDataset, split: str, options: EvaluationOptions) -> _Outcome:
+    if isinstance(dataset, PlainDataset):
+        if options.pair or options.languages:
+            raise InputError(
+                "--pair and --language are for parallel datasets, with one folder per language",
+                path=dataset.collection_place,
+                remedy="leave them out: this one is evaluated in the languages that it is in",
+            )
+        mixture = "setting" in dataset.description
+        measures = tuple(options.measures or (MEASURES if mixture else PLAIN_MEASURES))
+        return _evaluate_texts(plain_texts(dataset, split), options, measures, None)
+    measures = tuple(options.measures or MEASURES)
+    if options.pair is not None:
+        texts = setting_texts(dataset, split, options.pair, options.languages, seed=options.seed)
+        if texts.left_out:
+            announce(texts.summary)
+        return _evaluate_texts(
+            texts_of_setting(texts, dataset), options, measures, (dataset, split, texts.languages)
+        )
+    if options.candidates is not None:
+        raise InputError("--candidates are of one setting", remedy="add --pair, en-de for example")
+    if options.run is not None:
+        return _judge_run(options, merged_qrels(dataset, split, languages_of(dataset, split)), measures)
+    return _evaluate_all(dataset, split, options, measures)
+
+
+def _judge_run(options: EvaluationOptions, qrels: Sequence[Qrel], measures: Sequence[str]) -> _Outcome:
+    run = _read_run(options)
+    return _Outcome({ONLY_SETTING: score_run(run, qrels, measures)}, run)
+
+
+def _read_run(options: EvaluationOptions) -> Run:
+    path = _given(options.run)
+    if not (run := run_of(read_run(path))):
+        raise InputError("holds no line", path=path, remedy="check the run")
+    return run
+
+
+def _evaluate_texts(
+    texts: EvaluatedTexts,
+    options: EvaluationOptions,
+    measures: Sequence[str],
+    parallel: tuple[ParallelDataset, str, Sequence[str]] | None,
+) -> _Outcome:
+    """Evaluate one setting: end to end, over candidates, or a run of it."""
+    if options.run is not None:
+        run = _read_run(options)
+        languages = texts.languages_of({doc_id for scores in run.values() for doc_id in scores})
+    else:
+        depth = options.depth_for(measures)
+        encoder = load_encoder(str(options.model))
+        means = _language_means(encoder, parallel) if options.remove_language_means else {}
+        retrieved = rank_texts(texts, Ranker(encoder, depth, options.candidates, means))
+        run, languages = retrieved.run, retrieved.languages
+    scores = score_run(
+        run,
+        texts.qrels,
+        measures,
+        group=texts.group(languages),
+        query_languages={query.query_id: query.language for query in texts.queries},
+        passage_languages=languages,
+    )
+    return _Outcome({texts.name: scores}, run, texts)
+
+
+def _evaluate_all(
+    dataset: ParallelDataset, split: str, options: EvaluationOptions, measures: Sequence[str]
+) -> _Outcome:
+    """Evaluate every setting of a parallel dataset."""
+    having = languages_of(dataset, split)
+    chosen = list(dict.fromkeys(options.languages or ()))
+    if missing := [one for one in chosen if one not in having]:
+        raise InputError(
+            f"no split {split!r} in {', '.join(missing)}",
+            path=dataset.folder,
+            remedy=f"there is {', '.join(having)}",
+        )
+    seen, unseen = (chosen, []) if chosen else seen_and_unseen(dataset, split, having)
+    depth = options.depth_for(measures)
+    encoder = load_encoder(str(options.model))
+    languages = [*seen, *unseen]
+    with counting("encoding", "texts") as update:
+        vectors = embed_split(dataset, split, languages, encoder, progress=update)
+    if options.remove_language_means:
+        vectors = vectors.without_language_means(_language_means(encoder, (dataset, split, languages)))
+    with counting("evaluating", "settings") as update:
+        outcome = evaluate_vectors(
+            vectors,
+            merged_qrels(dataset, split, languages),
+            seen=seen,
+            unseen=unseen,
+            seed=options.seed,
+            measures=measures,
+            depth=depth,
+            progress=update,
+        )
+    return _Outcome(outcome.scores, {})
+
+
+def _language_means(
+    encoder: Encoder, parallel: tuple[ParallelDataset, str, Sequence[str]] | None
+) -> dict[str, NDArray[np.float32]]:
+    """Return the means to remove: of the dataset's dev split, else those that the model was saved with.
+
+    They never come from the split that is evaluated.
+    """
+    if parallel is not None:
+        dataset, split, languages = parallel
+        if split != "dev" and all("dev" in dataset.splits(one) for one in languages):
+            return embed_split(dataset, "dev", languages, encoder, limit=MEAN_TEXTS).language_means()
+    if means := getattr(encoder, "language_means", None):
+        return dict(means)
+    raise InputError(
+        "no language means: neither a dev split beside the evaluated one, nor any in the model's folder",
+        remedy="leave --remove-means out",
+    )
+
+
+def _print(title: str, outcome: _Outcome, options: EvaluationOptions) -> None:
+    if len(outcome.scores) == 1:
+        name, scores = next(iter(outcome.scores.items()))
+        print_single(title if name == ONLY_SETTING else f"{title} {name}", scores)
+        if outcome.texts is not None:
+            outcome.texts.print_cells(outcome.run, next(iter(scores.judged.values)))
+        judged = set(scores.judged.query_ids)
+        unjudged = len(outcome.run.keys() - judged) if options.run is not None else 0
+        ties = tied_queries({one: scores for one, scores in outcome.run.items() if one in judged})
+        print_notes(unjudged, ties)
+    else:
+        print_settings(title, outcome.scores)
 
 
 def _result_file(
-    source: str | DatasetFiles,
+    source: str | DatasetFiles | None,
+    title: str,
     split: str,
-    dataset: ParallelDataset | PlainDataset,
-    system: SystemResult,
-    configuration: dict[str, Any],
+    dataset: ParallelDataset | PlainDataset | None,
+    outcome: _Outcome,
+    options: EvaluationOptions,
 ) -> ResultFile:
     seen: Sequence[str] = ()
     unseen: Sequence[str] = ()
+    drawn = isinstance(dataset, ParallelDataset)
     if isinstance(dataset, ParallelDataset):
-        names = dict.fromkeys(one for name in system.settings for one in name.split("-"))
+        names = dict.fromkeys(one for name in outcome.scores for one in name.split("-"))
         languages = [one for one in names if one in dataset.languages and split in dataset.splits(one)]
-        seen, unseen = seen_and_unseen(dataset, split, languages) if languages else ((), ())
+        if options.languages:
+            seen = languages
+        elif languages:
+            seen, unseen = seen_and_unseen(dataset, split, languages)
+    configuration: dict[str, Any] = {"command": "eval"} | {
+        key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()
+    }
+    configuration["languages"] = list(options.languages or ())
+    configuration["measures"] = list(options.measures or ())
     return ResultFile(
-        dataset=source if isinstance(source, str) else str(source.collection),
+        dataset=source if isinstance(source, str) else str(source.collection) if source else title,
         split=split,
-        systems=[system],
+        systems=[SystemResult(options.system_name, "", options.seed if drawn else None, outcome.scores)],
         seen=tuple(seen),
         unseen=tuple(unseen),
         configuration=configuration,
@@ -126,86 +347,9 @@ def _result_file(
     )
 
 
-def _plain_scores(lines: Iterable[ScoredPassage], judged: Judged, pair: str | None = None) -> SettingScores:
-    group = pair_group(*parse_pair(pair)) if pair and "X" not in pair else f"MLIR {pair}" if pair else ""
-    return SettingScores(group, judged, top=top_passages(run_of(lines), judged.query_ids))
-
-
-def seen_and_unseen(
-    dataset: ParallelDataset, split: str, languages: Sequence[str]
-) -> tuple[list[str], list[str]]:
-    """Divide languages into those that have all of the split's ids, and those that have only some.
-
-    Mixtures and all ordered pairs need the former; the latter are evaluated against English.
-    """
-    most = max(len(dataset.qrels(split, language)) for language in languages)
-    whole = [language for language in languages if len(dataset.qrels(split, language)) == most]
-    return whole, [language for language in languages if language not in whole]
-
-
-def _retrieve_plain(dataset: PlainDataset, model: str, split: str, depth: int) -> list[ScoredPassage]:
-    queries = dataset.queries(split)
-    passages = dataset.passages()
-    dataset.check_passage_ids(split, {passage.doc_id for passage in passages})
-    encoder = load_encoder(model)
-    vectors = encoder.encode_passages([passage.full_text for passage in passages])
-    query_vectors = encoder.encode_queries([query.text for query in queries])
-    doc_ids = [passage.doc_id for passage in passages]
-    return list(retrieve([query.query_id for query in queries], query_vectors, doc_ids, vectors, depth))
-
-
-def _evaluate_parallel(
-    dataset: ParallelDataset,
-    model: str,
-    split: str,
-    pair: str | None,
-    languages: Sequence[str] | None,
-    measures: Sequence[str],
-    seed: int,
-    depth: int,
-) -> tuple[Evaluation, list[ScoredPassage]]:
-    having = [one for one in dataset.languages if split in dataset.splits(one)]
-    if not having:
-        raise InputError(f"no split {split!r}", path=dataset.folder, remedy="check the split's name")
-    languages = list(dict.fromkeys(languages or having))
-    encoder = load_encoder(model)
-    if pair is not None and "X" not in pair:
-        query_language, passage_language = parse_pair(pair)
-        languages = list(dict.fromkeys((query_language, passage_language)))
-        vectors = embed_split(dataset, split, languages, encoder)
-        qrels = [one for language in languages for one in dataset.qrels(split, language)]
-        result = evaluate_pair(
-            vectors,
-            list(dict.fromkeys(qrels)),
-            query_language,
-            passage_language,
-            measures=measures,
-            depth=depth,
-        )
-        return Evaluation({pair: result}), _lines(result)
-    seen, unseen = seen_and_unseen(dataset, split, languages)
-    vectors = embed_split(dataset, split, languages, encoder)
-    qrels = dataset.qrels(split, seen[0])
-    outcome = evaluate_vectors(
-        vectors,
-        qrels,
-        seen=seen,
-        unseen=unseen,
-        seed=seed,
-        measures=measures,
-        depth=depth,
-        keep_runs=bool(pair),
-    )
-    if pair is None:
-        return outcome, []
-    if pair not in outcome.results:
-        raise InputError(f"no setting {pair}", remedy=f"choose among {', '.join(outcome.results)}")
-    return Evaluation({pair: outcome.results[pair]}), _lines(outcome.results[pair])
-
-
-def _lines(result: SettingResult) -> list[ScoredPassage]:
+def _lines(run: Run) -> list[ScoredPassage]:
     return [
         ScoredPassage(query_id, doc_id, score)
-        for query_id, scores in result.run.items()
+        for query_id, scores in run.items()
         for doc_id, score in scores.items()
     ]

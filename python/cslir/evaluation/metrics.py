@@ -6,7 +6,7 @@ trec_eval orders them, and the programs are given scores without ties.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ __all__ = [
     "PERSISTENCE",
     "Judged",
     "evaluate",
+    "largest_cutoff",
     "own_language_share",
     "rank_biased_shares",
     "run_of",
@@ -30,6 +31,9 @@ MEASURES = ("RR@10", "R@100")
 """The measures of a table, as ir_measures names them; the mean of RR@10 over queries is MRR@10."""
 PERSISTENCE = 0.9
 """The p of `rank_biased_shares`: a reader goes from one passage to the next with this probability."""
+
+
+_KNOWN = "RR@10, R@100, nDCG@10, AP"
 
 
 class Judged(NamedTuple):
@@ -68,11 +72,7 @@ def evaluate(
     """
     import ir_measures
 
-    known = "RR@10, R@100, nDCG@10, AP"
-    try:
-        parsed = {name: ir_measures.parse_measure(name) for name in dict.fromkeys(measures)}
-    except (NameError, SyntaxError, ValueError, KeyError):
-        raise InputError(f"unknown measure among {', '.join(measures)}", remedy=f"such as {known}") from None
+    parsed = _parse(measures)
     if not isinstance(run, Mapping):
         run = run_of(run)
     judgements: dict[str, dict[str, int]] = {}
@@ -92,7 +92,7 @@ def evaluate(
             evaluator = ir_measures.evaluator(list(by_measure), judgements)
         except (ValueError, AssertionError) as error:
             raise InputError(
-                f"can't be measured here: {error}", remedy=f"use others, such as {known}"
+                f"can't be measured here: {error}", remedy=f"use others, such as {_KNOWN}"
             ) from None
         for metric in evaluator.iter_calc(judged_run):
             by_measure[metric.measure][position[metric.query_id]] = metric.value
@@ -101,6 +101,26 @@ def evaluate(
         raise InputError("the run and the qrels share no query", remedy="check that they belong together")
     missing = tuple(query_id for query_id in judgements if query_id not in judged_run)
     return Judged(tuple(judgements), values, missing)
+
+
+def _parse(measures: Sequence[str]) -> dict[str, Any]:
+    """Return ir_measures' measures by the name that was given."""
+    import ir_measures
+
+    try:
+        return {name: ir_measures.parse_measure(name) for name in dict.fromkeys(measures)}
+    except (NameError, SyntaxError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"unknown measure among {', '.join(measures)}", remedy=f"such as {_KNOWN}") from None
+
+
+def largest_cutoff(measures: Sequence[str]) -> int:
+    """Return the largest rank that one of the measures looks at; 0 where none has a cutoff.
+
+    Raises:
+        InputError: A measure is unknown.
+    """
+    cutoffs = (measure.params.get("cutoff", 0) for measure in _parse(measures).values())
+    return max((one for one in cutoffs if isinstance(one, int)), default=0)
 
 
 def run_of(lines: Iterable[ScoredPassage]) -> dict[str, dict[str, float]]:

@@ -8,20 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cslir.datasets.mixing import judgements_of, shared_ids
 from cslir.datasets.parallel import ParallelDataset
-from cslir.errors import InputError
-from cslir.evaluation.metrics import (
-    MEASURES,
-    Judged,
-    evaluate,
-    own_language_share,
-    rank_biased_shares,
-    trec_order,
-)
-from cslir.evaluation.results import TOP, SettingScores
-from cslir.evaluation.settings import GROUPS, Setting, language_pairs, mixed_settings, pair_group
+from cslir.evaluation.metrics import MEASURES, Judged
+from cslir.evaluation.results import SettingScores
+from cslir.evaluation.scoring import score_run
+from cslir.evaluation.settings import Setting, language_pairs, mixed_settings
 from cslir.models.language_means import language_means, remove_language_means
 from cslir.records import Passage, Qrel, Query
+from cslir.retrieval import encode_texts
 from cslir.search import Encoder, rank
 
 __all__ = [
@@ -30,7 +25,6 @@ __all__ = [
     "ParallelVectors",
     "SettingResult",
     "embed_split",
-    "evaluate_pair",
     "evaluate_vectors",
 ]
 
@@ -110,7 +104,7 @@ def embed_split(
     encoder: Encoder,
     *,
     limit: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> ParallelVectors:
     """Encode a split's queries and passages in each language.
 
@@ -120,18 +114,26 @@ def embed_split(
         languages: ISO 639-1 codes.
         encoder: Gives the vectors.
         limit: Only the first so many ids of each language.
-        progress: Called with (languages done, languages in all).
+        progress: Called with (texts done, texts in all).
     """
     queries = {language: dataset.queries(split, language)[:limit] for language in languages}
     passages = {language: dataset.passages(split, language)[:limit] for language in languages}
+    total = sum(len(one) for texts in (queries, passages) for one in texts.values())
     query_vectors, passage_vectors = {}, {}
-    for done, language in enumerate(languages):
-        if progress:
-            progress(done, len(languages))
-        query_vectors[language] = encoder.encode_queries([query.text for query in queries[language]])
-        passage_vectors[language] = encoder.encode_passages([p.full_text for p in passages[language]])
-    if progress:
-        progress(len(languages), len(languages))
+    done = 0
+
+    def encode(
+        encoding: Callable[[Sequence[str]], NDArray[np.float32]], texts: Sequence[str]
+    ) -> NDArray[np.float32]:
+        nonlocal done
+        before = done
+        vectors = encode_texts(encoding, texts, lambda count: progress(before + count, total))
+        done += len(texts)
+        return vectors
+
+    for language in languages:
+        query_vectors[language] = encode(encoder.encode_queries, [q.text for q in queries[language]])
+        passage_vectors[language] = encode(encoder.encode_passages, [p.full_text for p in passages[language]])
     return ParallelVectors(queries, passages, query_vectors, passage_vectors)
 
 
@@ -190,6 +192,7 @@ def evaluate_vectors(
     measures: Sequence[str] = MEASURES,
     depth: int = DEPTH,
     keep_runs: bool = False,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Evaluation:
     """Search and judge every setting.
 
@@ -206,13 +209,17 @@ def evaluate_vectors(
         measures: Names for ir_measures.
         depth: Passages retrieved per query.
         keep_runs: Keep the runs of all settings, which take far more memory than the judgements.
+        progress: Called with (settings done, settings in all or nearly so).
     """
     results: dict[str, SettingResult] = {}
     query_ids, doc_ids = _shared_ids(vectors, seen)
     settings = language_pairs(seen, len(query_ids), len(doc_ids))
-    if "en" in seen:
-        settings += mixed_settings(seen, query_ids, doc_ids, seed)
+    if len(seen) > 1:
+        mixed = mixed_settings(seen, query_ids, doc_ids, seed)
+        settings += [one for one in mixed if "en" in seen or one.name == "X-X"]
+    every = len(settings) + sum(3 if "en" in seen else 4 for _ in unseen)
     for setting in settings:
+        progress(len(results), every)
         result = _evaluate_setting(vectors, qrels, setting, query_ids, doc_ids, measures, depth)
         results[setting.name] = result if keep_runs else replace(result, run={})
     for language in unseen:
@@ -221,41 +228,18 @@ def evaluate_vectors(
         for setting in language_pairs(pair, len(query_ids), len(doc_ids)):
             # English with itself is evaluated once, over the seen languages' ids where it is one of them.
             if setting.name not in results:
+                progress(len(results), every)
                 result = _evaluate_setting(vectors, qrels, setting, query_ids, doc_ids, measures, depth)
                 results[setting.name] = result if keep_runs else replace(result, run={})
     return Evaluation(results)
 
 
-def evaluate_pair(
-    vectors: ParallelVectors,
-    qrels: Sequence[Qrel],
-    query_language: str,
-    passage_language: str,
-    *,
-    measures: Sequence[str] = MEASURES,
-    depth: int = DEPTH,
-) -> SettingResult:
-    """Search and judge one language pair over the ids that both languages have; see `evaluate_vectors`."""
-    query_ids, doc_ids = _shared_ids(vectors, [query_language, passage_language])
-    setting = Setting(
-        f"{query_language}-{passage_language}",
-        pair_group(query_language, passage_language),
-        (query_language,) * len(query_ids),
-        (passage_language,) * len(doc_ids),
-    )
-    return _evaluate_setting(vectors, qrels, setting, query_ids, doc_ids, measures, depth)
-
-
 def _shared_ids(vectors: ParallelVectors, languages: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the query ids and passage ids that all the languages have, in the order of the first."""
-    queries = [{query.query_id for query in vectors.queries[language]} for language in languages]
-    passages = [{passage.doc_id for passage in vectors.passages[language]} for language in languages]
-    first = languages[0]
-    query_ids = [q.query_id for q in vectors.queries[first] if all(q.query_id in ids for ids in queries)]
-    doc_ids = [p.doc_id for p in vectors.passages[first] if all(p.doc_id in ids for ids in passages)]
-    if not query_ids or not doc_ids:
-        raise InputError(f"no id is shared by {', '.join(languages)}", remedy="evaluate fewer languages")
-    return query_ids, doc_ids
+    return shared_ids(
+        {language: vectors.query_rows[language] for language in languages},
+        {language: vectors.passage_rows[language] for language in languages},
+    )
 
 
 def _gather(
@@ -286,15 +270,14 @@ def _evaluate_setting(
     queries = _gather(vectors.query_rows, vectors.query_vectors, query_ids, setting.query_languages)
     passages = _gather(vectors.passage_rows, vectors.passage_vectors, doc_ids, setting.passage_languages)
     run = dict(rank(query_ids, queries, doc_ids, passages, depth))
-    queries_here, passages_here = set(query_ids), set(doc_ids)
-    judged = evaluate(
-        run, [q for q in qrels if q.query_id in queries_here and q.doc_id in passages_here], measures
+    scores = score_run(
+        run,
+        judgements_of(qrels, query_ids, doc_ids),
+        measures,
+        group=setting.group,
+        query_languages=dict(zip(query_ids, setting.query_languages, strict=True)),
+        passage_languages=dict(zip(doc_ids, setting.passage_languages, strict=True)),
     )
-    orders = {query_id: trec_order(scores) for query_id, scores in run.items()}
-    top = {query_id: tuple(order[:TOP]) for query_id, order in orders.items()}
-    if len(set(setting.passage_languages)) == 1:
-        return SettingResult(setting, judged, run, top=top)
-    language_of = dict(zip(doc_ids, setting.passage_languages, strict=True))
-    retrieved = [[language_of[doc_id] for doc_id in order] for order in orders.values()]
-    bias = own_language_share(setting.query_languages, retrieved) if setting.group == GROUPS[-1] else None
-    return SettingResult(setting, judged, run, bias, rank_biased_shares(retrieved), top)
+    return SettingResult(
+        setting, scores.judged, run, scores.language_bias, dict(scores.language_shares), dict(scores.top)
+    )

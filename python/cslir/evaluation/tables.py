@@ -1,51 +1,128 @@
 """Tables in the terminal: 80 columns, plain when piped."""
 
+from collections.abc import Mapping
+
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from cslir.evaluation.metrics import Judged
-from cslir.evaluation.parallel import Evaluation
-from cslir.evaluation.settings import GROUPS
+from cslir.evaluation.metrics import PERSISTENCE
+from cslir.evaluation.results import SettingScores
+from cslir.evaluation.settings import GROUPS, MIXTURES
 
-__all__ = ["print_evaluation", "print_means"]
+__all__ = ["print_cells", "print_notes", "print_settings", "print_single"]
+
+_COLUMNS = 9
+"""Languages beside each other; more go into a further table."""
 
 
-def print_means(title: str, judged: Judged) -> None:
-    """Print the mean of each measure over all judged queries."""
-    table = Table(title=title, title_justify="left")
+def print_single(title: str, scores: SettingScores) -> None:
+    """Print the means of one setting over all judged queries, and how languages share its rankings."""
+    judged = scores.judged
+    console = Console()
+    console.print(title, style="bold", highlight=False, markup=False)
+    table = _table()
     table.add_column("measure")
     table.add_column("mean", justify="right")
     for measure, value in judged.means.items():
         table.add_row(measure, f"{value:.4f}")
-    console = Console()
     console.print(table)
     note = f"{len(judged.query_ids):,} queries"
     if judged.missing:
         note += f", of which {len(judged.missing):,} have no retrieved passage and count as zero"
     console.print(note, highlight=False)
+    _print_languages(console, "", scores)
 
 
-def print_evaluation(title: str, outcome: Evaluation) -> None:
-    """Print every setting's means, by group, and the language bias of X-X."""
+def print_notes(unjudged: int, tied: int) -> None:
+    """Print what a reader of a run's values should know.
+
+    Args:
+        unjudged: Queries of the run without judgements.
+        tied: Queries with passages of equal score.
+    """
     console = Console()
-    measures = list(next(iter(outcome.results.values())).judged.means)
-    table = Table(title=title, title_justify="left")
-    for heading in ("group", "setting", "queries"):
-        table.add_column(heading)
-    for measure in measures:
-        table.add_column(measure, justify="right")
-    for group in GROUPS:
-        rows = [(name, one) for name, one in outcome.results.items() if one.setting.group == group]
-        for name, result in rows:
-            values = [f"{result.judged.means[measure]:.4f}" for measure in measures]
-            table.add_row(group, name, f"{len(result.judged.query_ids):,}", *values)
-        if rows:
-            table.add_section()
-    console.print(table)
-    if outcome.language_bias is not None:
-        languages = len(set(outcome.results["X-X"].setting.query_languages))
+    if unjudged:
+        console.print(f"{unjudged:,} further queries of the run are not judged", highlight=False)
+    if tied:
         console.print(
-            f"language bias of X-X: {outcome.language_bias:.3f} of the top 10 are in the query's own language"
-            f" (chance {1 / languages:.3f})",
+            f"{tied:,} queries have passages of equal score: the greater id comes first, as for trec_eval",
+            highlight=False,
+        )
+
+
+def print_settings(title: str, settings: Mapping[str, SettingScores]) -> None:
+    """Print the aggregates, a matrix of the language pairs for each measure, and what mixtures prefer."""
+    console = Console()
+    measures = list(next(iter(settings.values())).judged.values)
+    queries = {name: len(scores.judged.query_ids) for name, scores in settings.items()}
+    most = max(queries.values())
+    console.print(title, style="bold", highlight=False, markup=False)
+    table = _table()
+    table.add_column("group")
+    for heading in ("settings", "queries", *measures):
+        table.add_column(heading, justify="right")
+    for group in GROUPS:
+        # Settings over fewer ids are shown below: a mean over different queries would mix them up.
+        among = [
+            scores for name, scores in settings.items() if scores.group == group and queries[name] == most
+        ]
+        if among:
+            means = (np.mean([scores.judged.means[measure] for scores in among]) for measure in measures)
+            table.add_row(group, str(len(among)), f"{most:,}", *(f"{mean:.4f}" for mean in means))
+    console.print(table)
+    for measure in measures:
+        cells = {
+            (pair[0], pair[2]): scores.judged.means[measure]
+            for name, scores in settings.items()
+            if name not in MIXTURES and (pair := name.partition("-"))
+        }
+        print_cells(f"{measure} by the language of the queries (down) and of the passages", cells)
+    fewer = [f"{name} {count:,}" for name, count in queries.items() if count < most]
+    if fewer:
+        console.print(
+            f"not in the groups, as a language lacks some of the {most:,} queries: {', '.join(fewer)}",
+            highlight=False,
+        )
+    for name in MIXTURES:
+        if name in settings:
+            _print_languages(console, f"{name}: ", settings[name])
+
+
+def print_cells(title: str, cells: Mapping[tuple[str, str], float]) -> None:
+    """Print values by query language (down) and passage language (across)."""
+    console = Console()
+    console.print(title, style="bold", highlight=False, markup=False)
+    down, across = (list(dict.fromkeys(pair[side] for pair in cells)) for side in (0, 1))
+    for start in range(0, len(across), _COLUMNS):
+        columns = across[start : start + _COLUMNS]
+        table = _table()
+        table.add_column("")
+        for language in columns:
+            table.add_column(language, justify="right")
+        for query_language in down:
+            values = (cells.get((query_language, language)) for language in columns)
+            table.add_row(query_language, *("" if value is None else f"{value:.3f}" for value in values))
+        console.print(table)
+
+
+def _table() -> Table:
+    from rich import box
+
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _print_languages(console: Console, prefix: str, scores: SettingScores) -> None:
+    if scores.language_shares:
+        shares = sorted(scores.language_shares.items(), key=lambda item: -item[1])
+        console.print(
+            f"{prefix}rank-biased share of each passage language (p = {PERSISTENCE}): "
+            + ", ".join(f"{language or 'unknown'} {share:.3f}" for language, share in shares),
+            highlight=False,
+        )
+    if scores.language_bias is not None:
+        console.print(
+            f"{prefix}language bias: {scores.language_bias:.3f} of the top 10 are in the query's own language"
+            f" (chance in an even mixture: {1 / len(scores.language_shares):.3f})",
             highlight=False,
         )

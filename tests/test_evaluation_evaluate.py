@@ -1,0 +1,301 @@
+"""`cslir eval` over every kind of data, with an encoder that counts letters."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from cslir.evaluation.results import read_results
+from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
+from cslir.records import Passage, Qrel, Query
+
+TEXTS = {"a": "aaab", "b": "bbbc", "c": "cccd", "d": "ddde"}
+
+
+class LetterEncoder:
+    """Counts the letters a to e of a text; capitals are another language, half of which it does not read."""
+
+    dimension = 6
+
+    def encode_queries(self, texts):
+        counts = [[text.lower().count(letter) for letter in "abcde"] + [2 * text.isupper()] for text in texts]
+        vectors = np.array(counts, dtype=np.float32)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1)
+
+    encode_passages = encode_queries
+
+
+@pytest.fixture(autouse=True)
+def _letters(monkeypatch):
+    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda _: LetterEncoder())
+
+
+@pytest.fixture
+def parallel(tmp_path):
+    """English and German (in capitals) have four ids, Japanese three; English and German have a dev split."""
+    folder = tmp_path / "parallel"
+    for language, ids in (("en", "abcd"), ("de", "abcd"), ("ja", "abc")):
+        change = str.upper if language == "de" else str
+        at = folder / language
+        write_beir_corpus(at / "corpus.jsonl", [Passage(one, change(TEXTS[one])) for one in ids])
+        write_beir_queries(at / "queries.jsonl", [Query(one, change(one)) for one in ids])
+        write_qrels_tsv(at / "qrels" / "test.tsv", [Qrel(one, one, 1) for one in ids])
+        if language != "ja":
+            write_qrels_tsv(at / "qrels" / "dev.tsv", [Qrel(one, one, 1) for one in ids])
+    return folder
+
+
+@pytest.fixture
+def beir(tmp_path):
+    """Two queries in English and one in German, over passages in both languages."""
+    folder = tmp_path / "beir"
+    passages = [Passage("1", "aaab", "", "en"), Passage("2", "AAAB", "", "de"), Passage("3", "ccd", "", "en")]
+    write_beir_corpus(folder / "corpus.jsonl", passages)
+    queries = [
+        Query("q1", "a", "en"),
+        Query("q2", "A", "de"),
+        Query("q3", "c", "en"),
+        Query("not", "d", "en"),
+    ]
+    write_beir_queries(folder / "queries.jsonl", queries)
+    judged = [Qrel("q1", "1", 1), Qrel("q1", "2", 1), Qrel("q2", "1", 1), Qrel("q3", "3", 1)]
+    write_qrels_tsv(folder / "qrels" / "test.tsv", judged)
+    return folder
+
+
+@pytest.fixture
+def msmarco(tmp_path):
+    folder = tmp_path / "msmarco"
+    folder.mkdir()
+    (folder / "collection.tsv.gz").write_bytes(gzip.compress(b"0\taab\n1\tccd\n2\tbbc\n"))
+    (folder / "queries.dev.tsv").write_text("7\ta\n8\tc\n9\te\n")
+    (folder / "qrels.dev.tsv").write_text("7\t0\t0\t1\n8\t0\t1\t1\n")
+    return folder
+
+
+def only(path):
+    """The one setting of the one system of a result file: its name and scores."""
+    (system,) = read_results(path).systems
+    (setting,) = system.settings.items()
+    return setting
+
+
+def test_msmarco_folder_end_to_end(run, msmarco, tmp_path):
+    result, run_file = tmp_path / "r.json", tmp_path / "r.run"
+    outcome = run(
+        "eval", msmarco, "--split", "dev", "--model", "letters", "--json", result, "--run-out", run_file
+    )
+    assert outcome.status == 0, outcome.err
+    name, scores = only(result)
+    assert (name, scores.group) == ("all", "")
+    assert scores.judged.means == {"nDCG@10": 1, "RR@10": 1, "AP": 1, "R@100": 1}
+    assert scores.top["7"] == ("0", "2", "1")
+    assert run("eval", msmarco, "--split", "dev", "--run", run_file).out == outcome.out
+
+
+def test_a_beir_folder_with_languages(run, beir, tmp_path):
+    result = tmp_path / "r.json"
+    outcome = run("eval", beir, "--model", "letters", "--json", result, "--name", "mine")
+    assert outcome.status == 0, outcome.err
+    _, scores = only(result)
+    assert read_results(result).systems[0].name == "mine"
+    assert scores.group == "MLIR X-X"
+    assert scores.language_bias is not None
+    assert sum(scores.language_shares.values()) == pytest.approx(1)
+    assert "rank-biased share of each passage language" in outcome.out
+    # q2 asks in German for an English passage, behind the German one.
+    assert "nDCG@10 by the language of the query (down) and of its relevant passage" in outcome.out
+    assert scores.judged.values["RR@10"].tolist() == [1, 0.5, 1]
+
+
+def test_a_run_of_a_beir_folder_has_languages_too(run, beir, tmp_path):
+    run_file, result = tmp_path / "x.run", tmp_path / "r.json"
+    run_file.write_text("q1 Q0 1 1 2 t\nq1 Q0 2 2 2 t\nq9 Q0 2 1 2 t\n")
+    outcome = run("eval", beir, "--run", run_file, "--json", result)
+    assert outcome.status == 0, outcome.err
+    assert "1 further queries of the run are not judged" in outcome.out
+    assert "1 queries have passages of equal score" in outcome.out
+    assert "2 have no retrieved passage and count as zero" in outcome.out
+    _, scores = only(result)
+    assert scores.top == {"q1": ("2", "1")}
+    assert scores.language_shares == pytest.approx({"de": 1 / 1.9, "en": 0.9 / 1.9})
+    assert scores.judged.missing == ("q2", "q3")
+
+
+def test_qrels_and_run_alone(run, tmp_path):
+    qrels, run_file, result = tmp_path / "trec.qrels", tmp_path / "bm25.v2.run", tmp_path / "r.json"
+    qrels.write_text("q1 0 d1 1\nq2 0 d1 2\n")
+    run_file.write_text("q1 Q0 d2 1 2 t\nq1 Q0 d1 2 1 t\n")
+    outcome = run("eval", "--run", run_file, "--qrels", qrels, "--json", result, "--measure", "RR@10")
+    assert outcome.status == 0, outcome.err
+    assert "0.2500" in outcome.out
+    assert read_results(result).systems[0].name == "bm25"
+
+
+def test_a_mixture_has_the_numbers_of_the_setting_that_it_was_made_as(run, parallel, tmp_path):
+    languages = ["--language", "de", "--language", "en"]
+    mixed = tmp_path / "mixed"
+    arguments = ["--setting", "X-X", *languages, "--seed", "5", "--output", mixed]
+    assert run("datasets", "mix", parallel, *arguments).status == 0
+    files = {}
+    for name, data in (("pair", [parallel, "--pair", "X-X", *languages, "--seed", "5"]), ("folder", [mixed])):
+        files[name] = (tmp_path / f"{name}.json", tmp_path / f"{name}.run")
+        out = ["--json", files[name][0], "--run-out", files[name][1]]
+        outcome = run("eval", *data, "--model", "letters", *out)
+        assert outcome.status == 0, outcome.err
+    assert files["pair"][1].read_bytes() == files["folder"][1].read_bytes()
+    settings = [json.loads(paths[0].read_text())["systems"][0]["settings"] for paths in files.values()]
+    assert settings[0] == settings[1]
+    assert settings[0]["X-X"]["group"] == "MLIR X-X"
+
+
+def test_all_settings_and_one_of_them_agree(run, parallel, tmp_path):
+    whole, one = tmp_path / "all.json", tmp_path / "one.json"
+    outcome = run("eval", parallel, "--model", "letters", "--json", whole)
+    assert outcome.status == 0, outcome.err
+    assert "not in the groups, as a language lacks some of the 4 queries: en-ja 3" in outcome.out
+    results = read_results(whole)
+    assert (results.seen, results.unseen) == (("en", "de"), ("ja",))
+    for name in ("en-de", "X-en", "ja-en"):
+        assert run("eval", parallel, "--model", "letters", "--pair", name, "--json", one).status == 0
+        expected = results.systems[0].settings[name]
+        assert only(one)[1].judged.means == pytest.approx(expected.judged.means)
+        assert only(one)[1].top == expected.top
+
+
+def test_languages_that_are_named_are_evaluated_over_the_ids_they_share(run, parallel, tmp_path):
+    result = tmp_path / "r.json"
+    languages = ["--language", "de", "--language", "ja"]
+    outcome = run("eval", parallel, "--model", "letters", *languages, "--json", result)
+    assert outcome.status == 0, outcome.err
+    settings = read_results(result).systems[0].settings
+    assert set(settings) == {"de-de", "de-ja", "ja-de", "ja-ja", "X-X"}
+    assert all(len(scores.judged.query_ids) == 3 for scores in settings.values())
+
+
+def test_language_means_come_from_dev_and_remove_the_bias(run, parallel, tmp_path):
+    bias = {}
+    for name, option in (("with", []), ("without", ["--remove-means"])):
+        result = tmp_path / f"{name}.json"
+        outcome = run("eval", parallel, "--model", "x", "--pair", "en-X", "--json", result, *option)
+        assert outcome.status == 0, outcome.err
+        bias[name] = only(result)[1].judged.means["RR@10"]
+    assert bias["without"] >= bias["with"]
+    on_dev = run("eval", parallel, "--model", "x", "--pair", "en-de", "--split", "dev", "--remove-means")
+    assert on_dev.status == 2
+    assert "no language means" in on_dev.err
+
+
+@pytest.mark.parametrize("layout", ["top1000", "run"])
+def test_fixed_candidates(run, msmarco, tmp_path, layout):
+    lines = {
+        "top1000": "7\t1\ta\tccd\n7\t2\ta\tbbc\n9\t0\te\taab\n",
+        "run": "7 Q0 1 1 2 t\n7 Q0 2 2 1 t\n9 Q0 0 1 1 t\n",
+    }
+    path, run_file = tmp_path / "candidates", tmp_path / "r.run"
+    path.write_text(lines[layout])
+    outcome = run(
+        "eval", msmarco, "--split", "dev", "--model", "letters", "--candidates", path, "--run-out", run_file
+    )
+    assert outcome.status == 0, outcome.err
+    assert "1 have no retrieved passage" in outcome.out
+    assert {line.split()[2] for line in run_file.read_text().splitlines()} == {"1", "2"}
+
+
+def test_a_top1000_file_with_its_qrels_needs_no_collection(run, msmarco, tmp_path):
+    path = tmp_path / "top1000.dev.tsv"
+    path.write_text("7\t1\ta\tccd\n7\t0\ta\taab\n8\t1\tc\tccd\n")
+    outcome = run(
+        "eval", "--candidates", path, "--qrels", msmarco / "qrels.dev.tsv", "--model", "l", "--measure", "RR"
+    )
+    assert outcome.status == 0, outcome.err
+    assert "1.0000" in outcome.out
+
+
+def test_depth_follows_the_largest_cutoff(run, msmarco):
+    shallow = run("eval", msmarco, "--split", "dev", "--model", "l", "--measure", "R@1000", "--depth", "1")
+    assert "less than a measure's cutoff of 1000" in shallow.err
+    deep = run("eval", msmarco, "--split", "dev", "--model", "l", "--measure", "R@1000")
+    assert deep.err == ""
+
+
+BAD = {
+    "pair on plain data": (["{beir}", "--model", "m", "--pair", "en-de"], "are for parallel datasets"),
+    "language on plain data": (["{beir}", "--model", "m", "--language", "de"], "are for parallel datasets"),
+    "no such pair": (["{parallel}", "--model", "m", "--pair", "de-X"], "'de-X' is no setting"),
+    "language that is not there": (
+        ["{parallel}", "--model", "m", "--language", "fr"],
+        "no split 'test' in fr",
+    ),
+    "split that is not there": (
+        ["{parallel}", "--model", "m", "--split", "tst"],
+        "it has the splits dev, test",
+    ),
+    "split of a beir folder": (["{beir}", "--model", "m", "--split", "dev"], "it has the splits test"),
+    "split of a marco folder": (["{msmarco}", "--model", "m"], "it has the splits dev"),
+    "model and run": (["{beir}", "--model", "m", "--run", "{good}"], "either --model or --run"),
+    "run and candidates": (
+        ["{beir}", "--run", "{good}", "--candidates", "{good}"],
+        "--candidates needs --model",
+    ),
+    "run and depth": (["{beir}", "--run", "{good}", "--depth", "9"], "--depth needs --model"),
+    "unknown measure": (["{beir}", "--model", "m", "--measure", "accuracy"], "unknown measure"),
+    "candidates without pair": (["{parallel}", "--model", "m", "--candidates", "{good}"], "add --pair"),
+    "run-out without pair": (["{parallel}", "--model", "m", "--run-out", "{tmp}/x"], "add --pair"),
+    "data and qrels": (["{beir}", "--model", "m", "--qrels", "{good}"], "exclude each other"),
+    "qrels and pair": (["--run", "{good}", "--qrels", "{qrels}", "--pair", "en-de"], "need DATA"),
+    "qrels and candidates": (["--model", "m", "--qrels", "{qrels}", "--candidates", "{good}"], "top1000"),
+    "empty qrels": (["--run", "{good}", "--qrels", "{empty}"], "no query has a relevant passage"),
+    "empty run": (["{beir}", "--run", "{empty}"], "empty: holds no line"),
+    "run of others": (["{msmarco}", "--split", "dev", "--run", "{good}"], "share no query"),
+    "run with five columns": (["{beir}", "--run", "{five}"], "five:1: 5 columns"),
+    "run with nan": (["{beir}", "--run", "{nan}"], "nan:1: score nan is not finite"),
+    "passage twice": (["{beir}", "--run", "{twice}"], "twice:2: passage '1' is retrieved twice"),
+    "truncated run": (["{beir}", "--run", "{cut}"], "truncated or corrupt"),
+    "unknown query": (["{beir}", "--model", "m", "--candidates", "{strange}"], "strange:2: query 'q77'"),
+    "unknown passage": (["{beir}", "--model", "m", "--candidates", "{passage}"], "passage:1: passage '77'"),
+    "json to a folder": (["{beir}", "--model", "m", "--json", "{tmp}"], "is a folder"),
+    "a file as data": (["{good}", "--model", "m"], "is a file, a folder is needed"),
+    "means of no model": (["{beir}", "--model", "m", "--remove-means"], "no language means"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_wrong_input_is_a_clear_error(run, tmp_path, beir, msmarco, parallel, case):
+    files = {
+        "good": "q1 Q0 1 1 2 t\n",
+        "qrels": "q1 0 1 1\n",
+        "empty": "",
+        "five": "q1 Q0 1 1 2\n",
+        "nan": "q1 Q0 1 1 nan t\n",
+        "twice": "q1 Q0 1 1 2 t\nq1 Q0 1 2 1 t\n",
+        "strange": "q1 Q0 1 1 2 t\nq77 Q0 1 2 1 t\n",
+        "passage": "q1 Q0 77 1 2 t\n",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    (tmp_path / "cut").write_bytes(gzip.compress(b"q1 Q0 1 1 2 t\n" + bytes(range(48, 91)) * 9)[:-12])
+    places = {name: tmp_path / name for name in (*files, "cut")} | {"tmp": tmp_path}
+    places |= {"beir": beir, "msmarco": msmarco, "parallel": parallel}
+    arguments, message = BAD[case]
+    outcome = run("eval", *(one.format(**places) for one in arguments))
+    assert outcome.status == 2, outcome.err
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+    assert outcome.out == ""
+
+
+def test_qrels_without_judgements(run, beir):
+    (beir / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n")
+    outcome = run("eval", beir, "--model", "m")
+    assert outcome.status == 2
+    assert "test.tsv: no judgements" in outcome.err
+
+
+def test_tables_fit_80_columns_and_are_plain_when_piped(run, parallel):
+    outcome = run("eval", parallel, "--model", "m")
+    assert "\x1b" not in outcome.out
+    tables, notes, _ = outcome.out.partition("not in the groups")
+    assert notes
+    assert all(len(line) <= 80 for line in tables.splitlines())
