@@ -100,6 +100,8 @@ def _where(columns: list[str], tested: int) -> str:
         return "over all queries"
     if len(columns) == tested > 1:
         return f"in all {tested} groups"
+    if len(columns) > 3:
+        return f"in {len(columns)} of {tested} groups"
     return f"in {_listed(columns)}"
 
 

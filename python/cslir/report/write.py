@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cslir.evaluation.significance import LEVEL
 from cslir.files import replace_folder, require_replaceable
+from cslir.progress import counting
 from cslir.report.drawing.pictures import Figure, Image, Table, render
 from cslir.report.findings import compared, findings
 from cslir.report.language_pairs import language_pair_figures
@@ -51,7 +52,7 @@ def write_report(
     require_replaceable(output, "report", PAGE)
     material = read_material(paths)
     summary = summarise(list(material.results.values()), measure, baseline) if material.results else None
-    drawn = {name: [_drawn(one) for one in figures] for name, figures in _figures(summary, material).items()}
+    drawn = _draw_all(_figures(summary, material))
     sections = [
         Section(name, _HEADINGS[name], figures=tuple(page for page, _ in figures))
         for name, figures in drawn.items()
@@ -115,6 +116,19 @@ def _figures(summary: Summary | None, material: Material) -> dict[str, list[Figu
         "training": training_figures(material.training),
         "coverage": [coverage] if coverage else [],
     }
+
+
+def _draw_all(figures: dict[str, list[Figure]]) -> dict[str, list[tuple[PageFigure, Image]]]:
+    """Render the figures of every section, with a bar."""
+    total, done = sum(map(len, figures.values())), 0
+    drawn: dict[str, list[tuple[PageFigure, Image]]] = {name: [] for name in figures}
+    with counting("report", "figures") as update:
+        for name, several in figures.items():
+            for figure in several:
+                update(done, total)
+                drawn[name].append(_drawn(figure))
+                done += 1
+    return drawn
 
 
 def _drawn(figure: Figure) -> tuple[PageFigure, Image]:

@@ -14,6 +14,8 @@ __all__ = ["Drawing", "Figure", "Image", "Panel", "Table", "render"]
 Drawing = Callable[["Axes"], None]
 """Draws on axes of its own."""
 _MOST_COLUMNS = 4
+_DPI, _DPI_OF_SEVERAL = 288, 192
+"""A slide shows one panel as large as several together."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,13 @@ class Image:
 def render(figure: Figure) -> tuple[list[Image], Image]:
     """Render a figure: its panels one by one, for the page, and all of them side by side, for a file."""
     if len(figure.panels) == 1:
-        image = _drawn(figure.name, figure.panels, 1)
+        image = _drawn(figure.name, figure.panels, 1, _DPI)
         return [image], image
     panels = [
-        _drawn(f"{figure.name}-{number}", [panel], 1, with_png=False)
+        _drawn(f"{figure.name}-{number}", [panel], 1, None)
         for number, panel in enumerate(figure.panels, start=1)
     ]
-    return panels, _drawn(figure.name, figure.panels, _columns(len(panels)))
+    return panels, _drawn(figure.name, figure.panels, _columns(len(panels)), _DPI_OF_SEVERAL)
 
 
 def _columns(count: int) -> int:
@@ -107,7 +109,7 @@ def _columns(count: int) -> int:
     return min((_MOST_COLUMNS, _MOST_COLUMNS - 1), key=lambda columns: -count % columns)
 
 
-def _drawn(name: str, panels: Sequence[Panel], columns: int, *, with_png: bool = True) -> Image:
+def _drawn(name: str, panels: Sequence[Panel], columns: int, dpi: int | None) -> Image:
     from matplotlib.figure import Figure as Canvas
 
     rows = -(-len(panels) // columns)
@@ -132,7 +134,7 @@ def _drawn(name: str, panels: Sequence[Panel], columns: int, *, with_png: bool =
             canvas.text((start + 6) / across, 1 - (top + 15) / down, one_line(panel.title, 44), **TITLE)
             canvas.text((start + 6) / across, 1 - (top + 31) / down, one_line(panel.subtitle), **SUBTITLE)
             panel.draw(canvas.add_axes(box))
-        svg, png = saved(canvas, alt, with_png=with_png)
+        svg, png = saved(canvas, alt, dpi=dpi)
     return Image(name, alt, down, svg, png)
 
 
