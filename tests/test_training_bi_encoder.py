@@ -14,8 +14,11 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast  # noqa:
 from cslir import InputError  # noqa: E402
 from cslir.models.bi_encoder import BiEncoder, _batches  # noqa: E402
 from cslir.records import Example, Passage, Query  # noqa: E402
+from cslir.switching import Lexicon  # noqa: E402
 from cslir.training.bi_encoder import checkpoint_folder, train_bi_encoder  # noqa: E402
 from cslir.training.configuration import TrainingConfiguration  # noqa: E402
+from cslir.training.record import read_training_record  # noqa: E402
+from cslir.training.train import switching_augment  # noqa: E402
 
 ENGLISH = WORDS[:9]
 EXAMPLES = [
@@ -134,6 +137,39 @@ def test_a_stopped_run_resumes_to_the_same_weights(base, tmp_path):
     assert steps[0].step == 4
     assert (whole / "model.safetensors").read_bytes() == (output / "model.safetensors").read_bytes()
     assert not checkpoint_folder(output).exists()
+
+
+def test_a_resumed_run_keeps_the_record_of_a_whole_one(base, tmp_path):
+    class StopError(Exception):
+        pass
+
+    def stop(step):
+        if step.step == 4:
+            raise StopError
+
+    configuration = settings(checkpoint_steps=1, arm="ml-cs", translation_prob=0.7)
+    lexicons = [Lexicon.from_entries("en", "de", [(source, [(target, 1.0)]) for source, target in PAIRS])]
+
+    def train(output, **options):
+        augment = switching_augment(lexicons, configuration)
+        train_bi_encoder(
+            base, EXAMPLES, configuration, output=output, augment=augment, switching=augment.totals, **options
+        )
+
+    train(tmp_path / "whole")
+    with pytest.raises(StopError):
+        train(tmp_path / "stopped", progress=stop)
+    train(tmp_path / "stopped", resume=True)
+    names = ("training_record.json", "model.safetensors")
+    assert [(tmp_path / "whole" / one).read_bytes() for one in names] == [
+        (tmp_path / "stopped" / one).read_bytes() for one in names
+    ]
+    record = read_training_record(tmp_path / "whole")
+    assert record.steps == 4
+    assert record.curve["step"] == [1, 2, 3, 4]
+    # Both epochs of two batches of four: a word as query and two as passage. The ninth example is left out.
+    assert record.switching["tokens"] == 2 * 8 * 3
+    assert 0 < record.switching["switched"] == record.switching["switched_by_language"]["de"]
 
 
 def test_a_run_without_checkpoints_leaves_nothing_when_stopped(base, tmp_path):

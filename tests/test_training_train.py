@@ -8,6 +8,7 @@ from cslir import InputError
 from cslir.records import Example, Passage, Query
 from cslir.switching import Lexicon
 from cslir.training.configuration import TrainingConfiguration
+from cslir.training.record import read_training_record
 from cslir.training.train import switching_augment
 
 EXAMPLE = Example(Query("q", "the files 123", "en"), Passage("d", "the files " * 40, "", "en"))
@@ -81,6 +82,9 @@ def test_the_command_records_its_settings_with_the_model(run, tmp_path):
         "--no-protect",
     )  # fmt: skip
     assert outcome.status == 0, outcome.err
+    record = read_training_record(output)
+    assert (record.steps, record.curve["step"]) == (2, [1, 2])
+    assert record.switching["tokens"] > 0
     training = json.loads((output / "static_encoder.json").read_text())["configuration"]["training"]
     assert len(training.pop("stop_words")) > 200
     assert training.items() >= {

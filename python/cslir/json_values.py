@@ -45,6 +45,18 @@ class JsonValue(NamedTuple):
         place = f"{self.place}: " if self.place else ""
         return InputError(f"{place}{problem}", path=self.path, remedy=self.remedy)
 
+    def require_format(self, name: str, version: int, kind: str) -> None:
+        """Refuse a file whose `format` and `format_version` are others.
+
+        Raises:
+            InputError: It is no file of this kind, or of another version.
+        """
+        if not isinstance(self.value, dict) or self.value.get("format") != name:
+            raise self.wrong(f'not a {kind}: "format" is missing or another')
+        found = self.value.get("format_version")
+        if found != version:
+            raise self.wrong(f"of format version {found}, {version} is read here")
+
     def get(self, key: str, kind: type | tuple[type, ...], default: object = None) -> "JsonValue":
         """Return the value of an object's key; a missing one, or null, is the default.
 

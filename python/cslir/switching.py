@@ -7,9 +7,11 @@ al., "Boosting Zero-shot Cross-lingual Retrieval by Training on Artificially Cod
 """
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cslir._core import Lexicon, Span, SwitchCounts, Switched, Switcher
 from cslir.errors import InputError
@@ -25,6 +27,7 @@ __all__ = [
     "SwitchCounts",
     "Switched",
     "Switcher",
+    "SwitchingTotals",
     "load_lexicon",
     "load_lexicons",
     "weights_by_language",
@@ -170,6 +173,60 @@ def _grouped(entries: Iterable[tuple[str, str, float]]) -> list[tuple[str, list[
     return grouped
 
 
+@dataclass
+class SwitchingTotals:
+    """The sums of `SwitchCounts` over many batches."""
+
+    tokens: int = 0
+    content: int = 0
+    switched: int = 0
+    content_switched: int = 0
+    lemmas: int = 0
+    missed: int = 0
+    switched_by_language: Counter[str] = field(default_factory=Counter)
+    missed_by_language: Counter[str] = field(default_factory=Counter)
+
+    def add(self, counts: "SwitchCounts | SwitchingTotals") -> None:
+        """Add the counts of a batch."""
+        self.tokens += counts.tokens
+        self.content += counts.content
+        self.switched += counts.switched
+        self.content_switched += counts.content_switched
+        self.lemmas += counts.lemmas
+        self.missed += counts.missed
+        self.switched_by_language.update(counts.switched_by_language)
+        self.missed_by_language.update(counts.missed_by_language)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the sums, and the shares of all and of content tokens that were switched."""
+        return {
+            "tokens": self.tokens,
+            "content": self.content,
+            "switched": self.switched,
+            "content_switched": self.content_switched,
+            "lemmas": self.lemmas,
+            "missed": self.missed,
+            "switched_by_language": dict(sorted(self.switched_by_language.items())),
+            "missed_by_language": dict(sorted(self.missed_by_language.items())),
+            "switch_rate": self.switched / self.tokens if self.tokens else 0.0,
+            "content_switch_rate": self.content_switched / self.content if self.content else 0.0,
+        }
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> "SwitchingTotals":
+        """Return the sums that `to_json` gave."""
+        return cls(
+            tokens=content["tokens"],
+            content=content["content"],
+            switched=content["switched"],
+            content_switched=content["content_switched"],
+            lemmas=content["lemmas"],
+            missed=content["missed"],
+            switched_by_language=Counter(content["switched_by_language"]),
+            missed_by_language=Counter(content["missed_by_language"]),
+        )
+
+
 class Augmenter:
     """Makes fresh code-switched training examples for every epoch.
 
@@ -238,6 +295,8 @@ class Augmenter:
         self._queries = switcher(query_translation_prob)
         self._passages = switcher(passage_translation_prob)
         self._threads = threads
+        self.totals = SwitchingTotals()
+        """What was switched so far."""
 
     def queries(self, queries: Sequence[Query], *, epoch: int) -> list[Query]:
         """Return the queries with their texts switched for an epoch."""
@@ -264,11 +323,12 @@ class Augmenter:
         ]
 
     def _switch(self, switcher: Switcher, texts: list[tuple[str, str]], field: str, epoch: int) -> list[str]:
-        switched, _ = switcher.switch_batch(
+        switched, counts = switcher.switch_batch(
             [text for _, text in texts],
             [record_id for record_id, _ in texts],
             field=field,
             epoch=epoch,
             threads=self._threads,
         )
+        self.totals.add(counts)
         return switched

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from rich.console import Console, Group
@@ -34,6 +34,9 @@ from cslir.models.static import StaticEncoder
 from cslir.progress import announce, counting
 from cslir.report import write_report
 from cslir.search import Encoder, PassageIndex
+
+if TYPE_CHECKING:
+    from cslir.training.static import TrainedStatic
 
 __all__ = ["run_demo"]
 
@@ -76,12 +79,12 @@ def run_demo(
         raise InputError("is a folder, a file is needed", path=json_file, remedy="name a file after --json")
     console = Console()
     dataset = load_embedded()
-    rows, name, encoder = _static_rows(dataset, model, seed)
+    rows, name, trained = _static_rows(dataset, model, seed)
     static_seconds = time.perf_counter() - start
     if not quick:
         console.print(result_table(rows, compare_rows(rows, SEEN_LANGUAGES), SEEN_LANGUAGES), highlight=False)
     announce(f"static encoder's rows after {static_seconds:.0f} s")
-    saved = _save(dataset, output, name, encoder)
+    saved = _save(dataset, output, name, trained)
     if not quick:
         rows += _encoder_rows(dataset, model, seed)
     _print_tables(console, rows, dataset)
@@ -111,8 +114,8 @@ def _report(output: Path) -> None:
 
 def _static_rows(
     dataset: ParallelDataset, model: str, seed: int
-) -> tuple[list[SystemResult], str, StaticEncoder]:
-    """Train and evaluate the static arms; return their rows, and name and encoder of the best on dev."""
+) -> tuple[list[SystemResult], str, "TrainedStatic"]:
+    """Train and evaluate the static arms; return their rows, and the best on dev with its name."""
     from cslir.models.resolve import resolve_model
     from cslir.switching import load_lexicon
     from cslir.training.configuration import TrainingConfiguration
@@ -134,15 +137,16 @@ def _static_rows(
             progress=update,
         )
     rows: list[SystemResult] = []
-    encoders: dict[str, StaticEncoder] = {}
+    arms: dict[str, TrainedStatic] = {}
     for name, (arm, align) in ARMS.items():
         configuration = TrainingConfiguration.of("static", arm=arm, align=align, seed=seed)
         with counting(f"training {name}", "steps") as update:
             trained = train_static_arm(base, examples, configuration, lexicons, progress=update)
-        encoders[name] = trained.encoder
-        rows += _rows_of(name, BASELINE, dataset, trained.encoder, seed, trained.seconds)
-    best = max((row for row in rows if row.name in encoders), key=lambda row: row.details["dev_mrr"])
-    return rows, best.name, encoders[best.name]
+        arms[name] = trained
+        training = {"seconds": round(trained.seconds, 3), **trained.record.to_json()}
+        rows += _rows_of(name, BASELINE, dataset, trained.encoder, seed, training)
+    best = max((row for row in rows if row.name in arms), key=lambda row: row.details["dev_mrr"])
+    return rows, best.name, arms[best.name]
 
 
 def _encoder_rows(dataset: ParallelDataset, model: str, seed: int) -> list[SystemResult]:
@@ -151,11 +155,16 @@ def _encoder_rows(dataset: ParallelDataset, model: str, seed: int) -> list[Syste
     from cslir.models.resolve import resolve_model
 
     encoder = BiEncoder.open(resolve_model(model), max_length=ENCODER_MAX_LENGTH)
-    return _rows_of("12-layer encoder", "", dataset, encoder, seed, 0.0)
+    return _rows_of("12-layer encoder", "", dataset, encoder, seed, None)
 
 
 def _rows_of(
-    name: str, baseline: str, dataset: ParallelDataset, encoder: Encoder, seed: int, training_seconds: float
+    name: str,
+    baseline: str,
+    dataset: ParallelDataset,
+    encoder: Encoder,
+    seed: int,
+    training: dict[str, Any] | None,
 ) -> list[SystemResult]:
     """Evaluate an encoder as it is and with the language means removed.
 
@@ -183,7 +192,7 @@ def _rows_of(
         _evaluate(dataset, test, seed),
         {
             "dev_mrr": mrr,
-            "training": {"seconds": round(training_seconds, 3)} if training_seconds else None,
+            "training": training,
             "response_time_ms": response_time_json(_response_time(dataset, encoder, test)),
         },
     )
@@ -238,11 +247,12 @@ class _Saved(NamedTuple):
     guessed_language_accuracy: dict[str, float]
 
 
-def _save(dataset: ParallelDataset, output: Path, name: str, encoder: StaticEncoder) -> _Saved:
+def _save(dataset: ParallelDataset, output: Path, name: str, trained: "TrainedStatic") -> _Saved:
     """Write the chosen model with its language means, and an index of the test passages without them."""
+    encoder = trained.encoder
     dev = embed_split(dataset, "dev", LANGUAGES, encoder)
     encoder = replace(encoder, language_means=dev.first(MEAN_TEXTS).language_means())
-    encoder.save(output / "model")
+    encoder.save(output / "model", training_record=trained.record.to_bytes())
     index = PassageIndex.build(
         output / "index",
         passages_of(EMBEDDED_NAME, "test", LANGUAGES),

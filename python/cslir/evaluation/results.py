@@ -286,12 +286,7 @@ def read_results(path: Path) -> ResultFile:
         InputError: It is missing, truncated, of another format or version, or a value in it is malformed.
     """
     file = read_json(path, remedy="write it again with 'cslir eval --json' or 'cslir demo'")
-    if not isinstance(file.value, dict) or file.value.get("format") != FORMAT:
-        raise file.wrong('not a result file: "format" is missing or another')
-    if file.value.get("format_version") != FORMAT_VERSION:
-        raise file.wrong(
-            f"of format version {file.value.get('format_version')}, {FORMAT_VERSION} is read here"
-        )
+    file.require_format(FORMAT, FORMAT_VERSION, "result file")
     languages = file.get("languages", dict, {})
     systems = [_read_system(node) for node in file.get("systems", list).items()]
     if not systems:

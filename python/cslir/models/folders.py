@@ -8,6 +8,7 @@ from cslir.files import require_replaceable
 
 __all__ = [
     "STATIC_CONFIGURATION",
+    "TRAINING_RECORD",
     "TRAINING_SETTINGS",
     "ModelKind",
     "is_static",
@@ -16,6 +17,8 @@ __all__ = [
 ]
 
 STATIC_CONFIGURATION = "static_encoder.json"
+TRAINING_RECORD = "training_record.json"
+"""How the training of either went: losses and switches."""
 TRAINING_SETTINGS = "training.json"
 """How a bi-encoder was trained, in its folder."""
 

@@ -18,7 +18,7 @@ import cslir
 from cslir import _core
 from cslir.errors import InputError
 from cslir.files import replace_folder
-from cslir.models.folders import STATIC_CONFIGURATION, model_kind, require_model_output
+from cslir.models.folders import STATIC_CONFIGURATION, TRAINING_RECORD, model_kind, require_model_output
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -123,8 +123,12 @@ class StaticEncoder:
         """Return the embeddings of passages; a static encoder has no prefixes."""
         return self.encode(texts)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, *, training_record: bytes | None = None) -> None:
         """Write the encoder's folder, whole or not at all.
+
+        Args:
+            folder: Made, or replaced if it holds a model.
+            training_record: A file to keep with it; see `training.record`.
 
         Raises:
             InputError: `folder` holds something else than a model that cslir trained.
@@ -152,6 +156,8 @@ class StaticEncoder:
             _write_json(work / "1_Normalize" / "config.json", {})
             _write_json(work / "config_sentence_transformers.json", {"similarity_fn_name": "cosine"})
             _write_json(work / STATIC_CONFIGURATION, settings)
+            if training_record is not None:
+                (work / TRAINING_RECORD).write_bytes(training_record)
 
 
 def _write_json(path: Path, content: object) -> None:

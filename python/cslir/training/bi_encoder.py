@@ -1,10 +1,13 @@
 """Training of a bi-encoder through sentence-transformers' trainer, with fresh switches every epoch."""
 
+import copy
 import json
 import shutil
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import datasets
 import numpy as np
@@ -21,8 +24,9 @@ import cslir
 from cslir.errors import InputError
 from cslir.files import replace_file, replace_folder
 from cslir.models.bi_encoder import load_sentence_transformer
-from cslir.models.folders import TRAINING_SETTINGS, require_model_output
+from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS, require_model_output
 from cslir.records import Example
+from cslir.switching import SwitchingTotals
 from cslir.training.batches import (
     Augment,
     Step,
@@ -34,6 +38,7 @@ from cslir.training.batches import (
 )
 from cslir.training.configuration import TrainingConfiguration
 from cslir.training.losses import alignment_loss, info_nce, repeated
+from cslir.training.record import TrainingRecord, is_kept
 
 __all__ = ["checkpoint_folder", "train_bi_encoder"]
 
@@ -48,6 +53,7 @@ def train_bi_encoder(
     *,
     output: Path,
     augment: Augment | None = None,
+    switching: SwitchingTotals | None = None,
     word_pairs: Sequence[tuple[str, str]] = (),
     inputs: Mapping[str, Any] | None = None,
     resume: bool = False,
@@ -67,6 +73,7 @@ def train_bi_encoder(
         configuration: Settings.
         output: Folder to write; it appears when training is complete.
         augment: Called with each batch and the epoch; without it the texts are taken as they are.
+        switching: What `augment` adds up, for the record.
         word_pairs: (source, target) pairs of lexicons, for the alignment loss.
         inputs: What the model is made from (base, lexicons, data), for the record and so that a run is
             resumed only with the same.
@@ -94,15 +101,16 @@ def train_bi_encoder(
     encoder.max_seq_length = min(configuration.max_length, encoder.max_seq_length or configuration.max_length)
     encoder.model_card_data.generate_widget_examples = False  # the dataset holds no texts to show
     _freeze_word_embeddings(encoder)
-    collator = _Collator(encoder, examples, configuration, augment, word_pairs)
+    collator = _Collator(encoder, examples, configuration, augment, word_pairs, switching)
     loss = _RankingAndAlignment(encoder, configuration)
+    reporter = _Reporter(loss, collator, progress)
     trainer = SentenceTransformerTrainer(
         model=encoder,
         args=_arguments(configuration, len(examples), checkpoint_folder(output)),
         train_dataset=_rows(examples),
         loss=loss,
         data_collator=collator,  # type: ignore[arg-type, unused-ignore]
-        callbacks=[_Epochs(collator), _Reporter(loss, progress)],
+        callbacks=[_Epochs(collator), reporter],
     )
     for callback in list(trainer.callback_handler.callbacks):
         # The model card's callback would read sample texts out of a dataset that holds row numbers alone.
@@ -117,6 +125,8 @@ def train_bi_encoder(
     with replace_folder(output) as work:
         encoder.save_pretrained(str(work), create_model_card=False)
         noted = {"cslir_version": cslir.__version__, **settings}
+        record = TrainingRecord.of(reporter.curve, reporter.switching)
+        (work / TRAINING_RECORD).write_bytes(record.to_bytes())
         (work / TRAINING_SETTINGS).write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(checkpoint_folder(output), ignore_errors=True)
     return output
@@ -200,6 +210,7 @@ class _Collator:
         configuration: TrainingConfiguration,
         augment: Augment | None,
         word_pairs: Sequence[tuple[str, str]],
+        switching: SwitchingTotals | None,
     ) -> None:
         self.epoch = 0
         self._tokenizer = encoder.tokenizer
@@ -210,11 +221,16 @@ class _Collator:
         self._augment = augment
         self._word_pairs = word_pairs
         self._query_keys, self._passage_keys = group_keys(examples)
+        self._switching = switching
+        self.switched: deque[SwitchingTotals] = deque()
+        """The totals after each batch that was made and not yet trained on: loaders work ahead."""
 
     def __call__(self, features: Sequence[Mapping[str, int]]) -> dict[str, Tensor]:
         rows = [feature["row"] for feature in features]
         examples = [self._examples[row] for row in rows]
         queries, passages = self._augment(examples, self.epoch) if self._augment else plain_texts(examples)
+        if self._switching is not None:
+            self.switched.append(copy.deepcopy(self._switching))
         batch = self._tokenize(_QUERY, queries, "query") | self._tokenize(_PASSAGE, passages, "passage")
         batch["label"] = repeated(self._query_keys[rows], self._passage_keys[rows])
         if self._configuration.alignment_weight:
@@ -278,11 +294,35 @@ class _Epochs(TrainerCallback):  # type: ignore[misc, unused-ignore]
 
 
 class _Reporter(TrainerCallback):  # type: ignore[misc, unused-ignore]
-    """Calls the progress callback after every step."""
+    """Calls the progress callback after every step, and keeps the curve and what was switched.
 
-    def __init__(self, loss: _RankingAndAlignment, progress: Callable[[Step], None] | None) -> None:
+    Both stand in the trainer's own history, which its checkpoints hold, so that a resumed run goes on there.
+    """
+
+    def __init__(
+        self, loss: _RankingAndAlignment, collator: _Collator, progress: Callable[[Step], None] | None
+    ) -> None:
         self._loss = loss
+        self._collator = collator
         self._progress = progress
+        self._earlier = SwitchingTotals()
+        self.curve: list[Step] = []
+        self.switching: SwitchingTotals | None = None
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: object,
+    ) -> None:
+        # The library's own entries hold numbers alone.
+        history = cast("list[dict[str, Any]]", state.log_history)
+        self.curve = [Step(**one["cslir_step"]) for one in history if "cslir_step" in one]
+        for one in history:
+            if "cslir_switching" in one:
+                self._earlier = SwitchingTotals.of_json(one["cslir_switching"])
+                self.switching = copy.deepcopy(self._earlier)
 
     def on_step_end(
         self,
@@ -291,8 +331,18 @@ class _Reporter(TrainerCallback):  # type: ignore[misc, unused-ignore]
         control: TrainerControl,
         **_: object,
     ) -> None:
+        ranking, alignment = self._loss.last
+        total = ranking + self._loss._weight * alignment
+        epoch = max(0, int((state.epoch or 0.0) - 1e-6))
+        step = Step(state.global_step, state.max_steps, epoch, total, ranking, alignment)
+        history = cast("list[dict[str, Any]]", state.log_history)
+        if is_kept(step.step, step.steps):
+            self.curve.append(step)
+            history.append({"step": step.step, "cslir_step": asdict(step)})
+        if self._collator.switched:
+            self.switching = self._collator.switched.popleft()
+            self.switching.add(self._earlier)
+            history[:] = [one for one in history if "cslir_switching" not in one]
+            history.append({"step": step.step, "cslir_switching": self.switching.to_json()})
         if self._progress is not None:
-            ranking, alignment = self._loss.last
-            total = ranking + self._loss._weight * alignment
-            epoch = max(0, int((state.epoch or 0.0) - 1e-6))
-            self._progress(Step(state.global_step, state.max_steps, epoch, total, ranking, alignment))
+            self._progress(step)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from cslir.models.build_static import StaticTable
 from cslir.models.static import StaticEncoder
 from cslir.records import Example
+from cslir.switching import SwitchingTotals
 from cslir.training.batches import (
     Augment,
     Step,
@@ -23,6 +24,7 @@ from cslir.training.batches import (
 )
 from cslir.training.configuration import TrainingConfiguration
 from cslir.training.losses import alignment_loss, info_nce, repeated
+from cslir.training.record import TrainingRecord
 
 __all__ = ["TrainedStatic", "train_static"]
 
@@ -35,6 +37,13 @@ class TrainedStatic:
     curve: tuple[Step, ...]
     seconds: float
     """Wall-clock time of the training loop."""
+    switching: SwitchingTotals | None = None
+    """What was switched; None without switching."""
+
+    @property
+    def record(self) -> TrainingRecord:
+        """What the model folder keeps of the training."""
+        return TrainingRecord.of(self.curve, self.switching)
 
 
 class _Table(nn.Module):

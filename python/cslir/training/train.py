@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,19 @@ from cslir.models.build_static import StaticTable, build_static
 from cslir.models.folders import require_model_output
 from cslir.models.resolve import resolve_model
 from cslir.records import Example
-from cslir.switching import Augmenter, Lexicon, load_lexicons, weights_by_language
-from cslir.training.batches import Augment, Step, plain_texts
+from cslir.switching import Augmenter, Lexicon, SwitchingTotals, load_lexicons, weights_by_language
+from cslir.training.batches import Step, plain_texts
 from cslir.training.configuration import TrainingConfiguration
 from cslir.training.static import TrainedStatic, train_static
 
-__all__ = ["static_base", "switching_augment", "train_model", "train_static_arm", "word_pairs"]
+__all__ = [
+    "SwitchingAugment",
+    "static_base",
+    "switching_augment",
+    "train_model",
+    "train_static_arm",
+    "word_pairs",
+]
 
 Progress = Callable[[int, int | None], None]
 
@@ -36,7 +44,25 @@ def word_pairs(lexicons: Sequence[Lexicon]) -> list[tuple[str, str]]:
     ]
 
 
-def switching_augment(lexicons: Sequence[Lexicon], configuration: TrainingConfiguration) -> Augment | None:
+class SwitchingAugment:
+    """The code-switching of an arm, as trainers call it; `totals` says what was switched so far."""
+
+    def __init__(self, augmenter: Augmenter) -> None:
+        self._augmenter = augmenter
+
+    @property
+    def totals(self) -> SwitchingTotals:
+        """Sums over all batches so far."""
+        return self._augmenter.totals
+
+    def __call__(self, examples: Sequence[Example], epoch: int) -> tuple[list[str], list[str]]:
+        """Return the queries and the passages of a batch, switched for an epoch."""
+        return plain_texts(self._augmenter.examples(examples, epoch=epoch))
+
+
+def switching_augment(
+    lexicons: Sequence[Lexicon], configuration: TrainingConfiguration
+) -> SwitchingAugment | None:
     """Return the code-switching of an arm, fresh in every epoch; None for zero-shot.
 
     Raises:
@@ -63,11 +89,7 @@ def switching_augment(lexicons: Sequence[Lexicon], configuration: TrainingConfig
         lemma_fallback=configuration.lemma_fallback,
         protect=configuration.protect,
     )
-
-    def augment(examples: Sequence[Example], epoch: int) -> tuple[list[str], list[str]]:
-        return plain_texts(augmenter.examples(examples, epoch=epoch))
-
-    return augment
+    return SwitchingAugment(augmenter)
 
 
 def static_base(
@@ -118,14 +140,16 @@ def train_static_arm(
     progress: Progress | None = None,
 ) -> TrainedStatic:
     """Train one arm of the static encoder from a shared base."""
-    return train_static(
+    augment = switching_augment(lexicons, configuration)
+    trained = train_static(
         base,
         examples,
         configuration,
-        augment=switching_augment(lexicons, configuration),
+        augment=augment,
         word_pairs=word_pairs(lexicons) if configuration.alignment_weight else (),
         progress=_per_step(progress),
     )
+    return trained if augment is None else replace(trained, switching=augment.totals)
 
 
 def train_model(
@@ -167,7 +191,8 @@ def train_model(
             raise InputError("a static encoder trains in seconds", remedy="leave --resume out")
         contexts = list(itertools.chain(*zip(*plain_texts(examples[:CONTEXT_EXAMPLES]), strict=True)))
         table = static_base(model, examples, loaded, context_texts=contexts, progress=progress)
-        train_static_arm(table, examples, configuration, loaded, progress=progress).encoder.save(output)
+        trained = train_static_arm(table, examples, configuration, loaded, progress=progress)
+        trained.encoder.save(output, training_record=trained.record.to_bytes())
         return output
     from cslir.training.bi_encoder import train_bi_encoder
 
@@ -176,6 +201,7 @@ def train_model(
         examples,
         configuration,
         augment=augment,
+        switching=None if augment is None else augment.totals,
         word_pairs=word_pairs(loaded) if configuration.alignment_weight else (),
         output=output,
         inputs=_inputs(base, lexicons, examples),
