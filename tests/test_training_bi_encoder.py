@@ -12,7 +12,7 @@ from static_models import WORDS, tiny_tokenizer  # noqa: E402
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast  # noqa: E402
 
 from cslir import InputError  # noqa: E402
-from cslir.models.bi_encoder import BiEncoder, _batches  # noqa: E402
+from cslir.models.bi_encoder import BiEncoder  # noqa: E402
 from cslir.records import Example, Passage, Query  # noqa: E402
 from cslir.switching import Lexicon  # noqa: E402
 from cslir.training.bi_encoder import checkpoint_folder, train_bi_encoder  # noqa: E402
@@ -55,13 +55,6 @@ def settings(**changes):
     return TrainingConfiguration.of(
         "bi-encoder", **{"arm": "zero-shot", "batch_size": 4, "epochs": 2, "learning_rate": 5e-3} | changes
     )
-
-
-def test_batches_hold_every_row_within_the_limit():
-    lengths = [9, 7, 7, 3, 1, 1, 1]
-    batches = _batches(range(7), lengths, 10)
-    assert [row for batch in batches for row in batch] == list(range(7))
-    assert all(len(batch) == 1 or len(batch) * lengths[batch[0]] <= 10 for batch in batches)
 
 
 def test_encoding_agrees_with_sentence_transformers(base):

@@ -6,7 +6,6 @@ row per passage, with its id and language), `passages.jsonl` (a BEIR corpus in t
 whole or not at all.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from cslir._core import Index, IndexWriter, check_finite, top_k
 from cslir.errors import InputError
 from cslir.files import replace_folder, require_replaceable, sha256_of
 from cslir.formats import passage_line, passage_of_line
+from cslir.models.folders import fingerprint
 from cslir.models.language_means import nearest_language, remove_language_means
 from cslir.records import Passage, ScoredPassage
 
@@ -39,7 +39,7 @@ class Encoder(Protocol):
         """Width of the vectors."""
 
     def query_stages(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-        """Return the stages from a query's text to its vector of shape (1, dimension), by name."""
+        """Return the stages from a list of queries to their vectors, (queries, dimension), by name."""
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return unit vectors, float32 of shape (len(texts), dimension)."""
@@ -112,6 +112,7 @@ class PassageIndex:
         encoder: Encoder,
         encoder_name: str,
         *,
+        precision: str = "float32",
         language_means: Mapping[str, NDArray[np.float32]] | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> "PassageIndex":
@@ -123,6 +124,7 @@ class PassageIndex:
             encoder: Gives their vectors.
             encoder_name: What `open` should load to encode queries: a folder or a hub id. A folder beside
                 the index is noted relative to it, so that the two may move together.
+            precision: That of the encoder, for `load_encoder`.
             language_means: Mean vector by language, float32 of shape (dimension,). Each passage loses the
                 mean of its language, and so will each query: a collection in several languages is then
                 ranked by meaning more than by language.
@@ -144,6 +146,7 @@ class PassageIndex:
                 "cslir": __version__,
                 "encoder": _portable(encoder_name, folder),
                 "encoder_fingerprint": fingerprint(Path(encoder_name)),
+                "precision": precision,
                 "dimension": encoder.dimension,
                 "passages": rows,
                 "language_means": list(means),
@@ -201,6 +204,11 @@ class PassageIndex:
         """The folder or hub id of the encoder that made the vectors."""
         name = str(self.description["encoder"])
         return str((self.folder / name).resolve()) if name.startswith(".") else name
+
+    @property
+    def precision(self) -> str:
+        """What that encoder computed in; indexes of earlier releases do not say."""
+        return str(self.description.get("precision", "float32"))
 
     def check_encoder(self, encoder: Encoder) -> None:
         """Refuse an encoder that is not the one that made the vectors.
@@ -268,25 +276,6 @@ class PassageIndex:
             for query_id, scores, its_rows in zip(query_ids[start:], found.tolist(), rows, strict=False):
                 for doc_id, score in zip(self.vectors.ids(its_rows), scores, strict=True):
                     yield ScoredPassage(query_id, doc_id, score)
-
-
-def fingerprint(folder: Path) -> str | None:
-    """Return a digest of a model folder that changes when the model is trained anew; None for no folder.
-
-    It covers names and sizes of all files and samples of their bytes, so that it takes a millisecond where
-    a checksum of the weights would take longer than a search.
-    """
-    if not folder.is_dir():
-        return None
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder)} {size}\n".encode())
-        with path.open("rb") as file:
-            for place in range(64):
-                file.seek(size * place // 64)
-                digest.update(file.read(256))
-    return digest.hexdigest()[:16]
 
 
 def _portable(encoder_name: str, folder: Path) -> str:

@@ -1,7 +1,7 @@
 """Arguments that several commands share, and their parsing."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 __all__ = [
     "CollectionFile",
     "Lexicons",
+    "PrecisionOption",
     "QrelsFile",
     "QueriesFile",
+    "RerankDepth",
+    "Reranker",
     "Seed",
     "Strict",
     "choose_dataset",
@@ -39,6 +42,18 @@ Lexicons = Annotated[
         "en-de alone is the embedded one (with --arm wiki-cs, CLDR's names). Repeat for more languages.",
     ),
 ]
+PrecisionOption = Annotated[
+    Literal["float32", "onnx-float32", "onnx-int8"],
+    typer.Option(
+        help="What a transformer computes in: PyTorch, or onnxruntime, several times faster on a CPU; "
+        "converted on first use."
+    ),
+]
+Reranker = Annotated[
+    str | None,
+    typer.Option("--rerank", metavar="MODEL", help="Cross-encoder that reranks: a folder or hub id."),
+]
+RerankDepth = Annotated[int, typer.Option(min=1, help="Candidates that it reranks.")]
 Strict = Annotated[
     bool,
     typer.Option(

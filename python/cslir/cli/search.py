@@ -6,11 +6,17 @@ import sys
 import time
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from cslir.cli.arguments import PrecisionOption, RerankDepth, Reranker
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cslir.models.cross_encoder import Scorer
+    from cslir.records import Query, ScoredPassage
     from cslir.search import Encoder, Hit, PassageIndex
 
 __all__ = ["cut", "search"]
@@ -33,6 +39,9 @@ def search(
     run_out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the TREC run of --queries; stdout if left out.")
     ] = None,
+    rerank: Reranker = None,
+    rerank_depth: RerankDepth = 50,
+    rerank_precision: PrecisionOption = "float32",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per passage.")] = False,
 ) -> None:
     """Search an index: passages in all its languages, with language, score and the time it took."""
@@ -48,16 +57,24 @@ def search(
     if query is not None and not _is_unicode(query):
         raise InputError("the query is not UTF-8", remedy="check the terminal's encoding")
     opened = PassageIndex.open(index if index is not None else cache_folder() / "demo" / "index")
-    encoder = load_encoder(opened.encoder_name)
+    encoder = load_encoder(opened.encoder_name, opened.precision)
     opened.check_encoder(encoder)
+    scorer = None
+    if rerank is not None:
+        from cslir.models.cross_encoder import load_cross_encoder
+
+        scorer = load_cross_encoder(rerank, rerank_precision)
+    reranking = _Reranking(scorer, rerank_depth)
     if queries is not None:
-        _write_run(opened, encoder, queries, k, language, run_out)
+        _write_run(opened, encoder, queries, k, language, run_out, reranking)
         return
     start = time.perf_counter()
     vector, languages = opened.without_language_means(encoder.encode_queries([query or ""]), language)
     encoded = time.perf_counter()
-    hits = opened.hits(vector[0], k)
+    hits = opened.hits(vector[0], reranking.depth(k))
     searched = time.perf_counter()
+    hits = reranking.hits(query or "", hits)[:k]
+    reranked = time.perf_counter()
     if as_json:
         for hit in hits:
             fields = hit.passage._asdict() | {"score": hit.score}
@@ -65,8 +82,30 @@ def search(
         return
     _print_hits(hits)
     times = f"encoded in {(encoded - start) * 1000:.2f} ms, searched in {(searched - encoded) * 1000:.2f} ms"
+    if scorer is not None:
+        times += f", reranked in {(reranked - searched) * 1000:.0f} ms"
     query_language = f"query in {languages[0]}, " if languages[0] else ""
     print(f"{query_language}{len(opened):,} passages, {times}", file=sys.stderr)
+
+
+class _Reranking(NamedTuple):
+    """A cross-encoder, if there is one, and how many candidates it scores."""
+
+    scorer: "Scorer | None"
+    candidates: int
+
+    def depth(self, k: int) -> int:
+        """Return how many passages to retrieve for an answer of k."""
+        return k if self.scorer is None else max(k, self.candidates)
+
+    def hits(self, query: str, hits: "list[Hit]") -> "list[Hit]":
+        """Return the candidates in the order of the cross-encoder's scores; as they are without one."""
+        if self.scorer is None or not hits:
+            return hits
+        candidates = hits[: self.candidates]
+        scores = self.scorer.score([(query, hit.passage.full_text) for hit in candidates]).tolist()
+        order = sorted(range(len(candidates)), key=lambda place: -scores[place])
+        return [candidates[place]._replace(score=scores[place]) for place in order]
 
 
 def _is_unicode(text: str) -> bool:
@@ -101,6 +140,7 @@ def _write_run(
     k: int,
     language: str | None,
     run_out: Path | None,
+    reranking: _Reranking,
 ) -> None:
     from cslir.errors import InputError
     from cslir.formats import read_beir_queries, read_msmarco_queries, run_lines, write_run
@@ -112,9 +152,44 @@ def _write_run(
     vectors, _ = index.without_language_means(
         encoder.encode_queries([query.text for query in asked]), language
     )
-    run = index.run([query.query_id for query in asked], vectors, k)
+    run = index.run([query.query_id for query in asked], vectors, reranking.depth(k))
+    if reranking.scorer is not None:
+        run = _reranked(index, run, asked, reranking, k)
     if run_out is not None:
         write_run(run_out, run)
     else:
         for line in run_lines(run):
             print(line)
+
+
+def _reranked(
+    index: "PassageIndex",
+    run: "Iterable[ScoredPassage]",
+    queries: "list[Query]",
+    reranking: _Reranking,
+    k: int,
+) -> "Iterator[ScoredPassage]":
+    """Yield the k best passages of each query by the cross-encoder's scores."""
+    from itertools import groupby, islice
+
+    from cslir.progress import counting
+    from cslir.rerank import rerank
+
+    scores: dict[str, dict[str, float]] = {}
+    for line in run:
+        scores.setdefault(line.query_id, {})[line.doc_id] = line.score
+    ids = index.vectors.ids(range(len(index)))
+    row_of = dict(zip(ids, range(len(ids)), strict=True))
+    if reranking.scorer is None:
+        raise AssertionError
+    with counting("reranking", "pairs") as update:
+        lines = rerank(
+            scores,
+            {query.query_id: query.text for query in queries},
+            lambda doc_id: next(index.passages([row_of[doc_id]])),
+            reranking.scorer,
+            depth=reranking.candidates,
+            progress=update,
+        )
+        for _, its in groupby(lines, key=lambda line: line.query_id):
+            yield from islice(its, k)

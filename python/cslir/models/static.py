@@ -109,9 +109,9 @@ class StaticEncoder:
         return _core.pool_tokens(self.table, token_ids, offsets)
 
     def query_stages(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-        """Return the stages from a query's text to its vector of shape (1, dimension), by name."""
+        """Return the stages from a list of queries to their vectors, (queries, dimension), by name."""
         return (
-            ("tokenise", lambda text: self.tokenize([text])),
+            ("tokenise", self.tokenize),
             ("encode", lambda tokens: _core.pool_tokens(self.table, *tokens)),
         )
 

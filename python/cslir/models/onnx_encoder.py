@@ -1,0 +1,102 @@
+"""The bi-encoder in onnxruntime: the same embeddings as PyTorch's, several times faster on a CPU."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cslir.models.batches import BATCH_TOKENS, length_batches
+from cslir.models.onnx_network import OnnxNetwork, OnnxPrecision, converted_network
+
+__all__ = ["OnnxEncoder"]
+
+
+class OnnxEncoder:
+    """Encodes texts with a converted model, in batches of texts of nearly equal length."""
+
+    def __init__(self, network: OnnxNetwork, *, max_length: int | None = None) -> None:
+        self._network = network
+        limit = int(network.settings["max_length"])
+        self.max_length = limit if max_length is None else min(max_length, limit)
+        """Longest input in tokens, prefix and sentence marks included."""
+        self._tokenizer = network.tokenizer
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(self.max_length)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        precision: OnnxPrecision,
+        *,
+        threads: int | None = None,
+        max_length: int | None = None,
+    ) -> "OnnxEncoder":
+        """Open a model folder, converted on first use.
+
+        Args:
+            folder: A sentence-transformers or Hugging Face model.
+            precision: What to compute in.
+            threads: For one batch; one per core if None.
+            max_length: Truncate to so many tokens; the model's own limit if None.
+
+        Raises:
+            InputError: A package is missing, or the model can't be converted.
+        """
+        network = OnnxNetwork.open(converted_network(folder, precision), threads=threads)
+        return cls(network, max_length=max_length)
+
+    @property
+    def dimension(self) -> int:
+        """Length of an embedding."""
+        return int(self._network.words.shape[1])
+
+    def tokenize(self, texts: Sequence[str], kind: str) -> list[list[int]]:
+        """Return the token ids of each text, with prefix and sentence marks, truncated."""
+        prompt = self._network.settings["prompts"].get(kind) or ""
+        if len(texts) == 1:  # a batch would wake the library's threads
+            return [self._tokenizer.encode(prompt + texts[0]).ids]
+        return [
+            encoding.ids for encoding in self._tokenizer.encode_batch_fast([prompt + one for one in texts])
+        ]
+
+    def encode(
+        self, texts: Sequence[str], kind: str, *, progress: Callable[[int, int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the embeddings of texts.
+
+        Args:
+            texts: Texts without prefixes; the model's prompt for `kind` is put before each.
+            kind: `query` or `passage`.
+            progress: Called with (texts done, texts in all) after every batch.
+
+        Returns:
+            Shape (texts, dimension), rows of length 1, in the order of `texts`.
+        """
+        return self._encode_ids(self.tokenize(texts, kind), progress)
+
+    def _encode_ids(
+        self, ids: Sequence[Sequence[int]], progress: Callable[[int, int], None] | None = None
+    ) -> NDArray[np.float32]:
+        embeddings = np.empty((len(ids), self.dimension), dtype=np.float32)
+        done = 0
+        for rows in length_batches([len(row) for row in ids], BATCH_TOKENS):
+            embeddings[rows] = self._network.run([ids[row] for row in rows])
+            done += len(rows)
+            if progress is not None:
+                progress(done, len(ids))
+        return embeddings
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the embeddings of queries, as `encode` does."""
+        return self.encode(texts, "query")
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the embeddings of passages, as `encode` does."""
+        return self.encode(texts, "passage")
+
+    def query_stages(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+        """Return the stages from a list of queries to their vectors, (queries, dimension), by name."""
+        return ("tokenise", lambda texts: self.tokenize(texts, "query")), ("encode", self._encode_ids)

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from cslir import InputError
+from cslir.records import Passage
+from cslir.rerank import rerank
+
+PASSAGES = {f"d{number}": Passage(f"d{number}", "x" * number) for number in range(6)}
+
+
+class Longest:
+    """Scores a passage by its length."""
+
+    def __init__(self):
+        self.pairs = []
+
+    def score(self, pairs, *, progress=None):
+        self.pairs += pairs
+        return np.array([len(passage) for _, passage in pairs], dtype=np.float32)
+
+
+def test_the_first_candidates_are_scored_anew():
+    scorer = Longest()
+    run = {"q1": {"d1": 3.0, "d2": 2.0, "d5": 1.0}, "q2": {"d4": 1.0, "d3": 1.0}}
+    lines = list(rerank(run, {"q1": "one", "q2": "two"}, PASSAGES, scorer, depth=2))
+    assert [(line.query_id, line.doc_id, line.score) for line in lines] == [
+        ("q1", "d2", 2.0), ("q1", "d1", 1.0), ("q2", "d4", 4.0), ("q2", "d3", 3.0),
+    ]  # fmt: skip
+    assert scorer.pairs[0] == ("one", "x")
+
+
+def test_candidates_of_another_collection_are_refused():
+    with pytest.raises(InputError, match="'d9', which is not in the collection"):
+        list(rerank({"q1": {"d9": 1.0}}, {"q1": "one"}, PASSAGES, Longest()))
