@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cslir.errors import InputError
-from cslir.evaluation.latency import measure_response_time
 from cslir.evaluation.metrics import (
     evaluate,
     own_language_share,
@@ -199,14 +198,3 @@ def test_paired_t_test():
     assert paired_t_test(baseline, better).difference == pytest.approx(-outcome.difference)
     with pytest.raises(InputError, match="same two or more queries"):
         paired_t_test(baseline, baseline[:-1])
-
-
-def test_response_time_passes_values_through_the_stages():
-    seen = []
-    times = measure_response_time(
-        [("tokenise", str.split), ("search", lambda tokens: seen.append(tokens))], ["a b", "c"] * 3, warm_up=2
-    )
-    assert seen == [["a", "b"], ["c"]] * 4
-    assert times.queries == 6
-    assert set(times.p50) == {"tokenise", "search", "total"}
-    assert all(0 <= times.p50[stage] <= times.p95[stage] for stage in times.p50)

@@ -8,6 +8,7 @@ import typer
 
 from cslir import __version__
 from cslir.cli import (
+    bench,
     compare,
     datasets,
     demo,
@@ -30,6 +31,8 @@ _EXTRAS = {
     "datasets": "train",
     "jinja2": "report",
     "matplotlib": "report",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
     "sentence_transformers": "train",
     "torch": "train",
     "transformers": "train",
@@ -72,6 +75,7 @@ app.add_typer(vectors.app, name="vectors")
 app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
+app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 
 

@@ -27,7 +27,11 @@ def compare_rows(systems: Sequence[SystemResult], seen: Sequence[str]) -> dict[t
 
 def response_time_json(times: ResponseTime) -> dict[str, Any]:
     """Return response times as a system's `response_time_ms`."""
-    return {"p50": times.p50, "p95": times.p95, "queries": times.queries}
+    return {
+        "p50": {name: stage.p50 for name, stage in times.stages.items()},
+        "p95": {name: stage.p95 for name, stage in times.stages.items()},
+        "queries": times.calls,
+    }
 
 
 def with_groups(
