@@ -186,32 +186,28 @@ def dataset_texts(
 
 
 def _parallel_texts(dataset: ParallelDataset, split: str, seen: Sequence[str]) -> Texts:
-    queries: dict[str, dict[str, str]] = {}
-    passages: dict[str, dict[str, str]] = {}
+    def reader(
+        place: int, role: str, read: Callable[[str], dict[str, str]]
+    ) -> Callable[[str, int | None, str], str | None]:
+        by_language: dict[str, dict[str, str]] = {}
 
-    def language(setting: str, place: int, seed: int | None, identifier: str, role: str) -> str:
-        named = setting.split("-")[place] if "-" in setting else ""
-        if named == "X" and seed is not None and seen:
-            return draw_languages(seen, [identifier], seed, role)[0]
-        return named
+        def text(setting: str, seed: int | None, identifier: str) -> str | None:
+            language = setting.split("-")[place] if "-" in setting else ""
+            if language == "X" and seed is not None and seen:
+                language = draw_languages(seen, [identifier], seed, role)[0]
+            if language not in dataset.languages:
+                return None
+            if language not in by_language:
+                by_language[language] = read(language)
+            return by_language[language].get(identifier)
 
-    def query(setting: str, seed: int | None, query_id: str) -> str | None:
-        one = language(setting, 0, seed, query_id, "query")
-        if one not in dataset.languages:
-            return None
-        if one not in queries:
-            queries[one] = {found.query_id: found.text for found in dataset.queries(split, one)}
-        return queries[one].get(query_id)
+        return text
 
-    def passage(setting: str, seed: int | None, doc_id: str) -> str | None:
-        one = language(setting, 1, seed, doc_id, "passage")
-        if one not in dataset.languages:
-            return None
-        if one not in passages:
-            passages[one] = {found.doc_id: found.full_text for found in dataset.passages(split, one)}
-        return passages[one].get(doc_id)
-
-    return Texts(query, passage, _relevant(dataset.qrels(split, dataset.languages[0])))
+    return Texts(
+        reader(0, "query", lambda one: {q.query_id: q.text for q in dataset.queries(split, one)}),
+        reader(1, "passage", lambda one: {p.doc_id: p.full_text for p in dataset.passages(split, one)}),
+        _relevant(dataset.qrels(split, dataset.languages[0])),
+    )
 
 
 def _plain_texts(dataset: PlainDataset, split: str, changes: Sequence[Change]) -> Texts:

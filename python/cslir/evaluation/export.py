@@ -54,7 +54,8 @@ def describe_tests(compared: Sequence[Compared], test: str, correction: str) -> 
     how = _CORRECTION_NAMES.get(correction, "without correction")
     sentence = f"+ -: better or worse than {baseline}, {_TEST_NAMES[test]} over queries, p < {LEVEL} {how}"
     measures = len({one.measure for one in compared})
-    sentence += f" over {len(compared) // measures} tests"
+    tests = len(compared) // measures
+    sentence += f" over {tests} tests" if tests > 1 else ""
     if any(one.better_seeds is not None for one in compared):
         seeds = max(len(one.seeds) for one in compared)
         sentence += " (a query's value is its mean over seeds); the number: with how many of"
