@@ -288,6 +288,39 @@ impl Switcher {
         Engine::new(self, switched, counts, spans).run(texts, scratch)
     }
 
+    /// Switches texts on the calling thread; text `i` belongs to `record_ids[i]`. The result is that of
+    /// [`Switcher::switch_batch`].
+    ///
+    /// # Errors
+    /// `Error::Input` when the lengths differ or for a text that is too long.
+    pub fn switch_here<T: AsRef<str>, I: AsRef<str>>(
+        &self,
+        texts: &[T],
+        record_ids: &[I],
+        field: &str,
+        epoch: u64,
+        scratch: &mut Scratch,
+    ) -> Result<(SwitchedTexts, Counts)> {
+        require_ids(texts.len(), record_ids.len())?;
+        let both = texts.iter().zip(record_ids);
+        let named: Vec<NamedText<'_>> = both
+            .map(|(text, id)| NamedText {
+                text: text.as_ref(),
+                id: TextId {
+                    record_id: id.as_ref(),
+                    field,
+                    epoch,
+                },
+            })
+            .collect();
+        let mut switched = SwitchedTexts::default();
+        let length: usize = texts.iter().map(|text| text.as_ref().len()).sum();
+        switched.text.reserve(length + length / 4);
+        let mut counts = Counts::new(self.lexicons.len());
+        self.switch_texts(&named, scratch, &mut switched, &mut counts, None)?;
+        Ok((switched, counts))
+    }
+
     /// Switches texts in parallel, in rayon's current pool; text `i` belongs to `record_ids[i]`. The texts come
     /// in order, in buffers of some hundred each. The result does not depend on the number of threads.
     ///
@@ -310,23 +343,7 @@ impl Switcher {
         let size = texts.len().div_ceil(parts).clamp(1, MOST_TEXTS);
         let switch_some = |scratch: &mut Scratch, (texts, ids): (&[T], &[I])| {
             interrupt.check()?;
-            let both = texts.iter().zip(ids);
-            let named: Vec<NamedText<'_>> = both
-                .map(|(text, id)| NamedText {
-                    text: text.as_ref(),
-                    id: TextId {
-                        record_id: id.as_ref(),
-                        field,
-                        epoch,
-                    },
-                })
-                .collect();
-            let mut switched = SwitchedTexts::default();
-            let length: usize = texts.iter().map(|text| text.as_ref().len()).sum();
-            switched.text.reserve(length + length / 4);
-            let mut counts = Counts::new(self.lexicons.len());
-            self.switch_texts(&named, scratch, &mut switched, &mut counts, None)?;
-            Ok((switched, counts))
+            self.switch_here(texts, ids, field, epoch, scratch)
         };
         let parts: Vec<(SwitchedTexts, Counts)> = texts
             .par_chunks(size)

@@ -178,8 +178,10 @@ def test_observed_rate_is_near_the_probability():
 def test_threads_batches_and_order_do_not_matter():
     switcher = Switcher([lexicon(a="x", b="y"), lexicon("fr", a="u")], translation_prob=0.5, seed=3)
     ids = [f"d{i}" for i in range(300)]
-    rows = ["a b c " * (i % 7) for i in range(300)]
+    # More than what the calling thread switches by itself.
+    rows = ["a b c " * (i % 70) for i in range(300)]
     one, counts = switcher.switch_batch(rows, ids, threads=1)
+    assert switcher.switch_batch(rows[:9], ids[:9])[0] == one[:9]
     for threads in (2, 5, None):
         assert switcher.switch_batch(rows, ids, threads=threads) == (one, counts)
     assert switcher.switch_batch(rows[::-1], ids[::-1])[0] == one[::-1]

@@ -79,6 +79,21 @@ where
     })
 }
 
+/// The number of threads that is asked for.
+///
+/// # Errors
+/// `Error::Input` for a number out of range.
+pub(super) fn count_threads(threads: Option<usize>) -> Result<usize> {
+    let threads = threads.unwrap_or_else(default_threads);
+    if (1..=MOST_THREADS).contains(&threads) {
+        return Ok(threads);
+    }
+    Err(Error::input(
+        format!("threads is {threads}"),
+        format!("give 1 to {MOST_THREADS}, or None for one per core"),
+    ))
+}
+
 /// The pool of that many threads, built on first use and kept.
 ///
 /// Pools are kept by process: threads don't survive `fork`, and a forked child (a data loader's
@@ -87,13 +102,7 @@ fn pool(threads: Option<usize>) -> Result<Arc<ThreadPool>> {
     type Pools = HashMap<(u32, usize), Arc<ThreadPool>>;
     static POOLS: LazyLock<Mutex<Pools>> = LazyLock::new(Mutex::default);
 
-    let threads = threads.unwrap_or_else(default_threads);
-    if !(1..=MOST_THREADS).contains(&threads) {
-        return Err(Error::input(
-            format!("threads is {threads}"),
-            format!("give 1 to {MOST_THREADS}, or None for one per core"),
-        ));
-    }
+    let threads = count_threads(threads)?;
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     match pools.entry((std::process::id(), threads)) {
         Entry::Occupied(pool) => Ok(Arc::clone(pool.get())),

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyDict, PyList};
 
-use super::interruptible::interruptible;
+use super::interruptible::{count_threads, interruptible};
 use super::to_python_error;
 use crate::lexicon::{self, compile};
 use crate::switch::{
@@ -20,6 +20,9 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Switcher>()?;
     module.add_class::<SwitchCounts>()
 }
+
+/// A batch of up to so many bytes is switched before other threads would have woken up.
+const MOST_BYTES_HERE: usize = 8192;
 
 type Entry<T> = (T, Vec<(T, f64)>);
 
@@ -267,10 +270,22 @@ impl Switcher {
         epoch: u64,
         threads: Option<usize>,
     ) -> PyResult<(Bound<'py, PyList>, SwitchCounts)> {
-        let (parts, counts) = interruptible(python, threads, |interrupt| {
-            self.0
-                .switch_batch(&texts, &record_ids, field, epoch, interrupt)
-        })?;
+        let size: usize = texts.iter().map(|text| text.len()).sum();
+        let (parts, counts) = if size <= MOST_BYTES_HERE {
+            let here = python.detach(|| {
+                count_threads(threads)?;
+                let scratch = &mut Scratch::default();
+                self.0
+                    .switch_here(&texts, &record_ids, field, epoch, scratch)
+            });
+            let (switched, counts) = here.map_err(|error| to_python_error(python, error))?;
+            (vec![switched], counts)
+        } else {
+            interruptible(python, threads, |interrupt| {
+                self.0
+                    .switch_batch(&texts, &record_ids, field, epoch, interrupt)
+            })?
+        };
         let list = PyList::empty(python);
         for text in parts.iter().flat_map(switch::SwitchedTexts::iter) {
             list.append(text)?;
