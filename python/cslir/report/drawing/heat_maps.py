@@ -87,11 +87,11 @@ def _draw(
                 continue
             corner = (column - 0.5, row - 0.5)
             red, green, blue, _ = colours((values[pair] - low) / (high - low))
-            axes.add_patch(
+            axes.add_artist(
                 Rectangle(corner, 1, 1, facecolor=(red, green, blue), edgecolor=PAPER, linewidth=1)
             )
             if pair in hatched:
-                axes.add_patch(
+                axes.add_artist(
                     Rectangle(corner, 1, 1, fill=False, hatch="////", edgecolor="#aab1b9", linewidth=0)
                 )
             # The hatching stays clear of the number.
