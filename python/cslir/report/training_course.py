@@ -24,7 +24,11 @@ def curve_figure(trainings: Sequence[Training]) -> Figure | None:
     """Return the ranking loss by step, and the alignment loss where there is one; None without curves."""
     panels, rows = [], []
     for kind, name in (("ranking", "Ranking loss"), ("alignment", "Alignment loss")):
-        curves = [_smooth(one, kind) for one in trainings if any(value > 0 for value in one.losses[kind])]
+        curves = [
+            _smooth(one, kind, style)
+            for style, one in enumerate(trainings)
+            if any(value > 0 for value in one.losses[kind])
+        ]
         if not curves:
             continue
         told = "; ".join(f"{line.label} from {line.y[0]:.2f} to {line.y[-1]:.2f}" for line in curves)
@@ -54,7 +58,7 @@ def curve_figure(trainings: Sequence[Training]) -> Figure | None:
     )
 
 
-def _smooth(training: Training, kind: str) -> Line:
+def _smooth(training: Training, kind: str, style: int) -> Line:
     values = training.losses[kind]
     width = max(1, math.ceil(len(values) / _LEVELS))
     x, y = [], []
@@ -63,7 +67,7 @@ def _smooth(training: Training, kind: str) -> Line:
         if part:
             x.append(training.step[min(start + width, len(values)) - 1])
             y.append(sum(part) / len(part))
-    return Line(training.system, tuple(x), tuple(y))
+    return Line(training.system, tuple(x), tuple(y), style=style)
 
 
 def switch_figure(trainings: Sequence[Training]) -> Figure | None:

@@ -43,6 +43,7 @@ class Line:
         y: Values.
         band: Upper edge of a band from `y` on; empty for none.
         marked: Its points are measurements of their own, to be marked.
+        style: Number of its colour and dashes, for one that is in several pictures; its place if None.
     """
 
     label: str
@@ -50,6 +51,7 @@ class Line:
     y: tuple[float, ...]
     band: tuple[float, ...] = ()
     marked: bool = False
+    style: int | None = None
 
 
 def lines_margins(count: int) -> tuple[int, int, int, int]:
@@ -68,7 +70,8 @@ def lines(curves: Sequence[Line], x_axis: str, y_axis: str, *, logarithmic: bool
 
     def draw(axes: "Axes") -> None:
         axes.grid(axis="y")
-        for number, line in enumerate(curves):
+        for place, line in enumerate(curves):
+            number = place if line.style is None else line.style
             colour = CATEGORIES[number % len(CATEGORIES)]
             axes.plot(
                 line.x, line.y, color=colour, linestyle=_DASHES[number % len(_DASHES)], linewidth=1.5,
