@@ -15,6 +15,7 @@ from cslir.report.drawing.lines import (
     points_margins,
 )
 from cslir.report.drawing.pictures import Figure, Panel, Table
+from cslir.report.drawing.style import one_line
 from cslir.report.material import Material, Measurement
 from cslir.report.summary import Summary, milliseconds
 
@@ -148,7 +149,10 @@ def stage_figure(found: Sequence[Measurement]) -> Figure | None:
     used = dict.fromkeys(name for one in known for name in one.stages)
     names = [*(name for name in _STAGES if name in used), *(name for name in used if name not in _STAGES)]
     entries = [
-        Stack(f"{one.system}: {milliseconds(one.p50)} ms", tuple(one.stages.get(name, 0.0) for name in names))
+        Stack(
+            f"{one_line(one.system, 34)}: {milliseconds(one.p50)} ms",
+            tuple(one.stages.get(name, 0.0) for name in names),
+        )
         for one in known
     ]
     told = "; ".join(
