@@ -132,8 +132,8 @@ def points(entries: Sequence[Point], x_axis: str, y_axis: str) -> "Drawing":
         for number, one in enumerate(entries, start=1):
             best = one in on_front
             axes.text(
-                one.x, one.y, str(number), ha="center", va="center_baseline", fontsize=7, zorder=5 if best else 4,
-                color="#fffffe" if best else INK,
+                one.x, one.y, str(number), ha="center", va="center_baseline", fontsize=7,
+                zorder=5 if best else 4, color="#fffffe" if best else INK,
                 bbox={"boxstyle": "circle,pad=0.25", "facecolor": ACCENT if best else PAPER,
                       "edgecolor": ACCENT if best else NEUTRAL, "linewidth": 1},
             )  # fmt: skip
