@@ -47,6 +47,17 @@ def test_k_larger_than_the_collection_gives_all_of_it(index):
         index.hits(LetterEncoder().encode_queries(["c"])[0], 0)
 
 
+def test_passages_in_some_languages_only(index):
+    query = LetterEncoder().encode_queries(["aab"])
+    hits = index.hits(query[0], 9, languages=["it", "de"])
+    assert [hit.passage.doc_id for hit in hits] == ["4", "2"]
+    run = index.run(["q"], query, 1, languages=["ru"])
+    assert [line.doc_id for line in run] == ["3"]
+    index.check_languages(["ru", "en"])
+    with pytest.raises(InputError, match=r"no passage in language 'fr'.*de, en, it, ru"):
+        index.check_languages(["en", "fr"])
+
+
 def test_reopened_index_is_the_same(index):
     again = PassageIndex.open(index.folder)
     np.testing.assert_array_equal(again.vectors.vectors(range(4)), index.vectors.vectors(range(4)))

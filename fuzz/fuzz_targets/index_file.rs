@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use arbitrary::Arbitrary;
 use cslir::index::{Batch, Index, Snapshot, Strings, Where, mend};
 use cslir::interrupt::Interrupt;
-use cslir::topk::{Element, Matrix};
+use cslir::topk::{Element, Matrix, Workers};
 use libfuzzer_sys::fuzz_target;
 
 const DIMENSION: usize = 4;
@@ -121,7 +121,7 @@ fn ask(index: &Snapshot) {
     let wanted = index.columns().iter().map(|name| (name.clone(), vec!["fr".to_owned()]));
     let wanted: Vec<(String, Vec<String>)> = wanted.collect();
     for which in [Where::All, Where::Metadata(&wanted)] {
-        if let Ok(hits) = index.search(query, 3, which, &interrupt) {
+        if let Ok(hits) = index.search(query, 3, which, Workers::Caller, &interrupt) {
             assert!(hits.rows.iter().all(|row| (*row as usize) < index.rows()));
         }
     }

@@ -225,14 +225,31 @@ class PassageIndex:
                 remedy="build the index again",
             )
 
-    def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(
+        self, queries: NDArray[np.float32], k: int, *, languages: Sequence[str] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return scores and rows of the `k` best passages of each query, best first, ties to the lower row.
 
         Args:
             queries: float32 of shape (queries, dimension), C order.
-            k: At least 1; all passages if there are fewer.
+            k: At least 1; all passages that take part if there are fewer.
+            languages: Only passages in one of these; None means all.
         """
-        return self.vectors.search(queries, k)
+        where = None if languages is None else {"language": list(languages)}
+        return self.vectors.search(queries, k, where=where)
+
+    def check_languages(self, languages: Sequence[str]) -> None:
+        """Refuse a language that no passage is in.
+
+        Raises:
+            InputError: Names it, and the languages that there are.
+        """
+        rows = self.vectors.live_rows()
+        there = sorted(set(self.vectors.metadata("language", rows)) - {""})
+        for language in languages:
+            if language not in there:
+                remedy = f"there are {', '.join(there)}" if there else "the passages have no languages"
+                raise InputError(f"no passage in language {language!r}", path=self.folder, remedy=remedy)
 
     def passages(self, rows: Iterable[int]) -> Iterator[Passage]:
         """Yield the passages of the given rows, reading only them."""
@@ -261,18 +278,25 @@ class PassageIndex:
         guessed = [language] * len(queries) if language else nearest_language(queries, self.language_means)
         return remove_language_means(queries, guessed, self.language_means), guessed
 
-    def hits(self, query: NDArray[np.float32], k: int) -> list[Hit]:
-        """Return the `k` best passages of one query vector, shape (dimension,)."""
-        scores, rows = self.search(query.reshape(1, -1), k)
+    def hits(
+        self, query: NDArray[np.float32], k: int, *, languages: Sequence[str] | None = None
+    ) -> list[Hit]:
+        """Return the `k` best passages of one query vector, shape (dimension,); arguments as for `search`."""
+        scores, rows = self.search(query.reshape(1, -1), k, languages=languages)
         found = self.passages(rows[0].tolist())
         return [Hit(passage, score) for passage, score in zip(found, scores[0].tolist(), strict=True)]
 
     def run(
-        self, query_ids: Sequence[str], queries: NDArray[np.float32], depth: int
+        self,
+        query_ids: Sequence[str],
+        queries: NDArray[np.float32],
+        depth: int,
+        *,
+        languages: Sequence[str] | None = None,
     ) -> Iterator[ScoredPassage]:
-        """Yield the run of many queries; see `retrieve`."""
+        """Yield the run of many queries, see `retrieve`; of passages in some languages only, as `search`."""
         for start in range(0, len(query_ids), _CHUNK):
-            found, rows = self.search(queries[start : start + _CHUNK], depth)
+            found, rows = self.search(queries[start : start + _CHUNK], depth, languages=languages)
             for query_id, scores, its_rows in zip(query_ids[start:], found.tolist(), rows, strict=False):
                 for doc_id, score in zip(self.vectors.ids(its_rows), scores, strict=True):
                     yield ScoredPassage(query_id, doc_id, score)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
-use crate::topk::{self, Element, Matrix, Part};
+use crate::topk::{self, Element, Matrix, Part, Workers};
 use crate::{Error, Result};
 
 use super::batch::listed;
@@ -224,6 +224,19 @@ impl Snapshot {
         filtered.map(|member| member.segment.rows()).sum()
     }
 
+    /// Who should search for so many queries.
+    pub fn workers(&self, queries: usize) -> Workers {
+        let bytes = self.members.iter().map(|member| {
+            let size = if member.segment.has_filter() {
+                1
+            } else {
+                self.element.size()
+            };
+            member.segment.rows() * self.dimension * size
+        });
+        Workers::for_bytes(bytes.sum::<usize>().saturating_mul(queries))
+    }
+
     /// Bytes of all segments.
     pub fn size(&self) -> usize {
         self.members
@@ -261,6 +274,7 @@ impl Snapshot {
         queries: Matrix<'_>,
         k: usize,
         which: Where<'_>,
+        workers: Workers,
         interrupt: &Interrupt,
     ) -> Result<Hits> {
         self.check(queries, k, which)?;
@@ -291,7 +305,7 @@ impl Snapshot {
                 ..Hits::default()
             });
         }
-        let found = topk::search(&parts, queries, k, interrupt)?;
+        let found = topk::search(&parts, queries, k, workers, interrupt)?;
         Ok(Hits {
             k,
             scores: found.scores,

@@ -11,7 +11,7 @@ use pyo3::types::PyList;
 use super::index_arguments::{Chosen, Given, element_of, row_numbers, strings};
 use super::interruptible::interruptible;
 use super::to_python_error;
-use super::vectors::{ScoresAndRows, matrix, readable_matrix};
+use super::vectors::{ScoresAndRows, count, matrix, readable_matrix, searching};
 use crate::Result;
 use crate::index::{self, Strings};
 use crate::topk::Element;
@@ -79,7 +79,7 @@ impl Index {
         &self,
         python: Python<'py>,
         queries: &Bound<'py, PyAny>,
-        k: i64,
+        k: &Bound<'py, PyAny>,
         r#where: Option<&Bound<'py, PyAny>>,
         threads: Option<i64>,
     ) -> PyResult<ScoresAndRows<'py>> {
@@ -88,10 +88,11 @@ impl Index {
         let chosen = Chosen::new(r#where)?;
         let which = chosen.rows()?;
         let threads = threads.map(|threads| usize::try_from(threads).unwrap_or(0));
-        let k = usize::try_from(k).unwrap_or(0);
+        let k = count(k)?;
         let snapshot = self.0.snapshot();
-        let (k, scores, rows) = interruptible(python, threads, |interrupt| {
-            let hits = snapshot.search(queries, k, which, interrupt)?;
+        let workers = snapshot.workers(queries.rows());
+        let (k, scores, rows) = searching(python, threads, workers, |interrupt| {
+            let hits = snapshot.search(queries, k, which, workers, interrupt)?;
             let rows: Vec<i64> = hits.rows.into_iter().map(i64::from).collect();
             Ok((hits.k, hits.scores, rows))
         })?;

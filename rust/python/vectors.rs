@@ -4,12 +4,13 @@ use numpy::{
     PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArray, PyUntypedArrayMethods, dtype,
 };
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 
-use super::interruptible::{default_threads, interruptible};
+use super::interruptible::{count_threads, default_threads, interruptible};
 use super::to_python_error;
-use crate::topk::{self, Element, Kernel, Matrix};
+use crate::interrupt::Interrupt;
+use crate::topk::{self, Element, Kernel, Matrix, Workers};
 use crate::{Error, Result, pool};
 
 pub(super) type ScoresAndRows<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<i64>>);
@@ -21,24 +22,51 @@ fn top_k<'py>(
     python: Python<'py>,
     vectors: &Bound<'py, PyAny>,
     queries: &Bound<'py, PyAny>,
-    k: i64,
+    k: &Bound<'py, PyAny>,
     threads: Option<i64>,
 ) -> PyResult<ScoresAndRows<'py>> {
     let vectors = ReadableVectors::new(vectors, "vectors")?;
     let queries = readable_matrix(queries, "queries")?;
     let batch = queries.shape()[0];
-    // Negative numbers are as wrong as 0, and get its message.
-    let k = usize::try_from(k).unwrap_or(0);
+    let k = count(k)?;
     let threads = threads.map(|threads| usize::try_from(threads).unwrap_or(0));
     let (vectors, queries) = (vectors.matrix()?, matrix(&queries)?);
-    let found = interruptible(python, threads, |interrupt| {
-        let found = topk::top_k(vectors, queries, k, interrupt)?;
+    let workers = Workers::for_bytes(vectors.bytes().saturating_mul(queries.rows()));
+    let found = searching(python, threads, workers, |interrupt| {
+        let found = topk::top_k(vectors, queries, k, workers, interrupt)?;
         let rows: Vec<i64> = found.rows.into_iter().map(i64::from).collect();
         Ok((found.scores, rows))
     })?;
     let scores = PyArray1::from_vec(python, found.0).reshape([batch, k])?;
     let rows = PyArray1::from_vec(python, found.1).reshape([batch, k])?;
     Ok((scores, rows))
+}
+
+/// A number of rows. Negative ones are as wrong as 0, and get its message; larger ones than any index has count
+/// as the largest.
+pub(super) fn count(k: &Bound<'_, PyAny>) -> PyResult<usize> {
+    match k.extract::<i64>() {
+        Ok(k) => Ok(usize::try_from(k).unwrap_or(0)),
+        Err(error) if error.is_instance_of::<PyOverflowError>(k.py()) => {
+            Ok(if k.gt(0)? { usize::MAX } else { 0 })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Runs a search: in the pool, or on this thread where that is soonest.
+pub(super) fn searching<T: Send>(
+    python: Python<'_>,
+    threads: Option<usize>,
+    workers: Workers,
+    work: impl FnOnce(&Interrupt) -> Result<T> + Send,
+) -> PyResult<T> {
+    match workers {
+        Workers::Pool => interruptible(python, threads, work),
+        Workers::Caller => count_threads(threads)
+            .and_then(|_| python.detach(|| work(&Interrupt::new())))
+            .map_err(|error| to_python_error(python, error)),
+    }
 }
 
 /// The normalised sum of each text's token rows.

@@ -109,6 +109,11 @@ impl<'a> Matrix<'a> {
         self.dimension
     }
 
+    /// Bytes of all values.
+    pub fn bytes(&self) -> usize {
+        self.values.len() * self.element().size()
+    }
+
     /// Converts a row to float32, exactly. The row exists, and `out` has a place for each of its values.
     pub fn decode_row(&self, row: usize, out: &mut [f32]) {
         debug_assert_eq!(out.len(), self.dimension);
@@ -166,6 +171,10 @@ fn first_not_finite<E: Encoding>(
     values: &[E::Stored],
     interrupt: &Interrupt,
 ) -> Result<Option<usize>> {
+    if values.len() <= PIECE {
+        interrupt.check()?;
+        return Ok(first_not_finite_of_piece::<E>(values));
+    }
     values
         .par_chunks(PIECE)
         .enumerate()

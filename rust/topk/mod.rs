@@ -36,7 +36,7 @@ pub use element::Element;
 pub use filter::{Filter, FilterPlan};
 pub use limits::{int8_peak, multiply_add_peak, read_bandwidth};
 pub use matrix::Matrix;
-pub use search::{Found, Part, search};
+pub use search::{Found, Part, Workers, search};
 
 use crate::Result;
 use crate::interrupt::Interrupt;
@@ -51,6 +51,7 @@ pub fn top_k(
     vectors: Matrix<'_>,
     queries: Matrix<'_>,
     k: usize,
+    workers: Workers,
     interrupt: &Interrupt,
 ) -> Result<Found> {
     let part = Part {
@@ -58,5 +59,5 @@ pub fn top_k(
         filter: None,
         allowed: None,
     };
-    search(&[part], queries, k, interrupt)
+    search(&[part], queries, k, workers, interrupt)
 }

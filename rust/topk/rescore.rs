@@ -20,12 +20,12 @@ const ROWS: usize = 16;
 /// and how many are worth sharing.
 const TOGETHER: usize = 8;
 
-/// A score that k rows are known to reach, shared by all workers. It only rises.
+/// A score that k rows are known to reach, or guessed to, shared by all workers. It only rises.
 pub(super) struct Threshold(AtomicU32);
 
 impl Threshold {
-    pub(super) fn new() -> Self {
-        Threshold(AtomicU32::new(select::ordered(f32::NEG_INFINITY)))
+    pub(super) fn new(score: f32) -> Self {
+        Threshold(AtomicU32::new(select::ordered(score)))
     }
 
     // Relaxed suffices: a threshold carries no other memory along, and an old one is right, too.
@@ -43,9 +43,9 @@ pub(super) struct Rescorer<'a> {
     kernel: Kernel,
     /// Each part's first row, and its rows.
     parts: Vec<(u32, Matrix<'a>)>,
-    /// One panel for each query.
+    /// One panel for each query, where there is a filter.
     singles: Vec<Panel>,
-    /// Panels of all queries.
+    /// Panels of all queries, where rows are picked.
     panels: Vec<Panel>,
     dimension: usize,
 }
@@ -56,23 +56,27 @@ impl<'a> Rescorer<'a> {
         parts: &[Part<'a>],
         queries: &[f32],
         dimension: usize,
+        filters: bool,
+        gathers: bool,
     ) -> Self {
+        let panels = |wanted, widest| {
+            if wanted {
+                Panel::all(queries, dimension, widest)
+            } else {
+                Vec::new()
+            }
+        };
         let firsts = parts.iter().scan(0, |next, part| {
             let first = *next;
             *next += part.vectors.rows() as u32;
             Some((first, part.vectors))
         });
-        let gathers = parts.iter().any(|part| part.allowed.is_some());
         Rescorer {
             kernel,
             // Empty parts would stand in the way of the search for a row's part.
             parts: firsts.filter(|(_, vectors)| vectors.rows() > 0).collect(),
-            singles: Panel::all(queries, dimension, 1),
-            panels: if gathers {
-                Panel::all(queries, dimension, kernel.widest_panel())
-            } else {
-                Vec::new()
-            },
+            singles: panels(filters, 1),
+            panels: panels(gathers, kernel.widest_panel()),
             dimension,
         }
     }
@@ -149,15 +153,16 @@ impl<'a> Rescorer<'a> {
     fn scores(&self, query: usize, candidates: &[Candidate]) -> Vec<f32> {
         let mut values = vec![0.0; ROWS * self.dimension];
         let mut scores = vec![0.0; candidates.len()];
-        self.prefetch(&candidates[..candidates.len().min(ROWS)]);
+        let row_of = |candidate: &Candidate| candidate.row;
+        self.prefetch(candidates.iter().take(ROWS).map(row_of));
         for (turn, (chunk, scores)) in candidates
             .chunks(ROWS)
             .zip(scores.chunks_mut(ROWS))
             .enumerate()
         {
-            let next = ((turn + 1) * ROWS).min(candidates.len());
-            self.prefetch(&candidates[next..(next + ROWS).min(candidates.len())]);
-            self.copy(chunk.iter().map(|candidate| candidate.row), &mut values);
+            let next = candidates.iter().skip((turn + 1) * ROWS);
+            self.prefetch(next.take(ROWS).map(row_of));
+            self.copy(chunk.iter().map(row_of), &mut values);
             self.score(
                 &values[..chunk.len() * self.dimension],
                 &self.singles[query],
@@ -172,7 +177,9 @@ impl<'a> Rescorer<'a> {
         let rows: Vec<u32> = rows.collect();
         let mut values = vec![0.0; ROWS * self.dimension];
         let mut scores = vec![0.0; ROWS * selections.len()];
-        for rows in rows.chunks(ROWS) {
+        for (turn, chunk) in rows.chunks(ROWS).enumerate() {
+            self.prefetch(rows.iter().copied().skip((turn + 1) * ROWS).take(ROWS));
+            let rows = chunk;
             self.copy(rows.iter().copied(), &mut values);
             let values = &values[..rows.len() * self.dimension];
             block_products(
@@ -191,9 +198,9 @@ impl<'a> Rescorer<'a> {
     }
 
     /// Asks memory for the rows that will be copied.
-    fn prefetch(&self, candidates: &[Candidate]) {
-        for candidate in candidates {
-            if let Some((vectors, row)) = self.locate(candidate.row) {
+    fn prefetch(&self, rows: impl Iterator<Item = u32>) {
+        for row in rows {
+            if let Some((vectors, row)) = self.locate(row) {
                 vectors.slice(row, row + 1).values().prefetch();
             }
         }

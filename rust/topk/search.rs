@@ -4,6 +4,11 @@
 //! scanned; the rows that it can't dismiss wait as candidates until there are enough of them, are then
 //! scored in full, the most promising first, and raise the threshold for all workers. At the end the
 //! candidates of all workers are scored in one go, until the next one can't reach the k-th best any more.
+//!
+//! A threshold that starts low lets many rows pass, so it is guessed first, from a pass over a sample of the
+//! units: the score that a few more than the sample's share of k reach. Where k rows turn out to reach the
+//! guess, all that was dismissed by it was below the k-th best. Where they don't, which is rare, the query is
+//! searched again without a guess.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,7 +38,16 @@ const ROWS_PER_RESULT: usize = 128;
 const ROWS_PER_SHARED_RESULT: usize = 2048;
 
 /// Where at most one row in so many takes part, these are scored without a look at the filter.
-const SPARSE: usize = 16;
+const SPARSE: usize = 8;
+
+/// A unit in so many is in the sample that thresholds are guessed from.
+const SAMPLED: usize = 16;
+
+/// Fewer units are too few to take a sample of.
+const FEWEST_UNITS: usize = 64;
+
+/// A threshold for fewer results rises fast without a guess, where there is one query.
+const FEWEST_GUESSED: usize = 32;
 
 /// Candidates wait, because the threshold rises until most of them can be dismissed unseen; but where more
 /// than these wait, they are scored.
@@ -41,6 +55,33 @@ const MOST_WAITING: usize = 1 << 16;
 
 /// Candidates that a better threshold is worth while for.
 const FEWEST_WAITING: usize = 64;
+
+/// Who does the work of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    /// The threads of rayon's current pool.
+    Pool,
+    /// The calling thread alone: waking others takes longer than a small search.
+    Caller,
+}
+
+impl Workers {
+    /// Those that search so many bytes soonest.
+    pub fn for_bytes(bytes: usize) -> Self {
+        if bytes <= 4 << 20 {
+            Workers::Caller
+        } else {
+            Workers::Pool
+        }
+    }
+
+    fn count(self) -> usize {
+        match self {
+            Workers::Pool => rayon::current_num_threads(),
+            Workers::Caller => 1,
+        }
+    }
+}
 
 /// Some rows, what dismisses most of them, and which of them take part (`None`: all).
 #[derive(Clone, Copy, Debug)]
@@ -88,10 +129,12 @@ pub fn search(
     parts: &[Part<'_>],
     queries: Matrix<'_>,
     k: usize,
+    workers: Workers,
     interrupt: &Interrupt,
 ) -> Result<Found> {
     let kernel = Kernel::active()?;
-    search_with(kernel, Usage::WherePays, parts, queries, k, interrupt)
+    let usage = Usage::WherePays;
+    search_with(kernel, usage, parts, queries, k, workers, interrupt)
 }
 
 /// When filters are used.
@@ -109,6 +152,7 @@ pub(super) fn search_with(
     parts: &[Part<'_>],
     queries: Matrix<'_>,
     k: usize,
+    workers: Workers,
     interrupt: &Interrupt,
 ) -> Result<Found> {
     check(parts, queries, k)?;
@@ -118,9 +162,58 @@ pub(super) fn search_with(
     let mut found = Found::default();
     let step = scan::queries_per_scan(dimension, k);
     for values in values.chunks(step * dimension) {
-        Search::new(kernel, usage, parts, values, dimension, k).run(&mut found, interrupt)?;
+        let search = |values: &[f32], guess| {
+            let search = Search::new(kernel, usage, parts, values, dimension, k, workers);
+            search.run(guess, &mut found.rescored, interrupt)
+        };
+        let selections = select(values, dimension, search)?;
+        for selection in selections {
+            finish(selection, k, &mut found)?;
+        }
     }
     Ok(found)
+}
+
+/// The selections of all queries: with guessed thresholds first, then again of those whose guess was wrong.
+fn select(
+    values: &[f32],
+    dimension: usize,
+    mut search: impl FnMut(&[f32], bool) -> Result<Vec<Option<Selection>>>,
+) -> Result<Vec<Selection>> {
+    let selections = search(values, true)?;
+    let again: Vec<f32> = selections
+        .iter()
+        .zip(values.chunks_exact(dimension))
+        .filter(|(selection, _)| selection.is_none())
+        .flat_map(|(_, query)| query)
+        .copied()
+        .collect();
+    let mut rest = if again.is_empty() {
+        Vec::new()
+    } else {
+        search(&again, false)?
+    }
+    .into_iter()
+    .flatten();
+    Ok(selections
+        .into_iter()
+        .filter_map(|selection| selection.or_else(|| rest.next()))
+        .collect())
+}
+
+fn finish(selection: Selection, k: usize, found: &mut Found) -> Result<()> {
+    for (score, row) in selection.finish() {
+        if !score.is_finite() {
+            let query = found.scores.len() / k;
+            return Err(Error::input(
+                format!("the score of vector row {row} and query row {query} is {score}"),
+                "scale or normalise the vectors, and check them for NaN and infinity",
+            ));
+        }
+        found.scores.push(score);
+        found.rows.push(row);
+    }
+    Ok(())
 }
 
 fn check(parts: &[Part<'_>], queries: Matrix<'_>, k: usize) -> Result<()> {
@@ -193,8 +286,19 @@ struct Search<'a> {
     units: usize,
     k: usize,
     queries: usize,
+    workers: Workers,
     rescorer: Rescorer<'a>,
+}
+
+/// A scan of all units, or of a sample of them.
+struct Pass<'a> {
+    search: &'a Search<'a>,
+    /// Rows to find.
+    k: usize,
+    /// A unit in so many is scanned.
+    every: usize,
     thresholds: Vec<Threshold>,
+    next: AtomicUsize,
 }
 
 /// What a worker keeps from unit to unit, so that its thresholds are soon tight. Which worker takes which
@@ -220,13 +324,14 @@ impl<'a> Search<'a> {
         values: &[f32],
         dimension: usize,
         k: usize,
+        workers: Workers,
     ) -> Self {
         let queries = values.len() / dimension;
         let mut places = Vec::with_capacity(parts.len());
         let (mut first_row, mut first_unit) = (0, 0);
         for part in parts {
             let rows = part.vectors.rows();
-            let (way, step) = way(kernel, part, values, k, usage);
+            let (way, step) = way(kernel, part, values, k, usage, workers);
             places.push(Place {
                 part: *part,
                 way,
@@ -239,24 +344,103 @@ impl<'a> Search<'a> {
             first_unit += rows.div_ceil(step);
         }
         Search {
-            rescorer: Rescorer::new(kernel, parts, values, dimension),
+            rescorer: Rescorer::new(
+                kernel,
+                parts,
+                values,
+                dimension,
+                places
+                    .iter()
+                    .any(|place| matches!(place.way, Way::Filter(_))),
+                places
+                    .iter()
+                    .any(|place| matches!(place.way, Way::Gather(_))),
+            ),
             places,
             units: first_unit,
             k,
             queries,
-            thresholds: (0..queries).map(|_| Threshold::new()).collect(),
+            workers,
         }
     }
 
-    fn run(&self, found: &mut Found, interrupt: &Interrupt) -> Result<()> {
-        let next_unit = AtomicUsize::new(0);
-        let workers = rayon::current_num_threads().clamp(1, self.units.max(1));
-        let workers = (0..workers)
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|_| self.work(&next_unit, interrupt))
-            .collect::<Result<Vec<Worker>>>()?;
-        let mut workers = workers.into_iter();
+    /// The best rows of each query; `None` where a guess was too high.
+    fn run(
+        &self,
+        guess: bool,
+        rescored: &mut u64,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Option<Selection>>> {
+        let guesses = if guess {
+            self.guess(rescored, interrupt)?
+        } else {
+            vec![f32::NEG_INFINITY; self.queries]
+        };
+        let selections = self.pass(self.k, 1, &guesses).run(rescored, interrupt)?;
+        let held = selections.into_iter().zip(guesses);
+        Ok(held
+            .map(|(selection, guess)| {
+                // Written so that NaN, which is reported, is no wrong guess.
+                let too_high = selection.threshold() < guess;
+                (!too_high).then_some(selection)
+            })
+            .collect())
+    }
+
+    /// For each query a score that k rows should reach; minus infinity where a guess would not pay.
+    fn guess(&self, rescored: &mut u64, interrupt: &Interrupt) -> Result<Vec<f32>> {
+        let none = vec![f32::NEG_INFINITY; self.queries];
+        let filtered = |place: &Place<'_>| matches!(place.way, Way::Filter(_));
+        if self.units < FEWEST_UNITS
+            || !self.places.iter().any(filtered)
+            || (self.queries == 1 && self.k < FEWEST_GUESSED)
+        {
+            return Ok(none);
+        }
+        // The sample has its share of the k best, give or take a few standard deviations.
+        let share = self.k as f64 / SAMPLED as f64;
+        let depth = (share + 3.0 * share.sqrt() + 3.0) as usize;
+        if depth >= self.k {
+            return Ok(none);
+        }
+        let selections = self.pass(depth, SAMPLED, &none).run(rescored, interrupt)?;
+        let guesses = selections.iter().map(Selection::threshold);
+        Ok(guesses
+            .map(|guess| {
+                if guess.is_finite() {
+                    guess
+                } else {
+                    f32::NEG_INFINITY
+                }
+            })
+            .collect())
+    }
+
+    fn pass(&'a self, k: usize, every: usize, guesses: &[f32]) -> Pass<'a> {
+        Pass {
+            search: self,
+            k,
+            every,
+            thresholds: guesses.iter().map(|guess| Threshold::new(*guess)).collect(),
+            next: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Pass<'_> {
+    /// Scans, and gives the settled selections of all queries.
+    fn run(&self, rescored: &mut u64, interrupt: &Interrupt) -> Result<Vec<Selection>> {
+        let count = self.search.workers.count();
+        let units = self.search.units.div_ceil(self.every);
+        let mut workers = match count.clamp(1, units.max(1)) {
+            1 => vec![self.work(interrupt)?],
+            workers => (0..workers)
+                .into_par_iter()
+                .with_max_len(1)
+                .map(|_| self.work(interrupt))
+                .collect::<Result<Vec<Worker>>>()?,
+        }
+        .into_iter();
         let mut merged = workers.next().unwrap_or_default();
         for worker in workers {
             merged.rescored += worker.rescored;
@@ -266,79 +450,71 @@ impl<'a> Search<'a> {
                 merged.candidates[query].extend(candidates);
             }
         }
-        let finished = merged
-            .selections
-            .into_par_iter()
-            .zip(merged.candidates)
-            .enumerate()
-            .map(|(query, (mut selection, mut candidates))| {
-                interrupt.check()?;
-                selection.settle();
-                let threshold = &self.thresholds[query];
-                let together = self.queries < rayon::current_num_threads();
-                let rescored = self.rescorer.rescore(
-                    query,
-                    &mut candidates,
-                    &mut selection,
-                    threshold,
-                    together,
-                );
-                Ok((selection, rescored))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        found.rescored += merged.rescored;
-        for (selection, rescored) in finished {
-            found.rescored += rescored;
-            self.finish(selection, found)?;
-        }
-        Ok(())
-    }
-
-    fn finish(&self, selection: Selection, found: &mut Found) -> Result<()> {
-        for (score, row) in selection.finish() {
-            if !score.is_finite() {
-                let query = found.scores.len() / self.k;
-                return Err(Error::input(
-                    format!("the score of vector row {row} and query row {query} is {score}"),
-                    "scale or normalise the vectors, and check them for NaN and infinity",
-                ));
-            }
-            found.scores.push(score);
-            found.rows.push(row);
-        }
-        Ok(())
+        *rescored += merged.rescored;
+        let together = self.search.queries < count;
+        let settle = |(query, (mut selection, mut candidates)): (usize, (Selection, Vec<_>))| {
+            interrupt.check()?;
+            selection.settle();
+            let rescored = self.search.rescorer.rescore(
+                query,
+                &mut candidates,
+                &mut selection,
+                &self.thresholds[query],
+                together,
+            );
+            Ok((selection, rescored))
+        };
+        let settled = if count == 1 || self.search.queries == 1 {
+            let queries = merged.selections.into_iter().zip(merged.candidates);
+            queries.enumerate().map(settle).collect::<Result<Vec<_>>>()
+        } else {
+            let queries = merged.selections.into_par_iter().zip(merged.candidates);
+            queries.enumerate().map(settle).collect::<Result<Vec<_>>>()
+        }?;
+        *rescored += settled.iter().map(|(_, rescored)| rescored).sum::<u64>();
+        Ok(settled
+            .into_iter()
+            .map(|(selection, _)| selection)
+            .collect())
     }
 
     /// Takes unit after unit until none is left.
-    fn work(&self, next_unit: &AtomicUsize, interrupt: &Interrupt) -> Result<Worker> {
+    fn work(&self, interrupt: &Interrupt) -> Result<Worker> {
+        let search = self.search;
         let mut worker = Worker {
-            selections: vec![Selection::new(self.k); self.queries],
-            candidates: vec![Vec::new(); self.queries],
-            thresholds: vec![f32::NEG_INFINITY; self.queries],
-            due: vec![0; self.queries],
+            selections: vec![Selection::new(self.k); search.queries],
+            candidates: vec![Vec::new(); search.queries],
+            thresholds: vec![f32::NEG_INFINITY; search.queries],
+            due: vec![2 * self.k.max(2 * FEWEST_WAITING); search.queries],
             ..Worker::default()
         };
-        let take = || next_unit.fetch_add(1, Ordering::Relaxed);
+        let take = || {
+            self.next
+                .fetch_add(1, Ordering::Relaxed)
+                .saturating_mul(self.every)
+        };
         let mut next = take();
         loop {
             // The unit after this one is taken already, so that it can be asked from memory meanwhile.
             let unit = std::mem::replace(&mut next, take());
-            if unit >= self.units {
+            if unit >= search.units {
                 return Ok(worker);
             }
             interrupt.check()?;
-            let after = self
+            let after = search
                 .places
                 .partition_point(|place| place.first_unit <= unit);
             // Parts without rows have no units, and come before the one that has this unit.
-            let Some(place) = self.places[..after].last() else {
+            let Some(place) = search.places[..after].last() else {
                 continue;
             };
             let start = (unit - place.first_unit) * place.step;
             let end = (start + place.step).min(place.part.vectors.rows());
             match &place.way {
                 Way::Full(full) => {
-                    let next = (next - place.first_unit) * place.step;
+                    let next = next
+                        .saturating_sub(place.first_unit)
+                        .saturating_mul(place.step);
                     full.scan(
                         start,
                         (next < place.part.vectors.rows()).then_some(next),
@@ -349,7 +525,7 @@ impl<'a> Search<'a> {
                 }
                 Way::Gather(allowed) => {
                     let rows = allowed.between(start, end).map(|row| place.first_row + row);
-                    self.rescorer.score_all(rows, &mut worker.selections);
+                    search.rescorer.score_all(rows, &mut worker.selections);
                 }
                 Way::Filter(queries) => self.scan(place, queries, start..end, &mut worker),
             }
@@ -398,7 +574,7 @@ impl<'a> Search<'a> {
                     candidate.row += place.first_row;
                 }
             }
-            for query in 0..self.queries {
+            for query in 0..self.search.queries {
                 self.raise_threshold(query, worker);
             }
         }
@@ -415,9 +591,12 @@ impl<'a> Search<'a> {
             return;
         }
         worker.rescored += if candidates.len() < MOST_WAITING {
-            self.rescorer.raise(query, candidates, selection, shared)
+            self.search
+                .rescorer
+                .raise(query, candidates, selection, shared)
         } else {
-            self.rescorer
+            self.search
+                .rescorer
                 .rescore(query, candidates, selection, shared, false)
         };
         *threshold = shared.get();
@@ -432,6 +611,7 @@ fn way<'a>(
     values: &[f32],
     k: usize,
     usage: Usage,
+    workers: Workers,
 ) -> (Way<'a>, usize) {
     let (rows, dimension) = (part.vectors.rows(), part.vectors.dimension());
     let taking_part = part.count();
@@ -443,14 +623,18 @@ fn way<'a>(
     let pays = taking_part / per_result >= k && taking_part > rows / SPARSE;
     match (part.filter, part.allowed) {
         (Some(filter), _) if pays || usage != Usage::WherePays => {
-            let queries = FilterQueries::new(filter, kernel, values);
+            let queries = FilterQueries::new(filter, kernel, values, workers);
             let bytes = if queries.is_single() {
                 STREAMED_BLOCK_BYTES
             } else {
                 SHARED_BLOCK_BYTES
             };
             // A multiple of all tile heights.
-            let groups = (bytes / filter.stride()).next_multiple_of(24);
+            let groups = match usage {
+                Usage::WherePays => (bytes / filter.stride()).next_multiple_of(24),
+                #[cfg(test)]
+                Usage::Always => 1,
+            };
             (Way::Filter(queries), groups * GROUP)
         }
         (_, Some(allowed)) => (Way::Gather(allowed), 4096),

@@ -38,6 +38,7 @@ fn top_k_with(
         &[part],
         queries,
         k,
+        Workers::Pool,
         interrupt,
     )
 }
@@ -265,7 +266,7 @@ fn large_k_splits_the_queries_into_several_scans() {
     let queries = values(batch * dimension, 6);
     let queries = Matrix::new(&queries, batch, dimension).unwrap();
     let expected = oracle(vectors, queries, rows);
-    let found = top_k(vectors, queries, rows, &Interrupt::new()).unwrap();
+    let found = top_k(vectors, queries, rows, Workers::Pool, &Interrupt::new()).unwrap();
     assert_same_bits(&found, &expected, "k = rows");
 }
 
@@ -297,7 +298,7 @@ proptest! {
 }
 
 fn refused(vectors: Matrix<'_>, queries: Matrix<'_>, k: usize) -> String {
-    top_k(vectors, queries, k, &Interrupt::new())
+    top_k(vectors, queries, k, Workers::Pool, &Interrupt::new())
         .unwrap_err()
         .to_string()
 }
@@ -342,7 +343,7 @@ fn no_queries_give_no_results() {
     let vectors = Matrix::new(&[1.0; 6], 3, 2).unwrap();
     let none = Matrix::new(&[], 0, 2).unwrap();
     assert_eq!(
-        top_k(vectors, none, 2, &Interrupt::new()).unwrap(),
+        top_k(vectors, none, 2, Workers::Caller, &Interrupt::new()).unwrap(),
         Found::default()
     );
 }
@@ -353,7 +354,7 @@ fn an_interrupt_ends_the_search() {
     let interrupt = Interrupt::new();
     interrupt.request();
     assert!(matches!(
-        top_k(vectors, vectors, 1, &interrupt),
+        top_k(vectors, vectors, 1, Workers::Caller, &interrupt),
         Err(Error::Interrupted)
     ));
 }

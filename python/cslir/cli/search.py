@@ -36,6 +36,10 @@ def search(
         str | None,
         typer.Option(help="Language of the query, for an index without language means; guessed if left out."),
     ] = None,
+    passage_language: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="Only passages in this language; may be given several times."),
+    ] = None,
     run_out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the TREC run of --queries; stdout if left out.")
     ] = None,
@@ -57,6 +61,9 @@ def search(
     if query is not None and not _is_unicode(query):
         raise InputError("the query is not UTF-8", remedy="check the terminal's encoding")
     opened = PassageIndex.open(index if index is not None else cache_folder() / "demo" / "index")
+    among = passage_language or None
+    if among is not None:
+        opened.check_languages(among)
     encoder = load_encoder(opened.encoder_name, opened.precision)
     opened.check_encoder(encoder)
     scorer = None
@@ -66,12 +73,12 @@ def search(
         scorer = load_cross_encoder(rerank, rerank_precision)
     reranking = _Reranking(scorer, rerank_depth)
     if queries is not None:
-        _write_run(opened, encoder, queries, k, language, run_out, reranking)
+        _write_run(opened, encoder, queries, k, language, among, run_out, reranking)
         return
     start = time.perf_counter()
     vector, languages = opened.without_language_means(encoder.encode_queries([query or ""]), language)
     encoded = time.perf_counter()
-    hits = opened.hits(vector[0], reranking.depth(k))
+    hits = opened.hits(vector[0], reranking.depth(k), languages=among)
     searched = time.perf_counter()
     hits = reranking.hits(query or "", hits)[:k]
     reranked = time.perf_counter()
@@ -139,6 +146,7 @@ def _write_run(
     queries: Path,
     k: int,
     language: str | None,
+    among: list[str] | None,
     run_out: Path | None,
     reranking: _Reranking,
 ) -> None:
@@ -152,7 +160,8 @@ def _write_run(
     vectors, _ = index.without_language_means(
         encoder.encode_queries([query.text for query in asked]), language
     )
-    run = index.run([query.query_id for query in asked], vectors, reranking.depth(k))
+    query_ids = [query.query_id for query in asked]
+    run = index.run(query_ids, vectors, reranking.depth(k), languages=among)
     if reranking.scorer is not None:
         run = _reranked(index, run, asked, reranking, k)
     if run_out is not None:

@@ -184,8 +184,12 @@ fn batches_that_do_not_fit_are_refused_and_change_nothing() {
     );
     assert!(error(found(&index.snapshot(), [1.0; 3], 0, Where::All)).contains("k is below 1"));
     assert!(
-        error(index.snapshot().search(wider, 1, Where::All, &GO_ON))
-            .contains("queries of dimension 4")
+        error(
+            index
+                .snapshot()
+                .search(wider, 1, Where::All, Workers::Caller, &GO_ON)
+        )
+        .contains("queries of dimension 4")
     );
     assert!(error(index.snapshot().ids(&[9])).contains("no row 9"));
     assert!(error(index.delete(&strings(&["d1", "d1"]), &GO_ON)).contains("given twice"));
@@ -260,13 +264,14 @@ fn the_same_rows_give_the_same_bytes_streamed_or_not_and_filters_change_nothing(
         Matrix::new(&values, count, dimension).unwrap(),
         queries,
         10,
+        Workers::Pool,
         &GO_ON,
     )
     .unwrap();
     for index in [index, memory] {
         let hits = index
             .snapshot()
-            .search(queries, 10, Where::All, &GO_ON)
+            .search(queries, 10, Where::All, Workers::Pool, &GO_ON)
             .unwrap();
         assert_eq!((&hits.scores, &hits.rows), (&plain.scores, &plain.rows));
     }

@@ -128,7 +128,7 @@ fn ask_all(snapshot: &Snapshot) {
     let query = vec![1.0; snapshot.dimension()];
     let query = Matrix::new(&query, 1, snapshot.dimension()).unwrap();
     for which in [Where::All, Where::Metadata(&wanted)] {
-        let _ = snapshot.search(query, 5, which, &GO_ON);
+        let _ = snapshot.search(query, 5, which, Workers::Caller, &GO_ON);
     }
     let _ = (
         snapshot.ids(&all),

@@ -8,7 +8,7 @@ use proptest::prelude::prop_assert_eq;
 use proptest::test_runner::TestCaseError;
 
 use super::*;
-use crate::topk::Matrix;
+use crate::topk::{Matrix, Workers};
 
 mod changes;
 mod damage;
@@ -139,7 +139,13 @@ fn found(
     k: usize,
     which: Where<'_>,
 ) -> Result<Vec<(f32, u32)>> {
-    let hits = index.search(Matrix::new(&query, 1, DIMENSION)?, k, which, &GO_ON)?;
+    let hits = index.search(
+        Matrix::new(&query, 1, DIMENSION)?,
+        k,
+        which,
+        Workers::Caller,
+        &GO_ON,
+    )?;
     assert_eq!(hits.k, hits.rows.len());
     Ok(hits.scores.into_iter().zip(hits.rows).collect())
 }

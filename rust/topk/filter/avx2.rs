@@ -1,5 +1,5 @@
-//! The kernel for x86-64 with AVX2: sixteen sums are two registers. Bytes are widened to 16 bits, the even
-//! ones by a mask and the odd ones by a shift, so that no product saturates.
+//! The kernel for x86-64 with AVX2: sixteen sums are two registers. Pairs of products are added up in 16 bits,
+//! over runs of steps that are too short to overflow, and then in 32.
 
 use std::arch::x86_64::*;
 
@@ -9,7 +9,7 @@ use super::query::Reach;
 use super::tails::{self, Tails};
 
 /// Queries per call.
-pub(super) const WIDEST_PANEL: usize = 4;
+pub(super) const WIDEST_PANEL: usize = 3;
 
 /// Scans a block.
 ///
@@ -24,7 +24,6 @@ pub(super) unsafe fn scan(block: &mut CodeBlock<'_>) {
             1 => scan_block::<Ymm, 2, 1>(block),
             2 => scan_block::<Ymm, 1, 2>(block),
             3 => scan_block::<Ymm, 1, 3>(block),
-            4 => scan_block::<Ymm, 1, 4>(block),
             queries => debug_assert_eq!(queries, 0),
         }
     }
@@ -74,81 +73,87 @@ unsafe fn dot(row: &[u8], query: &[i8]) -> i32 {
     _mm_cvtsi128_si32(sums)
 }
 
-/// Sums 0 to 7 and 8 to 15.
+/// Of rows 0 to 7 and of rows 8 to 15, the sums, and what a run of steps has added up in 16 bits.
 #[derive(Clone, Copy)]
-struct Ymm(__m256i, __m256i);
+struct Ymm {
+    sums: [__m256i; 2],
+    run: [__m256i; 2],
+}
 
 // SAFETY (all methods): the trait's contract gives the instructions and readable memory.
 impl Codes for Ymm {
-    /// Of rows 0 to 7, the codes 0 and 2, then 1 and 3; and so of rows 8 to 15.
-    type Rows = [__m256i; 4];
-    /// Codes 0 and 2, then 1 and 3.
-    type Query = [__m256i; 2];
+    /// Of rows 0 to 7 and 8 to 15, four codes each.
+    type Rows = [__m256i; 2];
+    type Query = __m256i;
     type Floats = [__m256; 2];
 
     #[inline(always)]
     unsafe fn start(sum: i32) -> Self {
-        unsafe { Ymm(_mm256_set1_epi32(sum), _mm256_set1_epi32(sum)) }
+        unsafe {
+            Ymm {
+                sums: [_mm256_set1_epi32(sum); 2],
+                run: [_mm256_setzero_si256(); 2],
+            }
+        }
     }
 
     #[inline(always)]
     unsafe fn load(from: *const u8) -> Self::Rows {
         unsafe {
-            let first = _mm256_loadu_si256(from.cast());
-            let second = _mm256_loadu_si256(from.add(32).cast());
-            let even = _mm256_set1_epi16(0xFF);
             [
-                _mm256_and_si256(first, even),
-                _mm256_srli_epi16::<8>(first),
-                _mm256_and_si256(second, even),
-                _mm256_srli_epi16::<8>(second),
+                _mm256_loadu_si256(from.cast()),
+                _mm256_loadu_si256(from.add(32).cast()),
             ]
         }
     }
 
     #[inline(always)]
-    unsafe fn query(from: *const u32) -> Self::Query {
-        unsafe {
-            [
-                _mm256_set1_epi32(from.read_unaligned().cast_signed()),
-                _mm256_set1_epi32(from.add(1).read_unaligned().cast_signed()),
-            ]
+    unsafe fn query(from: *const u32) -> __m256i {
+        unsafe { _mm256_set1_epi32(from.read_unaligned().cast_signed()) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, rows: Self::Rows, query: __m256i) -> Self {
+        // The runs are cut so that neither the products of a pair nor their sums saturate.
+        let add = |run, row| unsafe { _mm256_add_epi16(run, _mm256_maddubs_epi16(row, query)) };
+        Ymm {
+            run: [add(self.run[0], rows[0]), add(self.run[1], rows[1])],
+            ..self
         }
     }
 
     #[inline(always)]
-    unsafe fn add(self, rows: Self::Rows, query: Self::Query) -> Self {
-        unsafe {
-            let first = _mm256_add_epi32(
-                _mm256_madd_epi16(rows[0], query[0]),
-                _mm256_madd_epi16(rows[1], query[1]),
-            );
-            let second = _mm256_add_epi32(
-                _mm256_madd_epi16(rows[2], query[0]),
-                _mm256_madd_epi16(rows[3], query[1]),
-            );
-            Ymm(
-                _mm256_add_epi32(self.0, first),
-                _mm256_add_epi32(self.1, second),
-            )
+    unsafe fn end_run(self) -> Self {
+        let add = |sums, run| unsafe {
+            _mm256_add_epi32(sums, _mm256_madd_epi16(run, _mm256_set1_epi16(1)))
+        };
+        Ymm {
+            sums: [
+                add(self.sums[0], self.run[0]),
+                add(self.sums[1], self.run[1]),
+            ],
+            run: unsafe { [_mm256_setzero_si256(); 2] },
         }
     }
 
     #[inline(always)]
     unsafe fn store_sums(self, to: *mut i32) {
         unsafe {
-            _mm256_storeu_si256(to.cast(), self.0);
-            _mm256_storeu_si256(to.add(8).cast(), self.1);
+            _mm256_storeu_si256(to.cast(), self.sums[0]);
+            _mm256_storeu_si256(to.add(8).cast(), self.sums[1]);
         }
     }
 
     #[inline(always)]
     unsafe fn load_sums(from: *const i32) -> Self {
         unsafe {
-            Ymm(
-                _mm256_loadu_si256(from.cast()),
-                _mm256_loadu_si256(from.add(8).cast()),
-            )
+            Ymm {
+                sums: [
+                    _mm256_loadu_si256(from.cast()),
+                    _mm256_loadu_si256(from.add(8).cast()),
+                ],
+                run: [_mm256_setzero_si256(); 2],
+            }
         }
     }
 
@@ -196,8 +201,8 @@ impl Codes for Ymm {
             _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), scale, errors)
         };
         [
-            upper(self.0, scale[0], code_error[0], tail_error[0]),
-            upper(self.1, scale[1], code_error[1], tail_error[1]),
+            upper(self.sums[0], scale[0], code_error[0], tail_error[0]),
+            upper(self.sums[1], scale[1], code_error[1], tail_error[1]),
         ]
     }
 

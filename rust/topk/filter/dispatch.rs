@@ -41,26 +41,13 @@ impl CodeKernel {
         }
     }
 
-    /// A step of a query in the words that the kernel reads.
-    pub(super) fn words(self, codes: [i8; 4]) -> impl Iterator<Item = u32> {
-        let pair = |low: i8, high: i8| {
-            u32::from(i16::from(low).cast_unsigned())
-                | u32::from(i16::from(high).cast_unsigned()) << 16
-        };
-        let words = match self {
+    /// Whether products are added up in 16 bits, for which the codes of queries must be small enough.
+    pub(super) fn adds_in_16_bits(self) -> bool {
+        match self {
             #[cfg(target_arch = "x86_64")]
-            CodeKernel::Avx2 => [
-                Some(pair(codes[0], codes[2])),
-                Some(pair(codes[1], codes[3])),
-            ],
-            _ => [Some(u32::from_le_bytes(codes.map(i8::cast_unsigned))), None],
-        };
-        words.into_iter().flatten()
-    }
-
-    /// Words of a step of a query.
-    pub(super) fn words_per_step(self) -> usize {
-        self.words([0; 4]).count()
+            CodeKernel::Avx2 => true,
+            _ => false,
+        }
     }
 
     /// Lowers the bounds of candidates: [`tails::refine`].
@@ -102,7 +89,9 @@ impl CodeKernel {
         let queries = block.reaches.len();
         let steps = (block.stride - super::SIDE_BYTES) / super::STEP_BYTES;
         assert_eq!(block.stride, steps * super::STEP_BYTES + super::SIDE_BYTES);
-        assert_eq!(block.panel.len(), steps * queries * self.words_per_step());
+        assert_eq!(block.panel.len(), steps * queries);
+        let run_steps: usize = block.runs.iter().map(|run| *run as usize).sum();
+        assert_eq!(run_steps, steps);
         assert!((1..=self.widest_panel()).contains(&queries));
         assert!(block.starts.len() == queries && block.thresholds.len() == queries);
         assert_eq!(block.candidates.len(), queries);

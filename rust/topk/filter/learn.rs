@@ -10,7 +10,7 @@ use crate::Result;
 use crate::interrupt::Interrupt;
 use crate::topk::matrix::Matrix;
 use crate::topk::products::products;
-use crate::topk::{Kernel, top_k};
+use crate::topk::{Kernel, Workers, top_k};
 
 /// Fewer rows are scored in full: that takes no longer than coding the query.
 const FEWEST_ROWS: usize = 2048;
@@ -236,6 +236,7 @@ fn costs(
         vectors,
         Matrix::new(&probes, PROBES, dimension)?,
         depth,
+        Workers::Pool,
         interrupt,
     )?;
     let centred: Vec<f32> = sample

@@ -1,13 +1,13 @@
 //! A query as the filter sees it: its codes, and how far its bounds reach.
 
-use super::codes::{GROUP, STEP};
+use super::codes::{GROUP, SHORT_LIMIT, STEP};
 use super::dispatch::CodeKernel;
 use super::tails::TailQuery;
 use super::write::LONGEST;
 use super::{CODE_LIMIT, FilterPlan, rounding, underflow};
-use crate::topk::Kernel;
-use crate::topk::block::shares;
-use crate::topk::products::products;
+use crate::topk::block::{Panel, shares};
+use crate::topk::products::{block_products, products};
+use crate::topk::{Kernel, Workers};
 
 /// What the bounds of one query are made of: the upper bound of a row's score is
 /// `sum * scale * factor + base + code_error * code + tail_error * tail`.
@@ -28,6 +28,8 @@ pub(super) struct Reach {
 pub(super) struct CodePanel {
     /// The queries' codes in words, interleaved: each step of all queries, then the next.
     pub(super) words: Vec<u32>,
+    /// Steps that may be added up in 16 bits.
+    pub(super) runs: Vec<u32>,
     pub(super) reaches: Vec<Reach>,
     /// What the sums start from: it takes out the 128 that is added to the rows' codes.
     pub(super) starts: Vec<i32>,
@@ -39,17 +41,18 @@ pub(super) fn code(
     kernel: Kernel,
     codes: CodeKernel,
     values: &[f32],
+    workers: Workers,
 ) -> (Vec<CodePanel>, Vec<TailQuery>) {
     let dimension = plan.dimension();
     let queries: Vec<CodedQuery> = match &plan.rotation {
         Some(rotation) => values
             .chunks_exact(dimension)
-            .zip(products(kernel, values, rotation, dimension).chunks_exact(dimension))
-            .map(|(query, rotated)| CodedQuery::new(plan, query, rotated))
+            .zip(rotate(kernel, rotation, values, dimension, workers).chunks_exact(dimension))
+            .map(|(query, rotated)| CodedQuery::new(plan, codes, query, rotated))
             .collect(),
         None => values
             .chunks_exact(dimension)
-            .map(|query| CodedQuery::new(plan, query, query))
+            .map(|query| CodedQuery::new(plan, codes, query, query))
             .collect(),
     };
     let panels = shares(queries.len(), codes.widest_panel())
@@ -61,17 +64,44 @@ pub(super) fn code(
     )
 }
 
+/// The queries in the coordinates of the rotation.
+fn rotate(
+    kernel: Kernel,
+    rotation: &[f32],
+    values: &[f32],
+    dimension: usize,
+    workers: Workers,
+) -> Vec<f32> {
+    // The rotation is what is read row by row, because interleaving it would take longer than the product with
+    // a few queries.
+    let by_coordinate = match workers {
+        Workers::Pool => products(kernel, rotation, values, dimension),
+        Workers::Caller => {
+            let mut out = vec![0.0; values.len()];
+            let panels = Panel::all(values, dimension, kernel.widest_panel());
+            block_products(kernel, rotation, &panels, dimension, &mut out);
+            out
+        }
+    };
+    let queries = values.len() / dimension;
+    let by_query = (0..queries).flat_map(|query| by_coordinate[query..].iter().step_by(queries));
+    by_query.copied().collect()
+}
+
 impl CodePanel {
     fn new(kernel: CodeKernel, queries: &[CodedQuery]) -> Self {
         let steps = queries.first().map_or(0, |query| query.codes.len() / STEP);
         let words = (0..steps)
             .flat_map(|step| queries.iter().map(move |query| (step, query)))
-            .flat_map(|(step, query)| {
-                kernel.words([0, 1, 2, 3].map(|place| query.codes[step * STEP + place]))
-            })
+            .map(|(step, query)| u32::from_le_bytes(query.step(step).map(i8::cast_unsigned)))
             .collect();
         CodePanel {
             words,
+            runs: if kernel.adds_in_16_bits() {
+                runs(queries, steps)
+            } else {
+                vec![steps as u32]
+            },
             reaches: queries.iter().map(|query| query.reach).collect(),
             starts: queries
                 .iter()
@@ -94,8 +124,12 @@ struct CodedQuery {
 }
 
 impl CodedQuery {
+    fn step(&self, step: usize) -> [i8; STEP] {
+        [0, 1, 2, 3].map(|place| self.codes[step * STEP + place])
+    }
+
     /// `w` is the query in the coordinates of the rotation. The names are those of the proof (`mod.rs`).
-    fn new(plan: &FilterPlan, query: &[f32], w: &[f32]) -> Self {
+    fn new(plan: &FilterPlan, kernel: CodeKernel, query: &[f32], w: &[f32]) -> Self {
         let norm = norm(query);
         let (w1, w2) = w.split_at(plan.coded.min(w.len()));
         // What the rotation's own arithmetic may be off.
@@ -116,9 +150,9 @@ impl CodedQuery {
         let base_error = (rounding(plan.dimension()) + 1e-6) * norm * self::norm(&plan.mean)
             + product.abs() * 1e-6
             + lost_next_to_zero;
-        let mut first = CodedPart::new(w1, plan.ratio, lost);
+        let mut first = CodedPart::new(w1, plan.ratio, lost, kernel.adds_in_16_bits());
         first.codes.resize(plan.coded, 0);
-        let second = CodedPart::new(w2, plan.ratio, lost);
+        let second = CodedPart::new(w2, plan.ratio, lost, false);
         let mut reach = Reach {
             factor: first.factor,
             base: above(product + base_error),
@@ -153,8 +187,13 @@ struct CodedPart {
 }
 
 impl CodedPart {
-    fn new(w: &[f32], ratio: f32, lost: f64) -> Self {
-        let (codes, factor) = quantise(w);
+    /// `in_pairs` keeps the codes so small that two neighbours together are within [`SHORT_LIMIT`].
+    fn new(w: &[f32], ratio: f32, lost: f64, in_pairs: bool) -> Self {
+        let (codes, factor) = if in_pairs {
+            quantise_in_pairs(w)
+        } else {
+            quantise(w)
+        };
         let factor64 = f64::from(factor);
         let off = sum(w, &codes, |w, code| {
             (w - factor64 * code) * (w - factor64 * code)
@@ -169,15 +208,64 @@ impl CodedPart {
     }
 }
 
+/// Cuts the steps into runs that can be added up in 16 bits, of any of the queries.
+fn runs(queries: &[CodedQuery], steps: usize) -> Vec<u32> {
+    let mut runs: Vec<u32> = Vec::new();
+    // Per query, the absolute codes of the run that each half of a step adds up.
+    let mut sums = vec![[0u16; 2]; queries.len()];
+    for step in 0..steps {
+        let mut fits = !runs.is_empty();
+        let mut grown = sums.clone();
+        for (sum, query) in grown.iter_mut().zip(queries) {
+            let [a, b, c, d] = query.step(step).map(|code| u16::from(code.unsigned_abs()));
+            sum[0] += a + b;
+            sum[1] += c + d;
+            fits &= sum.iter().all(|sum| *sum <= SHORT_LIMIT);
+        }
+        match runs.last_mut() {
+            Some(run) if fits => {
+                *run += 1;
+                sums = grown;
+            }
+            _ => {
+                runs.push(1);
+                for (sum, grown) in sums.iter_mut().zip(grown) {
+                    *sum = [grown[0] - sum[0], grown[1] - sum[1]];
+                }
+            }
+        }
+    }
+    runs
+}
+
 /// The nearest codes, as floats, and their scale.
 pub(super) fn quantise(values: &[f32]) -> (Vec<f32>, f32) {
-    /// What is added to it loses all that stands behind the point, rounded to the nearest.
-    const NO_FRACTION: f32 = 12_582_912.0;
     // The bits of positive floats are ordered like integers, whose maximum is vector code.
     let largest = values
         .iter()
         .fold(0, |most, value| value.abs().to_bits().max(most));
-    let scale = f32::from_bits(largest) / CODE_LIMIT;
+    quantise_to(values, f32::from_bits(largest))
+}
+
+/// [`quantise`] with codes so small that the absolute values of places 0 and 1, of 2 and 3, and so on, sum up to
+/// [`SHORT_LIMIT`] at most.
+fn quantise_in_pairs(values: &[f32]) -> (Vec<f32>, f32) {
+    let pair = |pair: &[f32]| pair.iter().map(|value| value.abs()).sum::<f32>();
+    let largest = values.chunks(2).map(pair).fold(0.0, f32::max);
+    let (mut codes, scale) = quantise_to(values, largest.min(f32::MAX));
+    for pair in codes.chunks_exact_mut(2) {
+        // Only where the scale itself is rounded, next to zero, or where there are no numbers.
+        let most = f32::from(SHORT_LIMIT) - pair[0].abs();
+        pair[1] = pair[1].clamp(-most, most);
+    }
+    (codes, scale)
+}
+
+/// The nearest codes, as floats, at the scale that gives the largest code to a value.
+fn quantise_to(values: &[f32], largest: f32) -> (Vec<f32>, f32) {
+    /// What is added to it loses all that stands behind the point, rounded to the nearest.
+    const NO_FRACTION: f32 = 12_582_912.0;
+    let scale = largest / CODE_LIMIT;
     // Zeros have codes of zero.
     let inverse = if scale > 0.0 {
         (1.0 / scale).min(f32::MAX)

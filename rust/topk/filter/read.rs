@@ -5,7 +5,7 @@ use super::dispatch::CodeKernel;
 use super::query::{self, CodePanel};
 use super::tails::{TailQuery, Tails};
 use super::{Candidate, Chosen, Filter, FilterPlan, MOST_GRAM_ERROR, STEP, WIDEST};
-use crate::topk::Kernel;
+use crate::topk::{Kernel, Workers};
 use crate::{Error, Result};
 
 /// Bytes of the numbers before the mean: coded dimensions, whether there is a rotation, `k` and `h`.
@@ -123,9 +123,14 @@ pub(in crate::topk) struct FilterQueries<'a> {
 
 impl<'a> FilterQueries<'a> {
     /// Codes the queries.
-    pub(in crate::topk) fn new(filter: &'a Filter<'a>, kernel: Kernel, values: &[f32]) -> Self {
+    pub(in crate::topk) fn new(
+        filter: &'a Filter<'a>,
+        kernel: Kernel,
+        values: &[f32],
+        workers: Workers,
+    ) -> Self {
         let codes = CodeKernel::of(kernel);
-        let (panels, tails) = query::code(&filter.plan, kernel, codes, values);
+        let (panels, tails) = query::code(&filter.plan, kernel, codes, values, workers);
         FilterQueries {
             filter,
             kernel: codes,
@@ -179,6 +184,7 @@ impl<'a> FilterQueries<'a> {
                 stride: self.filter.stride(),
                 chosen,
                 panel: &panel.words,
+                runs: &panel.runs,
                 reaches: &panel.reaches,
                 starts: &panel.starts,
                 thresholds: &thresholds[queries.clone()],

@@ -6,7 +6,7 @@ use super::*;
 use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
 use crate::topk::search::{Usage, search_with};
-use crate::topk::{Found, Kernel, Matrix, Part};
+use crate::topk::{Found, Kernel, Matrix, Part, Workers};
 
 /// Values from a linear congruential generator: cheap, and the same everywhere.
 fn noise(count: usize, seed: u64) -> Vec<f32> {
@@ -64,13 +64,22 @@ fn same_answer(
         without,
         queries,
         k,
+        Workers::Pool,
         &Interrupt::new(),
     )
     .unwrap();
     Kernel::available()
         .map(|kernel| {
-            let found =
-                search_with(kernel, Usage::Always, parts, queries, k, &Interrupt::new()).unwrap();
+            let found = search_with(
+                kernel,
+                Usage::Always,
+                parts,
+                queries,
+                k,
+                Workers::Pool,
+                &Interrupt::new(),
+            )
+            .unwrap();
             let bits = |found: &Found| {
                 found
                     .scores
@@ -257,6 +266,53 @@ fn bytes_that_are_no_filter_are_refused() {
     assert!(Filter::read(&wrong, rows, dimension).is_err());
 }
 
+#[test]
+fn a_guess_that_is_too_high_is_taken_back() {
+    let (rows, dimension, k) = (4096, 48, 200);
+    let mut values = noise(rows * dimension, 11);
+    // The best rows are all in the units that thresholds are guessed from.
+    for (row, values) in values.chunks_exact_mut(dimension).enumerate() {
+        values[0] += if row / 16 % 16 == 0 { 40.0 } else { 0.0 };
+    }
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
+    let filter = Filter::read(&bytes, rows, dimension).unwrap();
+    let part = |filter| Part {
+        vectors,
+        filter,
+        allowed: None,
+    };
+    let mut queries = noise(5 * dimension, 12);
+    // The second and fourth query don't look at what sets these rows apart.
+    for (query, values) in queries.chunks_exact_mut(dimension).enumerate() {
+        values[0] = [1.0, 0.0][query % 2];
+    }
+    let queries = Matrix::new(&queries, 5, dimension).unwrap();
+    same_answer(&[part(Some(&filter))], &[part(None)], queries, k);
+}
+
+#[test]
+fn codes_of_queries_never_overflow_16_bits() {
+    // Rows and queries of the largest codes, of either sign.
+    for (size, sign) in [(1.0, 1.0), (1.0, -1.0), (f32::MIN_POSITIVE / 64.0, 1.0)] {
+        let (rows, dimension) = (64, 64);
+        let values: Vec<f32> = (0..rows * dimension)
+            .map(|place| size * [1.0, 0.97][place / dimension % 2])
+            .collect();
+        let vectors = Matrix::new(&values, rows, dimension).unwrap();
+        let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        let query: Vec<f32> = values[..dimension].iter().map(|x| x * sign).collect();
+        let queries = Matrix::new(&query, 1, dimension).unwrap();
+        let part = |filter| Part {
+            vectors,
+            filter,
+            allowed: None,
+        };
+        same_answer(&[part(Some(&filter))], &[part(None)], queries, 5);
+    }
+}
+
 /// Values that are hard on bounds: of any size, equal, tiny, and zero.
 fn hard_values(count: usize) -> impl Strategy<Value = Vec<f32>> {
     let value = prop_oneof![
@@ -289,6 +345,34 @@ fn hard_case()
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn many_rows_are_found_as_by_the_full_scan(
+        rows in 1024usize..6000,
+        dimension in 1usize..70,
+        batch in 1usize..6,
+        seed: u64,
+        k in 1usize..300,
+        every in 1usize..20,
+    ) {
+        let values = embeddings(rows, dimension, seed);
+        let vectors = Matrix::new(&values, rows, dimension).unwrap();
+        let queries = embeddings(batch, dimension, seed ^ 1);
+        let queries = Matrix::new(&queries, batch, dimension).unwrap();
+        let plan = FilterPlan::learn(vectors, &Interrupt::new())
+            .unwrap()
+            .unwrap_or_else(|| plain_plan(dimension, vec![0.5; dimension]));
+        let bytes = filter_bytes(vectors, &plan);
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        let mut allowed = Bitmap::new(rows);
+        for row in (0..rows).step_by(every) {
+            allowed.set(row);
+        }
+        let part = |filter| Part { vectors, filter, allowed: Some(&allowed) };
+        let k = k.min(allowed.count());
+        same_answer(&[part(Some(&filter))], &[part(None)], queries, k);
+    }
+
     #[test]
     fn no_row_of_the_answer_is_dismissed(case in hard_case()) {
         let (rows, dimension, values, queries, mean, k, taking_part) = case;
@@ -339,7 +423,7 @@ proptest! {
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
         let queries = noise(3 * dimension, seed + 2);
         for kernel in Kernel::available() {
-            let coded = FilterQueries::new(&filter, kernel, &queries);
+            let coded = FilterQueries::new(&filter, kernel, &queries, Workers::Caller);
             let mut candidates = vec![Vec::new(); 3];
             let chosen: Vec<Chosen> =
                 (0..rows as u32 / 16).map(|group| Chosen { group, rows: u16::MAX }).collect();
