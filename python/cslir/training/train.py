@@ -9,6 +9,7 @@ from typing import Any
 
 from cslir.errors import InputError
 from cslir.files import sha256_of
+from cslir.models import load_encoder
 from cslir.models.build_static import StaticTable, build_static
 from cslir.models.folders import require_model_output
 from cslir.models.resolve import resolve_model
@@ -194,6 +195,22 @@ def train_model(
         trained = train_static_arm(table, examples, configuration, loaded, progress=progress)
         trained.encoder.save(output, training_record=trained.record.to_bytes())
         return output
+    if configuration.encoder == "cross-encoder":
+        if resume or configuration.checkpoint_steps:
+            raise InputError("a cross-encoder's training keeps no checkpoints", remedy="leave them out")
+        from cslir.training.cross_encoder import hard_negatives, train_cross_encoder
+
+        mined = hard_negatives(examples, load_encoder(base), configuration.negatives)
+        return train_cross_encoder(
+            model,
+            mined,
+            configuration,
+            augment=augment,
+            switching=None if augment is None else augment.totals,
+            output=output,
+            inputs=_inputs(base, lexicons, examples),
+            progress=_per_step(progress),
+        )
     from cslir.training.bi_encoder import train_bi_encoder
 
     return train_bi_encoder(

@@ -1,0 +1,211 @@
+"""Training of a cross-encoder through sentence-transformers' trainer, against hard negatives."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+from sentence_transformers import CrossEncoder
+from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
+from torch import Tensor
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
+
+import cslir
+from cslir._core import top_k
+from cslir.errors import InputError
+from cslir.files import replace_folder
+from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS, require_model_output
+from cslir.records import Example, Passage
+from cslir.search import Encoder
+from cslir.switching import SwitchingTotals
+from cslir.training.batches import Augment, Step, check_inputs, plain_texts
+from cslir.training.configuration import TrainingConfiguration
+from cslir.training.record import TrainingRecord, is_kept
+
+__all__ = ["hard_negatives", "train_cross_encoder"]
+
+
+def hard_negatives(
+    examples: Sequence[Example], encoder: Encoder, count: int, *, depth: int = 50
+) -> list[Example]:
+    """Return the examples, each with the passages that an encoder takes for its query by mistake.
+
+    They are the best of the examples' passages that are not relevant to the query; those an example has
+    already come first. A query that occurs several times has all its passages for relevant.
+
+    Args:
+        examples: Pairs.
+        encoder: Ranks the passages.
+        count: Negatives of each example; fewer where there are not so many passages.
+        depth: Passages that are looked at for each query.
+    """
+    passages = list({example.positive.doc_id: example.positive for example in examples}.values())
+    relevant: dict[str, set[str]] = {}
+    for example in examples:
+        relevant.setdefault(example.query.text, set()).add(example.positive.doc_id)
+    vectors = encoder.encode_passages([passage.full_text for passage in passages])
+    queries = encoder.encode_queries([example.query.text for example in examples])
+    _, found = top_k(vectors, queries, min(depth, len(passages)))
+    mined: list[Example] = []
+    for example, rows in zip(examples, found.tolist(), strict=True):
+        own = relevant[example.query.text]
+        others = [passages[row] for row in rows if passages[row].doc_id not in own]
+        mined.append(example._replace(negatives=(*example.negatives, *others)[:count]))
+    return mined
+
+
+def train_cross_encoder(
+    model: Path,
+    examples: Sequence[Example],
+    configuration: TrainingConfiguration,
+    *,
+    output: Path,
+    augment: Augment | None = None,
+    switching: SwitchingTotals | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    progress: Callable[[Step], None] | None = None,
+) -> Path:
+    """Train a cross-encoder and save it as a folder that `CrossEncoder(path)` loads.
+
+    Every query is scored with its relevant passage and its negatives, and the cross-entropy of each pair is
+    lowered, relevant ones weighted by the number of negatives. The classification head starts at random, the
+    word embeddings stay frozen.
+
+    Args:
+        model: Folder of the encoder to start from.
+        examples: At least two, with their hard negatives (see `hard_negatives`).
+        configuration: Settings.
+        output: Folder to write; it appears when training is complete.
+        augment: Called with examples and the epoch; without it the texts are taken as they are.
+        switching: What `augment` has switched so far, for the record.
+        inputs: What the model is made from (base, lexicons, data), for the record.
+        progress: Called after every step.
+
+    Returns:
+        `output`.
+
+    Raises:
+        InputError: Fewer than two examples, one without negatives, or no model in the folder.
+    """
+    check_inputs(examples, configuration, ())
+    if not all(example.negatives for example in examples):
+        raise InputError("an example has no negative", remedy="give more passages to draw them from")
+    require_model_output(output)
+    set_seed(configuration.seed % 2**32)
+    try:
+        encoder = CrossEncoder(str(model), num_labels=1, device="cpu", max_length=configuration.max_length)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise InputError(f"can't be loaded ({error})", path=model, remedy="name another model") from None
+    network: Any = encoder[0].auto_model
+    for parameter in network.get_input_embeddings().parameters():
+        parameter.requires_grad_(False)
+    weight = torch.tensor(float(max(len(example.negatives) for example in examples)))
+    rows = datasets.Dataset.from_list(list(_rows(examples, configuration, augment)))
+    loss = _RecordedLoss(encoder, pos_weight=weight)
+    reporter = _Reporter(loss, progress)
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=_existing(output.parent)) as scratch:
+        trainer = CrossEncoderTrainer(
+            model=encoder,
+            args=_arguments(configuration, Path(scratch)),
+            train_dataset=rows,
+            loss=loss,
+            callbacks=[reporter],
+        )
+        for callback in list(trainer.callback_handler.callbacks):
+            if type(callback).__name__ in {"PrinterCallback", "CrossEncoderModelCardCallback"}:
+                trainer.remove_callback(callback)
+        trainer.train()
+    with replace_folder(output) as work:
+        encoder.save_pretrained(str(work), create_model_card=False)
+        noted = {
+            "cslir_version": cslir.__version__,
+            "base": model.name,
+            "examples": len(examples),
+            **(inputs or {}),
+            "training": configuration.to_json(),
+        }
+        record = TrainingRecord.of(reporter.curve, switching)
+        (work / TRAINING_RECORD).write_bytes(record.to_bytes())
+        (work / TRAINING_SETTINGS).write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
+    return output
+
+
+def _existing(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _rows(
+    examples: Sequence[Example], configuration: TrainingConfiguration, augment: Augment | None
+) -> Iterator[dict[str, str | float]]:
+    """Yield the pairs of all epochs with their labels, switched anew in each epoch."""
+    for epoch in range(configuration.epochs):
+        for label in (1.0, 0.0):
+            pairs = [
+                Example(example.query, passage)
+                for example in examples
+                for passage in _passages(example, relevant=label > 0)
+            ]
+            queries, passages = augment(pairs, epoch) if augment else plain_texts(pairs)
+            for query, passage in zip(queries, passages, strict=True):
+                yield {"query": query, "passage": passage, "label": label}
+
+
+def _passages(example: Example, *, relevant: bool) -> tuple[Passage, ...]:
+    return (example.positive,) if relevant else example.negatives
+
+
+def _arguments(configuration: TrainingConfiguration, folder: Path) -> CrossEncoderTrainingArguments:
+    return CrossEncoderTrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=1,  # the rows are those of all epochs
+        per_device_train_batch_size=configuration.batch_size,
+        learning_rate=configuration.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=configuration.warmup,
+        seed=configuration.seed % 2**32,
+        data_seed=configuration.seed % 2**32,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+
+
+class _RecordedLoss(BinaryCrossEntropyLoss):  # type: ignore[misc, unused-ignore]
+    """The loss, with that of the last step kept."""
+
+    last = 0.0
+
+    def forward(self, *arguments: Any, **named: Any) -> Tensor:  # noqa: ANN401
+        value: Tensor = super().forward(*arguments, **named)
+        self.last = value.item()
+        return value
+
+
+class _Reporter(TrainerCallback):  # type: ignore[misc, unused-ignore]
+    """Calls the progress callback after every step, and keeps the curve."""
+
+    def __init__(self, loss: _RecordedLoss, progress: Callable[[Step], None] | None) -> None:
+        self.curve: list[Step] = []
+        self._loss = loss
+        self._progress = progress
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: object,
+    ) -> None:
+        step = Step(state.global_step, state.max_steps, 0, self._loss.last, self._loss.last, 0.0)
+        if is_kept(step.step, step.steps):
+            self.curve.append(step)
+        if self._progress is not None:
+            self._progress(step)
