@@ -34,20 +34,25 @@ pub fn pool(
     let rows = table.float32_values("table")?.chunks_exact(dimension);
     let texts = bounds.len() - 1;
     let mut embeddings = vec![0.0; texts * dimension];
+    let pool_piece = |(piece, embeddings): (usize, &mut [f32])| {
+        interrupt.check()?;
+        for (offset, embedding) in embeddings.chunks_exact_mut(dimension).enumerate() {
+            let text = piece * TEXTS_PER_PIECE + offset;
+            let tokens = &token_ids[bounds[text]..bounds[text + 1]];
+            pool_text(&rows, tokens, embedding).map_err(|problem| problem.of_text(text))?;
+        }
+        Ok(())
+    };
+    if texts <= TEXTS_PER_PIECE {
+        pool_piece((0, &mut embeddings))?;
+        return Ok(embeddings);
+    }
     // Every piece is looked at, and the first bad one reported, so that the message is the same
     // whatever the number of threads.
     let outcomes: Vec<Result<()>> = embeddings
         .par_chunks_mut(TEXTS_PER_PIECE * dimension)
         .enumerate()
-        .map(|(piece, embeddings)| {
-            interrupt.check()?;
-            for (offset, embedding) in embeddings.chunks_exact_mut(dimension).enumerate() {
-                let text = piece * TEXTS_PER_PIECE + offset;
-                let tokens = &token_ids[bounds[text]..bounds[text + 1]];
-                pool_text(&rows, tokens, embedding).map_err(|problem| problem.of_text(text))?;
-            }
-            Ok(())
-        })
+        .map(pool_piece)
         .collect();
     outcomes.into_iter().collect::<Result<()>>()?;
     Ok(embeddings)

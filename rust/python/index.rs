@@ -11,7 +11,7 @@ use pyo3::types::PyList;
 use super::index_arguments::{Chosen, Given, element_of, row_numbers, strings};
 use super::interruptible::interruptible;
 use super::to_python_error;
-use super::vectors::{ScoresAndRows, count, matrix, readable_matrix, searching};
+use super::vectors::{ScoresAndRows, count, in_pool_or_here, matrix, readable_matrix};
 use crate::Result;
 use crate::index::{self, Strings};
 use crate::topk::Element;
@@ -91,7 +91,7 @@ impl Index {
         let k = count(k)?;
         let snapshot = self.0.snapshot();
         let workers = snapshot.workers(queries.rows());
-        let (k, scores, rows) = searching(python, threads, workers, |interrupt| {
+        let (k, scores, rows) = in_pool_or_here(python, threads, workers, |interrupt| {
             let hits = snapshot.search(queries, k, which, workers, interrupt)?;
             let rows: Vec<i64> = hits.rows.into_iter().map(i64::from).collect();
             Ok((hits.k, hits.scores, rows))

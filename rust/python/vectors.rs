@@ -32,7 +32,7 @@ fn top_k<'py>(
     let threads = threads.map(|threads| usize::try_from(threads).unwrap_or(0));
     let (vectors, queries) = (vectors.matrix()?, matrix(&queries)?);
     let workers = Workers::for_bytes(vectors.bytes().saturating_mul(queries.rows()));
-    let found = searching(python, threads, workers, |interrupt| {
+    let found = in_pool_or_here(python, threads, workers, |interrupt| {
         let found = topk::top_k(vectors, queries, k, workers, interrupt)?;
         let rows: Vec<i64> = found.rows.into_iter().map(i64::from).collect();
         Ok((found.scores, rows))
@@ -54,8 +54,8 @@ pub(super) fn count(k: &Bound<'_, PyAny>) -> PyResult<usize> {
     }
 }
 
-/// Runs a search: in the pool, or on this thread where that is soonest.
-pub(super) fn searching<T: Send>(
+/// Runs work in the pool, or on this thread where that is soonest.
+pub(super) fn in_pool_or_here<T: Send>(
     python: Python<'_>,
     threads: Option<usize>,
     workers: Workers,
@@ -83,7 +83,8 @@ fn pool_tokens<'py>(
     let shape = [offsets.len().saturating_sub(1), table.shape()[1]];
     let table = matrix(&table)?;
     let (token_ids, offsets) = (token_ids.as_slice()?, offsets.as_slice()?);
-    let embeddings = interruptible(python, None, |interrupt| {
+    let workers = Workers::for_bytes(token_ids.len().saturating_mul(4 * shape[1]));
+    let embeddings = in_pool_or_here(python, None, workers, |interrupt| {
         pool::pool(table, token_ids, offsets, interrupt)
     })?;
     PyArray1::from_vec(python, embeddings).reshape(shape)

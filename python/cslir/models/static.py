@@ -8,6 +8,7 @@ The folder is a sentence-transformers one (`SentenceTransformer(path)` loads it 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,9 +99,8 @@ class StaticEncoder:
         """
         encodings = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         ids = [encoding.ids for encoding in encodings]
-        offsets = np.zeros(len(ids) + 1, dtype=np.int64)
-        np.cumsum([len(row) for row in ids], out=offsets[1:])
-        flat = np.fromiter((token for row in ids for token in row), dtype=np.uint32, count=int(offsets[-1]))
+        offsets = np.fromiter(accumulate(map(len, ids), initial=0), dtype=np.int64, count=len(ids) + 1)
+        flat = np.fromiter(chain.from_iterable(ids), dtype=np.uint32, count=int(offsets[-1]))
         return flat, offsets
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -195,7 +195,8 @@ def _map_table(path: Path) -> NDArray[np.float32]:
             raise ValueError("the file is cut short")
         if rows * dimension == 0:
             raise ValueError("the table is empty")
-        return np.memmap(path, dtype="<f4", mode="r", offset=8 + length + start, shape=(rows, dimension))
+        mapped = np.memmap(path, dtype="<f4", mode="r", offset=8 + length + start, shape=(rows, dimension))
+        return np.asarray(mapped)  # a plain array of the same memory costs each call less
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError(f"not a token table ({error})", path=path, remedy=_REMEDY) from None
 
