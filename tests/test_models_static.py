@@ -53,7 +53,7 @@ def test_a_saved_encoder_opens_as_it_was(tmp_path):
     saved.save(tmp_path / "a")
     opened = StaticEncoder.open(tmp_path / "a")
     assert np.array_equal(opened.table, encoder.table)
-    assert isinstance(opened.table, np.memmap)
+    assert isinstance(opened.table.base, np.memmap)
     assert opened.languages == ("en", "de")
     assert opened.configuration == {"seed": 3}
     assert {code: mean.tolist() for code, mean in opened.language_means.items()} == {
