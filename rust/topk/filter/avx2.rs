@@ -1,5 +1,5 @@
-//! The kernel for x86-64 with AVX2: sixteen sums are two registers. Pairs of products are added up in 16 bits,
-//! over runs of steps that are too short to overflow, and then in 32.
+//! The kernel for x86-64 with AVX2: sixteen sums are two registers. Pairs of products are added in 16 bits, and
+//! these pairs in 32.
 
 use std::arch::x86_64::*;
 
@@ -9,7 +9,7 @@ use super::query::Reach;
 use super::tails::{self, Tails};
 
 /// Queries per call.
-pub(super) const WIDEST_PANEL: usize = 3;
+pub(super) const WIDEST_PANEL: usize = 5;
 
 /// Scans a block.
 ///
@@ -21,9 +21,11 @@ pub(super) unsafe fn scan(block: &mut CodeBlock<'_>) {
     // SAFETY: the caller's CPU has the instructions, and each arm names the number of queries.
     unsafe {
         match block.reaches.len() {
-            1 => scan_block::<Ymm, 2, 1>(block),
-            2 => scan_block::<Ymm, 1, 2>(block),
+            1 => scan_block::<Ymm, 3, 1>(block),
+            2 => scan_block::<Ymm, 2, 2>(block),
             3 => scan_block::<Ymm, 1, 3>(block),
+            4 => scan_block::<Ymm, 1, 4>(block),
+            5 => scan_block::<Ymm, 1, 5>(block),
             queries => debug_assert_eq!(queries, 0),
         }
     }
@@ -73,12 +75,9 @@ unsafe fn dot(row: &[u8], query: &[i8]) -> i32 {
     _mm_cvtsi128_si32(sums)
 }
 
-/// Of rows 0 to 7 and of rows 8 to 15, the sums, and what a run of steps has added up in 16 bits.
+/// The sums of rows 0 to 7 and of rows 8 to 15.
 #[derive(Clone, Copy)]
-struct Ymm {
-    sums: [__m256i; 2],
-    run: [__m256i; 2],
-}
+struct Ymm([__m256i; 2]);
 
 // SAFETY (all methods): the trait's contract gives the instructions and readable memory.
 impl Codes for Ymm {
@@ -89,12 +88,7 @@ impl Codes for Ymm {
 
     #[inline(always)]
     unsafe fn start(sum: i32) -> Self {
-        unsafe {
-            Ymm {
-                sums: [_mm256_set1_epi32(sum); 2],
-                run: [_mm256_setzero_si256(); 2],
-            }
-        }
+        unsafe { Ymm([_mm256_set1_epi32(sum); 2]) }
     }
 
     #[inline(always)]
@@ -114,46 +108,29 @@ impl Codes for Ymm {
 
     #[inline(always)]
     unsafe fn add(self, rows: Self::Rows, query: __m256i) -> Self {
-        // The runs are cut so that neither the products of a pair nor their sums saturate.
-        let add = |run, row| unsafe { _mm256_add_epi16(run, _mm256_maddubs_epi16(row, query)) };
-        Ymm {
-            run: [add(self.run[0], rows[0]), add(self.run[1], rows[1])],
-            ..self
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn end_run(self) -> Self {
-        let add = |sums, run| unsafe {
-            _mm256_add_epi32(sums, _mm256_madd_epi16(run, _mm256_set1_epi16(1)))
+        // The codes of queries are so small that pairs of products don't saturate.
+        let add = |sums, row| unsafe {
+            let pairs = _mm256_maddubs_epi16(row, query);
+            _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
         };
-        Ymm {
-            sums: [
-                add(self.sums[0], self.run[0]),
-                add(self.sums[1], self.run[1]),
-            ],
-            run: unsafe { [_mm256_setzero_si256(); 2] },
-        }
+        Ymm([add(self.0[0], rows[0]), add(self.0[1], rows[1])])
     }
 
     #[inline(always)]
     unsafe fn store_sums(self, to: *mut i32) {
         unsafe {
-            _mm256_storeu_si256(to.cast(), self.sums[0]);
-            _mm256_storeu_si256(to.add(8).cast(), self.sums[1]);
+            _mm256_storeu_si256(to.cast(), self.0[0]);
+            _mm256_storeu_si256(to.add(8).cast(), self.0[1]);
         }
     }
 
     #[inline(always)]
     unsafe fn load_sums(from: *const i32) -> Self {
         unsafe {
-            Ymm {
-                sums: [
-                    _mm256_loadu_si256(from.cast()),
-                    _mm256_loadu_si256(from.add(8).cast()),
-                ],
-                run: [_mm256_setzero_si256(); 2],
-            }
+            Ymm([
+                _mm256_loadu_si256(from.cast()),
+                _mm256_loadu_si256(from.add(8).cast()),
+            ])
         }
     }
 
@@ -201,8 +178,8 @@ impl Codes for Ymm {
             _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), scale, errors)
         };
         [
-            upper(self.sums[0], scale[0], code_error[0], tail_error[0]),
-            upper(self.sums[1], scale[1], code_error[1], tail_error[1]),
+            upper(self.0[0], scale[0], code_error[0], tail_error[0]),
+            upper(self.0[1], scale[1], code_error[1], tail_error[1]),
         ]
     }
 

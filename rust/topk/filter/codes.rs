@@ -12,9 +12,8 @@
 //! unsigned codes on one side and signed ones (the query's) on the other. Sums start at -128 times the
 //! query's sum, which takes it out again.
 //!
-//! AVX2 adds two products to 16 bits, and has to go on to 32 bits before these overflow. How many steps may be
-//! added up in 16 bits depends on the query's codes: a lane stays within 255 times the sum of their absolute
-//! values, so runs of steps are cut where that sum would pass [`SHORT_LIMIT`].
+//! AVX2 adds two products in 16 bits, which saturate, so the absolute values of two neighbouring codes of a query
+//! are kept within [`SHORT_LIMIT`] together.
 
 use super::candidates::{Candidate, Chosen};
 use super::query::Reach;
@@ -28,7 +27,7 @@ pub(super) const STEP: usize = 4;
 /// Bytes of a step of a group.
 pub(super) const STEP_BYTES: usize = GROUP * STEP;
 
-/// The sum of absolute codes of a query whose products with unsigned bytes fit 16 bits: 255 * 128 < 2^15.
+/// The sum of two absolute codes of a query whose products with unsigned bytes fit 16 bits: 255 * 128 < 2^15.
 pub(super) const SHORT_LIMIT: u16 = 128;
 
 /// Bytes of the scales and errors of a group.
@@ -62,11 +61,6 @@ pub(super) trait Codes: Copy {
     unsafe fn query(from: *const u32) -> Self::Query;
     /// Adds four products to each sum.
     unsafe fn add(self, rows: Self::Rows, query: Self::Query) -> Self;
-    /// Ends a run of steps ([`CodeBlock::runs`]): what was added in fewer bits goes to the sums.
-    #[inline(always)]
-    unsafe fn end_run(self) -> Self {
-        self
-    }
     /// Writes sixteen sums.
     unsafe fn store_sums(self, to: *mut i32);
     /// Reads sixteen sums.
@@ -101,8 +95,6 @@ pub(super) struct CodeBlock<'a> {
     pub(super) chosen: &'a [Chosen],
     /// The queries' codes, interleaved: each step of all queries, then the next.
     pub(super) panel: &'a [u32],
-    /// The lengths of runs of steps that a kernel may add up in 16 bits; together all steps.
-    pub(super) runs: &'a [u32],
     /// The queries' bounds; as many as there are queries.
     pub(super) reaches: &'a [Reach],
     /// Sums to start from.
@@ -173,33 +165,23 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize>(
         }
         let mut panel = block.panel.as_ptr();
         let (from, until) = (block.ahead_from, block.ahead_until);
-        let mut step = 0;
-        for run in block.runs {
-            let end = step + *run as usize;
-            while step < end {
-                if step >= from && step < until {
-                    for r in 0..R {
-                        V::prefetch(groups[r].wrapping_add(block.ahead + step * STEP_BYTES));
-                    }
-                }
-                let mut rows = [V::load(groups[0].add(step * STEP_BYTES)); R];
-                for r in 1..R {
-                    rows[r] = V::load(groups[r].add(step * STEP_BYTES));
-                }
-                for q in 0..Q {
-                    let query = V::query(panel.add(q));
-                    for r in 0..R {
-                        sums[r][q] = sums[r][q].add(rows[r], query);
-                    }
-                }
-                panel = panel.add(Q);
-                step += 1;
-            }
-            for r in 0..R {
-                for q in 0..Q {
-                    sums[r][q] = sums[r][q].end_run();
+        for step in 0..steps {
+            if step >= from && step < until {
+                for r in 0..R {
+                    V::prefetch(groups[r].wrapping_add(block.ahead + step * STEP_BYTES));
                 }
             }
+            let mut rows = [V::load(groups[0].add(step * STEP_BYTES)); R];
+            for r in 1..R {
+                rows[r] = V::load(groups[r].add(step * STEP_BYTES));
+            }
+            for q in 0..Q {
+                let query = V::query(panel.add(q));
+                for r in 0..R {
+                    sums[r][q] = sums[r][q].add(rows[r], query);
+                }
+            }
+            panel = panel.add(Q);
         }
         // What follows takes the sums by changing numbers, so they must be in memory. Where this is not said,
         // compilers write them there in each step of the loop above.

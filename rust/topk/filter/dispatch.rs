@@ -41,7 +41,7 @@ impl CodeKernel {
         }
     }
 
-    /// Whether products are added up in 16 bits, for which the codes of queries must be small enough.
+    /// Whether two products are added in 16 bits, for which the codes of queries must be small enough.
     pub(super) fn adds_in_16_bits(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -90,8 +90,6 @@ impl CodeKernel {
         let steps = (block.stride - super::SIDE_BYTES) / super::STEP_BYTES;
         assert_eq!(block.stride, steps * super::STEP_BYTES + super::SIDE_BYTES);
         assert_eq!(block.panel.len(), steps * queries);
-        let run_steps: usize = block.runs.iter().map(|run| *run as usize).sum();
-        assert_eq!(run_steps, steps);
         assert!((1..=self.widest_panel()).contains(&queries));
         assert!(block.starts.len() == queries && block.thresholds.len() == queries);
         assert_eq!(block.candidates.len(), queries);

@@ -28,8 +28,6 @@ pub(super) struct Reach {
 pub(super) struct CodePanel {
     /// The queries' codes in words, interleaved: each step of all queries, then the next.
     pub(super) words: Vec<u32>,
-    /// Steps that may be added up in 16 bits.
-    pub(super) runs: Vec<u32>,
     pub(super) reaches: Vec<Reach>,
     /// What the sums start from: it takes out the 128 that is added to the rows' codes.
     pub(super) starts: Vec<i32>,
@@ -56,7 +54,7 @@ pub(super) fn code(
             .collect(),
     };
     let panels = shares(queries.len(), codes.widest_panel())
-        .map(|share| CodePanel::new(codes, &queries[share]))
+        .map(|share| CodePanel::new(&queries[share]))
         .collect();
     (
         panels,
@@ -89,7 +87,7 @@ fn rotate(
 }
 
 impl CodePanel {
-    fn new(kernel: CodeKernel, queries: &[CodedQuery]) -> Self {
+    fn new(queries: &[CodedQuery]) -> Self {
         let steps = queries.first().map_or(0, |query| query.codes.len() / STEP);
         let words = (0..steps)
             .flat_map(|step| queries.iter().map(move |query| (step, query)))
@@ -97,11 +95,6 @@ impl CodePanel {
             .collect();
         CodePanel {
             words,
-            runs: if kernel.adds_in_16_bits() {
-                runs(queries, steps)
-            } else {
-                vec![steps as u32]
-            },
             reaches: queries.iter().map(|query| query.reach).collect(),
             starts: queries
                 .iter()
@@ -206,36 +199,6 @@ impl CodedPart {
             weight: inside + f64::from(ratio) * (off.sqrt() + lost + 1e-6 * inside),
         }
     }
-}
-
-/// Cuts the steps into runs that can be added up in 16 bits, of any of the queries.
-fn runs(queries: &[CodedQuery], steps: usize) -> Vec<u32> {
-    let mut runs: Vec<u32> = Vec::new();
-    // Per query, the absolute codes of the run that each half of a step adds up.
-    let mut sums = vec![[0u16; 2]; queries.len()];
-    for step in 0..steps {
-        let mut fits = !runs.is_empty();
-        let mut grown = sums.clone();
-        for (sum, query) in grown.iter_mut().zip(queries) {
-            let [a, b, c, d] = query.step(step).map(|code| u16::from(code.unsigned_abs()));
-            sum[0] += a + b;
-            sum[1] += c + d;
-            fits &= sum.iter().all(|sum| *sum <= SHORT_LIMIT);
-        }
-        match runs.last_mut() {
-            Some(run) if fits => {
-                *run += 1;
-                sums = grown;
-            }
-            _ => {
-                runs.push(1);
-                for (sum, grown) in sums.iter_mut().zip(grown) {
-                    *sum = [grown[0] - sum[0], grown[1] - sum[1]];
-                }
-            }
-        }
-    }
-    runs
 }
 
 /// The nearest codes, as floats, and their scale.

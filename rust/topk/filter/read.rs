@@ -184,7 +184,6 @@ impl<'a> FilterQueries<'a> {
                 stride: self.filter.stride(),
                 chosen,
                 panel: &panel.words,
-                runs: &panel.runs,
                 reaches: &panel.reaches,
                 starts: &panel.starts,
                 thresholds: &thresholds[queries.clone()],
