@@ -4,6 +4,7 @@ import pytest
 pytest.importorskip("onnxruntime")
 sentence_transformers = pytest.importorskip("sentence_transformers")
 
+from safetensors.numpy import load_file, save_file  # noqa: E402
 from static_models import WORDS  # noqa: E402
 from transformer_models import tiny_cross_encoder, tiny_encoder  # noqa: E402
 
@@ -26,13 +27,24 @@ def test_scores_agree_with_sentence_transformers(tmp_path, family):
     steps = []
     scores = load_cross_encoder(str(folder)).score(PAIRS, progress=lambda done, of: steps.append((done, of)))
     assert steps[-1] == (4, 4)
-    np.testing.assert_allclose(scores, expected, atol=1e-5)
-    # Converted models give the score before the logistic function, which keeps the order.
+    # Scores are those before the logistic function, which keeps the order.
+    np.testing.assert_allclose(1 / (1 + np.exp(-scores)), expected, atol=1e-5)
     converted = load_cross_encoder(str(folder), "onnx-float32").score(PAIRS)
-    np.testing.assert_allclose(1 / (1 + np.exp(-converted)), expected, atol=1e-5)
+    np.testing.assert_allclose(converted, scores, atol=1e-5)
     rough = load_cross_encoder(str(folder), "onnx-int8").score(PAIRS)
     np.testing.assert_allclose(rough, converted, atol=0.1)
     assert load_cross_encoder(str(folder)).score([]).shape == (0,)
+
+
+def test_high_scores_stay_apart(tmp_path):
+    folder = tiny_cross_encoder(tmp_path / "model", "bert")
+    weights = load_file(folder / "model.safetensors")
+    # A head so sure of itself that the logistic function of every score rounds to 1.
+    weights["classifier.bias"] = weights["classifier.bias"] + np.float32(40)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    scores = load_cross_encoder(str(folder)).score(PAIRS)
+    assert (scores > 30).all()
+    assert len(set(scores.tolist())) == len(PAIRS)
 
 
 def test_a_bi_encoder_is_no_cross_encoder(tmp_path):

@@ -29,8 +29,9 @@ class Scorer(Protocol):
     def score(
         self, pairs: Sequence[tuple[str, str]], *, progress: Progress | None = None
     ) -> NDArray[np.float32]:
-        """Return the relevance of each (query, passage), shape (pairs,); the order matters, not the values.
+        """Return the relevance of each (query, passage), shape (pairs,).
 
+        It is what the model gives before the logistic function, positive or negative without bounds.
         `progress` is called with (pairs done, pairs in all).
         """
 
@@ -100,13 +101,20 @@ class CrossEncoder:
         self, pairs: Sequence[tuple[str, str]], *, progress: Progress | None = None
     ) -> NDArray[np.float32]:
         """Return the relevance of each pair; see `Scorer`."""
+        import torch
+
         scores = np.empty(len(pairs), dtype=np.float32)
+        # The logistic function, which most models end with, makes equal scores of high ones: it rounds to 1.
+        logits = torch.nn.Identity()
         # Lengths in characters order texts nearly as tokens would.
         batches = length_batches([len(query) + len(passage) for query, passage in pairs], 4 * BATCH_TOKENS)
         done = 0
         for rows in batches:
             scores[rows] = self._model.predict(
-                [pairs[row] for row in rows], batch_size=len(rows), show_progress_bar=False
+                [pairs[row] for row in rows],
+                batch_size=len(rows),
+                show_progress_bar=False,
+                activation_fn=logits,
             )
             done += len(rows)
             if progress is not None:
