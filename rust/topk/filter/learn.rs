@@ -3,9 +3,9 @@
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 use rayon::prelude::*;
 
-use super::query::{norm, product};
+use super::query::{error, norm, product, quantise};
 use super::write::LONGEST;
-use super::{FilterPlan, MOST_GRAM_ERROR, STEP, WIDEST, tails};
+use super::{FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, STEP, WIDEST, tails};
 use crate::Result;
 use crate::interrupt::Interrupt;
 use crate::topk::matrix::Matrix;
@@ -35,7 +35,14 @@ const STRETCH: usize = 32;
 
 /// A row that the first part leaves costs as much as so many bytes in the scan; more than it does for one query
 /// and few results, because queries in batches and deep results leave more rows.
-const LEFT: f64 = 32768.0;
+const LEFT: f64 = 3072.0;
+
+/// The cosine, after centring, that no query's [`DEPTH`]-th row is expected to exceed. Rows that stand for queries
+/// may have near-duplicates, queries do not: theirs was 0.43 to 0.67 for embeddings of real titles.
+const NEAREST: f64 = 0.4;
+
+/// Rows that the scale of the mean's direction is chosen for, at least.
+const SCALED_ROWS: usize = 1024;
 
 /// The error of codes, of row and query together, in shares of the norms: what 8 bits give.
 const CODE_ERROR: f32 = 0.015;
@@ -60,6 +67,7 @@ impl FilterPlan {
             coded: dimension.next_multiple_of(STEP),
             rotation: None,
             gram_error: 0.0,
+            mean_scale: 1.0,
             ratio: 1.0,
             mean,
         };
@@ -188,7 +196,12 @@ fn shortest(
     interrupt: &Interrupt,
 ) -> Result<FilterPlan> {
     let dimension = plain.mean.len();
-    let costs = costs(&plain, &rotation, vectors, sample, interrupt)?;
+    let probes = probes(sample, dimension);
+    let reached = reached(&plain, &probes, vectors, interrupt)?;
+    let mut rotated = Rotated::new(&plain, &rotation, sample, &probes)?;
+    let mean_scale = rotated.best_mean_scale();
+    rotated.scale_mean(mean_scale);
+    let costs = rotated.costs(&reached, interrupt)?;
     // The last is that of all dimensions, which need no rotation.
     let best = (0..costs.len())
         .min_by(|x, y| costs[*x].total_cmp(&costs[*y]))
@@ -204,64 +217,137 @@ fn shortest(
     }
     Ok(FilterPlan {
         gram_error,
+        mean_scale,
         rotation: Some(rotation),
         coded,
         ..plain
     })
 }
 
-/// What a search costs per row, in bytes of the scan, for each number of [`STRETCH`]es of components: their
-/// codes, and the rows that these do not dismiss.
-fn costs(
-    plain: &FilterPlan,
-    rotation: &[f32],
-    vectors: Matrix<'_>,
-    sample: &[f32],
-    interrupt: &Interrupt,
-) -> Result<Vec<f64>> {
-    let dimension = plain.mean.len();
-    let kernel = Kernel::active()?;
+/// The rows of the sample that stand for queries.
+fn probes(sample: &[f32], dimension: usize) -> Vec<f32> {
     let rows = sample.len() / dimension;
-    let probes: Vec<f32> = (0..PROBES)
+    (0..PROBES)
         .flat_map(|probe| {
             let row = probe * rows / PROBES;
-            sample[row * dimension..(row + 1) * dimension]
-                .iter()
-                .copied()
+            &sample[row * dimension..(row + 1) * dimension]
         })
-        .collect();
+        .copied()
+        .collect()
+}
+
+/// For each probe the score that [`DEPTH`] other rows reach, without the probe's product with the mean.
+fn reached(
+    plan: &FilterPlan,
+    probes: &[f32],
+    vectors: Matrix<'_>,
+    interrupt: &Interrupt,
+) -> Result<Vec<f32>> {
+    let dimension = plan.mean.len();
     // A probe finds itself, too.
     let depth = DEPTH + 1;
-    let found = top_k(
-        vectors,
-        Matrix::new(&probes, PROBES, dimension)?,
-        depth,
-        Workers::Pool,
-        interrupt,
-    )?;
-    let centred: Vec<f32> = sample
+    let queries = Matrix::new(probes, PROBES, dimension)?;
+    let found = top_k(vectors, queries, depth, Workers::Pool, interrupt)?;
+    let last = found.scores.into_iter().skip(DEPTH).step_by(depth);
+    Ok(probes
         .chunks_exact(dimension)
-        .flat_map(|row| row.iter().zip(&plain.mean).map(|(x, mean)| x - mean))
-        .collect();
-    let sample = Spectrum::new(products(kernel, &centred, rotation, dimension), dimension);
-    let survivors = products(kernel, &probes, rotation, dimension)
-        .par_chunks_exact(dimension)
-        .zip(probes.par_chunks_exact(dimension))
-        .zip(found.scores.par_chunks_exact(depth))
-        .map(|((rotated, probe), scores)| {
-            interrupt.check()?;
-            let base = product(probe, &plain.mean);
-            Ok(sample.survivors(rotated, scores[DEPTH] - base as f32))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let pairs = (rows * PROBES) as f64;
-    Ok((0..dimension.div_ceil(STRETCH))
-        .map(|stretch| {
-            let coded = ((stretch + 1) * STRETCH).min(dimension);
-            let survivors: u32 = survivors.iter().map(|survivors| survivors[stretch]).sum();
-            coded as f64 + f64::from(survivors) / pairs * LEFT
-        })
+        .zip(last)
+        .map(|(probe, score)| score - product(probe, &plan.mean) as f32)
         .collect())
+}
+
+/// The sample as the filter sees it: rows, and those that stand for queries.
+struct Rotated {
+    rows: Vec<f32>,
+    queries: Vec<f32>,
+    dimension: usize,
+}
+
+impl Rotated {
+    fn new(plan: &FilterPlan, rotation: &[f32], sample: &[f32], probes: &[f32]) -> Result<Self> {
+        let dimension = plan.mean.len();
+        let kernel = Kernel::active()?;
+        let centred: Vec<f32> = sample
+            .chunks_exact(dimension)
+            .flat_map(|row| row.iter().zip(&plan.mean).map(|(x, mean)| x - mean))
+            .collect();
+        Ok(Rotated {
+            rows: products(kernel, &centred, rotation, dimension),
+            queries: products(kernel, probes, rotation, dimension),
+            dimension,
+        })
+    }
+
+    /// Takes rows' first coordinates so many times, and those of queries divided by it.
+    fn scale_mean(&mut self, scale: f32) {
+        for row in self.rows.chunks_exact_mut(self.dimension) {
+            row[0] *= scale;
+        }
+        for query in self.queries.chunks_exact_mut(self.dimension) {
+            query[0] /= scale;
+        }
+    }
+
+    /// The scale that makes the errors of codes loosen the bound least.
+    fn best_mean_scale(&self) -> f32 {
+        let scales = std::iter::successors(Some(1.0f32), |scale| Some(scale * 2.0));
+        let every = (self.rows.len() / self.dimension / SCALED_ROWS).max(1);
+        let looseness = |scale: f32| {
+            let rows = self.rows.chunks_exact(self.dimension).step_by(every);
+            let queries = self.queries.chunks_exact(self.dimension);
+            let (row_norms, row_errors) = norms_and_errors(rows, scale);
+            let (query_norms, query_errors) = norms_and_errors(queries, 1.0 / scale);
+            query_norms * row_errors + query_errors * row_norms
+        };
+        scales
+            .take_while(|scale| *scale <= MOST_MEAN_SCALE)
+            .map(|scale| (scale, looseness(scale)))
+            // The first of equals.
+            .min_by(|(_, x), (_, y)| x.total_cmp(y))
+            .map_or(1.0, |(scale, _)| scale)
+    }
+
+    /// What a search costs per row, in bytes of the scan, for each number of [`STRETCH`]es of components: their
+    /// codes, and the rows that these do not dismiss.
+    fn costs(self, reached: &[f32], interrupt: &Interrupt) -> Result<Vec<f64>> {
+        let dimension = self.dimension;
+        let pairs = (self.rows.len() / dimension * PROBES) as f64;
+        let squares: f64 = self.rows.iter().map(|value| f64::from(value * value)).sum();
+        let row_norm = (squares * dimension as f64 / self.rows.len() as f64).sqrt();
+        let spectrum = Spectrum::new(self.rows, dimension);
+        let survivors = self
+            .queries
+            .par_chunks_exact(dimension)
+            .zip(reached)
+            .map(|(query, reached)| {
+                interrupt.check()?;
+                let nearest = NEAREST * norm(&query[1..]) * row_norm;
+                Ok(spectrum.survivors(query, reached.min(nearest as f32)))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok((0..dimension.div_ceil(STRETCH))
+            .map(|stretch| {
+                let coded = ((stretch + 1) * STRETCH).min(dimension);
+                let survivors: u32 = survivors.iter().map(|survivors| survivors[stretch]).sum();
+                coded as f64 + f64::from(survivors) / pairs * LEFT
+            })
+            .collect())
+    }
+}
+
+/// The sums of the vectors' norms and of their codes' errors, with their first coordinates so many times.
+fn norms_and_errors<'a>(vectors: impl Iterator<Item = &'a [f32]>, scale: f32) -> (f64, f64) {
+    let mut scaled = Vec::new();
+    let mut sums = (0.0, 0.0);
+    for vector in vectors {
+        scaled.clear();
+        scaled.extend_from_slice(vector);
+        scaled[0] *= scale;
+        let (codes, step) = quantise(&scaled);
+        sums.0 += norm(&scaled);
+        sums.1 += error(&scaled, &codes, step);
+    }
+    sums
 }
 
 /// Rotated rows, and how much of each lies in its first stretches.

@@ -24,12 +24,17 @@
 //! is the query's. To spare two more numbers, `e1` is raised to `|c1| / k` at least, for a `k` that seldom
 //! raises it; then `|w1 - v1| |c1| <= k |w1 - v1| e1`. The same for `e2`.
 //!
+//! The first coordinate is the direction of the mean. Queries have much of it, centred rows have little, and codes
+//! share one scale: so rows have it times `s`, a power of two, and queries divided by `s`. Products stay what they
+//! are, to the bit. Below, `z` and `w` are so scaled; what rounding and the rotation do to a row counts `s` times,
+//! because `|w|` may have been `s` times as long.
+//!
 //! The norms are computed in f64 from the numbers that are stored. What is compared in the end is not `q.x`
 //! but the f32 score, which is off by at most `g |q| |x|` (Higham, "Accuracy and Stability of Numerical
 //! Algorithms", 2002, section 3.1), with `g` for `d / 16` multiply-adds and four additions. Now
 //! `|q| |x| <= |q| |m| + |q| |y|`, and `|q| <= |w| / sqrt(1 - h) <= (1 + h) (|w1| + |w2|)`: so
 //! `(g + h) (1 + h) |y|` is added to each of a row's errors, and `g |q| |m|` to the query's product with the
-//! mean. What rounding does to `z` and `w`, and in the filter's own arithmetic, is covered in the same way; and
+//! mean; to a row's errors `s` times as much, because of the scaling. What rounding does to `z` and `w`, and in the filter's own arithmetic, is covered in the same way; and
 //! so is what is lost next to zero, where the error of a product is not relative to it: less than the smallest
 //! normal float for each. All stored errors are rounded up.
 //!
@@ -70,6 +75,9 @@ const WIDEST: usize = 1 << 16;
 /// The largest `h` of the proof.
 const MOST_GRAM_ERROR: f64 = 0.5;
 
+/// The largest `s` of the proof.
+const MOST_MEAN_SCALE: f32 = 64.0;
+
 /// What a filter needs to know of all rows before it can be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilterPlan {
@@ -80,6 +88,8 @@ pub struct FilterPlan {
     coded: usize,
     /// `h` of the proof.
     gram_error: f64,
+    /// `s` of the proof, a power of two; 1 without a rotation.
+    mean_scale: f32,
     /// `k` of the proof.
     ratio: f32,
 }

@@ -124,6 +124,10 @@ impl CodedQuery {
     /// `w` is the query in the coordinates of the rotation. The names are those of the proof (`mod.rs`).
     fn new(plan: &FilterPlan, kernel: CodeKernel, query: &[f32], w: &[f32]) -> Self {
         let norm = norm(query);
+        let mut w = w.to_vec();
+        if let Some(along_mean) = w.first_mut() {
+            *along_mean /= plan.mean_scale;
+        }
         let (w1, w2) = w.split_at(plan.coded.min(w.len()));
         // What the rotation's own arithmetic may be off.
         let lost = match &plan.rotation {
@@ -187,16 +191,13 @@ impl CodedPart {
         } else {
             quantise(w)
         };
-        let factor64 = f64::from(factor);
-        let off = sum(w, &codes, |w, code| {
-            (w - factor64 * code) * (w - factor64 * code)
-        });
+        let off = error(w, &codes, factor);
         let inside = norm(w) + lost;
         CodedPart {
             // A cast makes 0 of what is no number: any code is right, the error tells.
             codes: codes.into_iter().map(|code| code as i8).collect(),
             factor,
-            weight: inside + f64::from(ratio) * (off.sqrt() + lost + 1e-6 * inside),
+            weight: inside + f64::from(ratio) * (off + lost + 1e-6 * inside),
         }
     }
 }
@@ -243,6 +244,15 @@ fn quantise_to(values: &[f32], largest: f32) -> (Vec<f32>, f32) {
         })
         .collect();
     (codes, scale)
+}
+
+/// How far codes at this scale are from the values.
+pub(super) fn error(values: &[f32], codes: &[f32], scale: f32) -> f64 {
+    let scale = f64::from(scale);
+    sum(values, codes, |value, code| {
+        (value - scale * code) * (value - scale * code)
+    })
+    .sqrt()
 }
 
 /// The Euclidean norm.

@@ -4,12 +4,14 @@ use super::codes::{CodeBlock, GROUP};
 use super::dispatch::CodeKernel;
 use super::query::{self, CodePanel};
 use super::tails::{TailQuery, Tails};
-use super::{Candidate, Chosen, Filter, FilterPlan, MOST_GRAM_ERROR, STEP, WIDEST};
+use super::{
+    Candidate, Chosen, Filter, FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, STEP, WIDEST,
+};
 use crate::topk::{Kernel, Workers};
 use crate::{Error, Result};
 
-/// Bytes of the numbers before the mean: coded dimensions, whether there is a rotation, `k` and `h`.
-pub(super) const FIELDS: usize = 16;
+/// Bytes of the numbers before the mean: coded dimensions, whether there is a rotation, `k`, `h` and `s`.
+pub(super) const FIELDS: usize = 20;
 
 impl FilterPlan {
     /// Writes what stands before the groups; `out` is of [`head`] bytes.
@@ -23,6 +25,7 @@ impl FilterPlan {
             rotated,
             self.ratio.to_bits(),
             gram_error.to_bits(),
+            self.mean_scale.to_bits(),
         ];
         let floats = self.mean.iter().chain(self.rotation.iter().flatten());
         let words = fields
@@ -50,6 +53,7 @@ impl<'a> Filter<'a> {
         let rotated = word()?;
         let ratio = f32::from_bits(word()?);
         let gram_error = f64::from(f32::from_bits(word()?));
+        let mean_scale = f32::from_bits(word()?);
         let sizes = coded.is_multiple_of(STEP)
             && (1..=WIDEST).contains(&dimension)
             && (1..=WIDEST).contains(&coded)
@@ -59,6 +63,8 @@ impl<'a> Filter<'a> {
                 _ => false,
             }
             && ratio >= 1.0
+            && (1.0..=if rotated == 1 { MOST_MEAN_SCALE } else { 1.0 }).contains(&mean_scale)
+            && is_power_of_two(mean_scale)
             && (0.0..=MOST_GRAM_ERROR).contains(&gram_error);
         let floats = dimension
             + if rotated == 1 {
@@ -75,6 +81,7 @@ impl<'a> Filter<'a> {
             rotation: (rotated == 1).then(|| floats.take(dimension * dimension).collect()),
             coded,
             gram_error,
+            mean_scale,
             ratio,
         };
         let groups = rows.div_ceil(GROUP).checked_mul(plan.stride());
@@ -109,6 +116,10 @@ impl<'a> Filter<'a> {
     pub(in crate::topk) fn stride(&self) -> usize {
         self.plan.stride()
     }
+}
+
+fn is_power_of_two(value: f32) -> bool {
+    value.to_bits().trailing_zeros() >= f32::MANTISSA_DIGITS - 1
 }
 
 /// The queries of one scan over a filter.

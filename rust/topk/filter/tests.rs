@@ -48,6 +48,7 @@ fn plain_plan(dimension: usize, mean: Vec<f32>) -> FilterPlan {
         rotation: None,
         coded: dimension.next_multiple_of(STEP),
         gram_error: 0.0,
+        mean_scale: 1.0,
         ratio: 64.0,
     }
 }
@@ -149,6 +150,62 @@ fn components_are_fewer_than_dimensions_where_the_spectrum_falls() {
     for found in same_answer(&[part(Some(&filter))], &[part(None)], queries, 10) {
         assert!(found.rescored < rows as u64, "{} rescored", found.rescored);
     }
+}
+
+#[test]
+fn the_direction_of_the_mean_is_scaled_where_queries_have_much_of_it() {
+    let (rows, dimension) = (4000, 96);
+    let common = noise(dimension, 77);
+    let with_common = |mut values: Vec<f32>| {
+        for values in values.chunks_exact_mut(dimension) {
+            for (value, common) in values.iter_mut().zip(&common) {
+                *value += common * 4.0;
+            }
+        }
+        values
+    };
+    let values = with_common(embeddings(rows, dimension, 5));
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    assert!(plan.mean_scale >= 4.0, "{}", plan.mean_scale);
+    let queries = with_common(embeddings(1, dimension, 6));
+    let queries = Matrix::new(&queries, 1, dimension).unwrap();
+    let rescored = [1.0, plan.mean_scale].map(|mean_scale| {
+        let plan = FilterPlan {
+            mean_scale,
+            ..plan.clone()
+        };
+        let bytes = filter_bytes(vectors, &plan);
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        let part = |filter| Part {
+            vectors,
+            filter,
+            allowed: None,
+        };
+        let found = same_answer(&[part(Some(&filter))], &[part(None)], queries, 10);
+        found.iter().map(|found| found.rescored).sum::<u64>()
+    });
+    assert!(rescored[1] < rescored[0], "{rescored:?}");
+}
+
+#[test]
+fn near_duplicates_of_rows_do_not_mislead_the_plan() {
+    let (rows, dimension) = (8000, 128);
+    let seeds = noise(400 * dimension, 5);
+    let mut values = noise(rows * dimension, 6);
+    for (row, values) in values.chunks_exact_mut(dimension).enumerate() {
+        let seed = &seeds[row % 400 * dimension..][..dimension];
+        for (place, value) in values.iter_mut().enumerate() {
+            *value = (seed[place] + *value * 0.02) / (1.0 + place as f32 / 4.0);
+        }
+    }
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new());
+    let plan = plan.unwrap().unwrap();
+    // 40 would be enough for queries that are as near to their rows as these are to each other.
+    assert!(plan.coded >= 64, "{}", plan.coded);
 }
 
 #[test]
@@ -264,6 +321,12 @@ fn bytes_that_are_no_filter_are_refused() {
     let mut wrong = bytes.clone();
     wrong[0] ^= 4;
     assert!(Filter::read(&wrong, rows, dimension).is_err());
+    // The scale of the mean's direction.
+    for scale in [0.0, 0.5, 3.0, 2048.0, -2.0, f32::NAN, f32::INFINITY] {
+        let mut wrong = bytes.clone();
+        wrong[16..20].copy_from_slice(&scale.to_le_bytes());
+        assert!(Filter::read(&wrong, rows, dimension).is_err(), "{scale}");
+    }
 }
 
 #[test]
@@ -400,6 +463,7 @@ proptest! {
         dimension in 5usize..70,
         coded in 1usize..16,
         scale in -20i32..20,
+        mean_scale in 0..7,
     ) {
         let rows = 64;
         let coded = (coded * STEP).min((dimension - 1) / STEP * STEP).max(STEP);
@@ -415,6 +479,7 @@ proptest! {
         let plan = FilterPlan {
             mean: noise(dimension, seed + 1),
             gram_error: learn::gram_error(&rotation, dimension),
+            mean_scale: 2f32.powi(mean_scale),
             rotation: Some(rotation),
             coded,
             ratio: 100.0,

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::codes::{CODE_ERRORS, GROUP, STEP, STEP_BYTES, TAIL_ERRORS};
-use super::query::{above, distance, norm, product, quantise, sum};
+use super::query::{above, distance, error, norm, product, quantise};
 use super::{FilterPlan, rounding, tails, underflow};
 use crate::interrupt::Interrupt;
 use crate::topk::Kernel;
@@ -175,7 +175,7 @@ impl<'a> Coder<'a> {
     fn code_row(&self, x: &[f32], rotated: &[f32]) -> CodedRow {
         let plan = self.plan;
         let (x_norm, y_norm) = (norm(x), distance(x, &plan.mean));
-        let z: Vec<f32> = match &plan.rotation {
+        let mut z: Vec<f32> = match &plan.rotation {
             Some(_) => rotated
                 .iter()
                 .zip(&self.shift)
@@ -189,6 +189,9 @@ impl<'a> Coder<'a> {
                     .collect()
             }
         };
+        if let Some(along_mean) = z.first_mut() {
+            *along_mean *= plan.mean_scale;
+        }
         let (z1, z2) = z.split_at(plan.coded);
         // What is lost in computing z: sums of the whole row where it is rotated, one rounding elsewhere.
         let lost = match &plan.rotation {
@@ -199,7 +202,7 @@ impl<'a> Coder<'a> {
             None => f64::from(f32::EPSILON) * y_norm,
         } + underflow(plan.dimension());
         let h = plan.gram_error;
-        let slack = lost + (self.rounding + h) * (1.0 + h) * y_norm;
+        let slack = f64::from(plan.mean_scale) * (lost + (self.rounding + h) * (1.0 + h) * y_norm);
         if x_norm < LONGEST {
             CodedRow {
                 first: code_part(z1, slack),
@@ -225,15 +228,10 @@ impl<'a> Coder<'a> {
 /// Codes, their scale and how far off they are, at most.
 fn code_part(z: &[f32], slack: f64) -> CodedPart {
     let (codes, scale) = quantise(z);
-    let scale64 = f64::from(scale);
-    let off = sum(z, &codes, |z, code| {
-        (z - scale64 * code) * (z - scale64 * code)
-    })
-    .sqrt();
     CodedPart {
         scale,
-        error: above(off + slack),
-        norm: scale64 * norm(&codes),
+        error: above(error(z, &codes, scale) + slack),
+        norm: f64::from(scale) * norm(&codes),
         // A cast makes 0 of what is no number: any code is right, the error tells.
         codes: codes.into_iter().map(|code| code as i8).collect(),
     }
