@@ -6,9 +6,9 @@
 //! candidates of all workers are scored in one go, until the next one can't reach the k-th best any more.
 //!
 //! A threshold that starts low lets many rows pass, so it is guessed first, from a pass over a sample of the
-//! units: the score that a few more than the sample's share of k reach. Where k rows turn out to reach the
-//! guess, all that was dismissed by it was below the k-th best. Where they don't, which is rare, the query is
-//! searched again without a guess.
+//! units: the score that a few more than the sample's share of k reach. The second pass is over the other units.
+//! Where k rows of both turn out to reach the guess, all that was left out was behind the k-th best. Where they
+//! don't, which is rare, the query is searched again without a guess.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -290,13 +290,45 @@ struct Search<'a> {
     rescorer: Rescorer<'a>,
 }
 
-/// A scan of all units, or of a sample of them.
+/// The units of a pass.
+#[derive(Clone, Copy)]
+enum Units {
+    All,
+    /// One in [`SAMPLED`].
+    Sample,
+    /// All but the sample.
+    Rest,
+}
+
+impl Units {
+    /// How many these are of so many.
+    fn count(self, all: usize) -> usize {
+        let sample = all.div_ceil(SAMPLED);
+        match self {
+            Units::All => all,
+            Units::Sample => sample,
+            Units::Rest => all - sample,
+        }
+    }
+
+    /// The number among all of the one that is at a place among these.
+    fn unit(self, place: usize) -> usize {
+        match self {
+            Units::All => place,
+            Units::Sample => place.saturating_mul(SAMPLED),
+            Units::Rest => place + place / (SAMPLED - 1) + 1,
+        }
+    }
+}
+
+/// A scan of some units.
 struct Pass<'a> {
     search: &'a Search<'a>,
     /// Rows to find.
     k: usize,
-    /// A unit in so many is scanned.
-    every: usize,
+    units: Units,
+    /// What the sample has, if this is the pass over the rest.
+    sample: Option<&'a [Selection]>,
     thresholds: Vec<Threshold>,
     next: AtomicUsize,
 }
@@ -371,67 +403,64 @@ impl<'a> Search<'a> {
         rescored: &mut u64,
         interrupt: &Interrupt,
     ) -> Result<Vec<Option<Selection>>> {
-        let guesses = if guess {
-            self.guess(rescored, interrupt)?
-        } else {
-            vec![f32::NEG_INFINITY; self.queries]
+        let Some(depth) = self.sample_depth().filter(|_| guess) else {
+            let pass = Pass::new(self, self.k, Units::All, None);
+            let selections = pass.run(rescored, interrupt)?;
+            return Ok(selections.into_iter().map(Some).collect());
         };
-        let selections = self.pass(self.k, 1, &guesses).run(rescored, interrupt)?;
-        let held = selections.into_iter().zip(guesses);
-        Ok(held
-            .map(|(selection, guess)| {
-                // Written so that NaN, which is reported, is no wrong guess.
-                let too_high = selection.threshold() < guess;
-                (!too_high).then_some(selection)
-            })
+        let sample = Pass::new(self, depth, Units::Sample, None).run(rescored, interrupt)?;
+        let pass = Pass::new(self, self.k, Units::Rest, Some(&sample));
+        let selections = pass.run(rescored, interrupt)?.into_iter().zip(&sample);
+        Ok(selections
+            .map(|(selection, sample)| selection.reaches(sample).then_some(selection))
             .collect())
     }
 
-    /// For each query a score that k rows should reach; minus infinity where a guess would not pay.
-    fn guess(&self, rescored: &mut u64, interrupt: &Interrupt) -> Result<Vec<f32>> {
-        let none = vec![f32::NEG_INFINITY; self.queries];
+    /// How many rows of a sample to find, whose last one's score k rows of all should reach; `None` where a
+    /// sample would not pay.
+    fn sample_depth(&self) -> Option<usize> {
         let filtered = |place: &Place<'_>| matches!(place.way, Way::Filter(_));
         if self.units < FEWEST_UNITS
             || !self.places.iter().any(filtered)
             || (self.queries == 1 && self.k < FEWEST_GUESSED)
         {
-            return Ok(none);
+            return None;
         }
         // The sample has its share of the k best, give or take a few standard deviations.
         let share = self.k as f64 / SAMPLED as f64;
         let depth = (share + 3.0 * share.sqrt() + 3.0) as usize;
-        if depth >= self.k {
-            return Ok(none);
-        }
-        let selections = self.pass(depth, SAMPLED, &none).run(rescored, interrupt)?;
-        let guesses = selections.iter().map(Selection::threshold);
-        Ok(guesses
-            .map(|guess| {
-                if guess.is_finite() {
-                    guess
-                } else {
-                    f32::NEG_INFINITY
-                }
-            })
-            .collect())
-    }
-
-    fn pass(&'a self, k: usize, every: usize, guesses: &[f32]) -> Pass<'a> {
-        Pass {
-            search: self,
-            k,
-            every,
-            thresholds: guesses.iter().map(|guess| Threshold::new(*guess)).collect(),
-            next: AtomicUsize::new(0),
-        }
+        (depth < self.k).then_some(depth)
     }
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    fn new(
+        search: &'a Search<'a>,
+        k: usize,
+        units: Units,
+        sample: Option<&'a [Selection]>,
+    ) -> Self {
+        let guess = |query: usize| match sample.map(|sample| sample[query].threshold()) {
+            // What is no number is reported at the end; it dismisses nothing.
+            Some(guess) if guess.is_finite() => guess,
+            _ => f32::NEG_INFINITY,
+        };
+        Pass {
+            search,
+            k,
+            units,
+            sample,
+            thresholds: (0..search.queries)
+                .map(|query| Threshold::new(guess(query)))
+                .collect(),
+            next: AtomicUsize::new(0),
+        }
+    }
+
     /// Scans, and gives the settled selections of all queries.
     fn run(&self, rescored: &mut u64, interrupt: &Interrupt) -> Result<Vec<Selection>> {
         let count = self.search.workers.count();
-        let units = self.search.units.div_ceil(self.every);
+        let units = self.units.count(self.search.units);
         let mut workers = match count.clamp(1, units.max(1)) {
             1 => vec![self.work(interrupt)?],
             workers => (0..workers)
@@ -451,6 +480,9 @@ impl Pass<'_> {
             }
         }
         *rescored += merged.rescored;
+        for (selection, sample) in merged.selections.iter_mut().zip(self.sample.unwrap_or(&[])) {
+            selection.merge(sample);
+        }
         let together = self.search.queries < count;
         let settle = |(query, (mut selection, mut candidates)): (usize, (Selection, Vec<_>))| {
             interrupt.check()?;
@@ -488,11 +520,7 @@ impl Pass<'_> {
             due: vec![2 * self.k.max(2 * FEWEST_WAITING); search.queries],
             ..Worker::default()
         };
-        let take = || {
-            self.next
-                .fetch_add(1, Ordering::Relaxed)
-                .saturating_mul(self.every)
-        };
+        let take = || self.units.unit(self.next.fetch_add(1, Ordering::Relaxed));
         let mut next = take();
         loop {
             // The unit after this one is taken already, so that it can be asked from memory meanwhile.

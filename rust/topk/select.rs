@@ -125,6 +125,12 @@ impl Selection {
         self.threshold
     }
 
+    /// Whether the k-th best row, once settled, is not behind the last of another selection, so that none of the
+    /// rows that the other one left out is among the k best.
+    pub(super) fn reaches(&self, other: &Selection) -> bool {
+        self.worst >= other.worst
+    }
+
     /// The number of rows to select.
     pub(super) fn k(&self) -> usize {
         self.k
