@@ -17,6 +17,7 @@
 
 use super::candidates::{Candidate, Chosen};
 use super::query::Reach;
+use super::tails::prefetch_row;
 
 /// Rows in a group.
 pub(in crate::topk) const GROUP: usize = 16;
@@ -101,7 +102,7 @@ pub(super) struct CodeBlock<'a> {
     pub(super) starts: &'a [i32],
     /// Rows whose upper bound is below are dismissed; per query.
     pub(super) thresholds: &'a [f32],
-    /// The second parts of the rows, and how many bytes of each memory is asked for where a row is a candidate.
+    /// The second parts of the rows, and the bytes of each.
     pub(super) tails: &'a [u8],
     pub(super) tail_stride: usize,
     /// Where rows go that take part and are not dismissed; per query. They are numbered within the filter.
@@ -207,27 +208,22 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize>(
                     let mut uppers = [0.0; GROUP];
                     V::store(upper, uppers.as_mut_ptr());
                     push(&mut block.candidates[q], chosen[r].group, reached, &uppers);
-                    let first = chosen[r].group as usize * GROUP * block.tail_stride;
-                    ask::<V>(block.tails, block.tail_stride, first, reached);
+                    // A streamed block is so long that what was asked for would be gone at its end.
+                    if !block.streams {
+                        ask(block.tails, block.tail_stride, chosen[r].group, reached);
+                    }
                 }
             }
         }
     }
 }
 
-/// Asks memory for the second parts of the rows of a group that were reached; `first` is where the group's start.
-///
-/// # Safety
-///
-/// The CPU has the instruction set of `V`.
+/// Asks memory for the second parts of the rows of a group that were reached.
 #[inline(always)]
-unsafe fn ask<V: Codes>(tails: &[u8], stride: usize, first: usize, mut reached: u16) {
+fn ask(tails: &[u8], stride: usize, group: u32, mut reached: u16) {
     while reached != 0 {
-        let row = first + reached.trailing_zeros() as usize * stride;
-        for line in (row..row + stride).step_by(64) {
-            // SAFETY: the caller's contract; any address is allowed.
-            unsafe { V::prefetch(tails.as_ptr().wrapping_add(line)) };
-        }
+        let lane = reached.trailing_zeros() as usize;
+        prefetch_row(tails, stride, group as usize * GROUP + lane);
         reached &= reached - 1;
     }
 }

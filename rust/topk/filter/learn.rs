@@ -37,8 +37,9 @@ const STRETCH: usize = 32;
 /// and few results, because queries in batches and deep results leave more rows.
 const LEFT: f64 = 3072.0;
 
-/// The cosine, after centring, that no query's [`DEPTH`]-th row is expected to exceed. Rows that stand for queries
-/// may have near-duplicates, queries do not: theirs was 0.43 to 0.67 for embeddings of real titles.
+/// The cosine, after centring, at which a probe's [`DEPTH`]-th row is taken to be, where it is nearer. Rows may have
+/// near-duplicates, queries do not: for queries of two encoders it was 0.43 to 0.67. Lower than that is safe: a few
+/// components too many cost little, too few cost much.
 const NEAREST: f64 = 0.4;
 
 /// Rows that the scale of the mean's direction is chosen for, at least.

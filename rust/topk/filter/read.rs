@@ -194,12 +194,7 @@ impl<'a> FilterQueries<'a> {
                 groups: self.filter.groups,
                 stride: self.filter.stride(),
                 tails: self.filter.tails,
-                // A streamed block is so long that what was asked for would be gone at its end.
-                tail_stride: if turns == 1 {
-                    0
-                } else {
-                    self.filter.plan.tail_stride()
-                },
+                tail_stride: self.filter.plan.tail_stride(),
                 chosen,
                 panel: &panel.words,
                 reaches: &panel.reaches,

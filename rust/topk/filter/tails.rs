@@ -101,10 +101,7 @@ pub(super) fn refine(
     let mut kept = from;
     for at in from..candidates.len() {
         if let Some(later) = candidates.get(at + AHEAD) {
-            let start = later.row as usize * stride;
-            for line in (start..start + stride).step_by(64) {
-                prefetch(tails.bytes, line);
-            }
+            prefetch_row(tails.bytes, stride, later.row as usize);
         }
         let candidate = candidates[at];
         let start = candidate.row as usize * stride;
@@ -117,6 +114,15 @@ pub(super) fn refine(
         }
     }
     candidates.truncate(kept);
+}
+
+/// Asks memory for the second part of a row.
+#[inline(always)]
+pub(super) fn prefetch_row(bytes: &[u8], stride: usize, row: usize) {
+    let start = row * stride;
+    for line in (start..start + stride).step_by(64) {
+        prefetch(bytes, line);
+    }
 }
 
 /// Candidates between the one whose second part is read and the one that memory is asked for.

@@ -53,6 +53,15 @@ fn plain_plan(dimension: usize, mean: Vec<f32>) -> FilterPlan {
     }
 }
 
+/// All rows, with or without a filter.
+fn whole<'a>(vectors: Matrix<'a>, filter: Option<&'a Filter<'a>>) -> Part<'a> {
+    Part {
+        vectors,
+        filter,
+        allowed: None,
+    }
+}
+
 fn same_answer(
     parts: &[Part<'_>],
     without: &[Part<'_>],
@@ -112,16 +121,16 @@ fn a_filter_changes_nothing_but_the_time() {
             .unwrap();
         let bytes = filter_bytes(vectors, &plan);
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
-        let part = |filter| Part {
-            vectors,
-            filter,
-            allowed: None,
-        };
         for batch in [1, 3, 8, 21] {
             let queries = embeddings(batch, dimension, 2);
             let queries = Matrix::new(&queries, batch, dimension).unwrap();
             for k in [1, 10, 100, rows] {
-                same_answer(&[part(Some(&filter))], &[part(None)], queries, k);
+                same_answer(
+                    &[whole(vectors, Some(&filter))],
+                    &[whole(vectors, None)],
+                    queries,
+                    k,
+                );
             }
         }
     }
@@ -142,12 +151,12 @@ fn components_are_fewer_than_dimensions_where_the_spectrum_falls() {
     let filter = Filter::read(&bytes, rows, dimension).unwrap();
     let queries = embeddings(4, dimension, 6);
     let queries = Matrix::new(&queries, 4, dimension).unwrap();
-    let part = |filter| Part {
-        vectors,
-        filter,
-        allowed: None,
-    };
-    for found in same_answer(&[part(Some(&filter))], &[part(None)], queries, 10) {
+    for found in same_answer(
+        &[whole(vectors, Some(&filter))],
+        &[whole(vectors, None)],
+        queries,
+        10,
+    ) {
         assert!(found.rescored < rows as u64, "{} rescored", found.rescored);
     }
 }
@@ -179,12 +188,12 @@ fn the_direction_of_the_mean_is_scaled_where_queries_have_much_of_it() {
         };
         let bytes = filter_bytes(vectors, &plan);
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
-        let part = |filter| Part {
-            vectors,
-            filter,
-            allowed: None,
-        };
-        let found = same_answer(&[part(Some(&filter))], &[part(None)], queries, 10);
+        let found = same_answer(
+            &[whole(vectors, Some(&filter))],
+            &[whole(vectors, None)],
+            queries,
+            10,
+        );
         found.iter().map(|found| found.rescored).sum::<u64>()
     });
     assert!(rescored[1] < rescored[0], "{rescored:?}");
@@ -244,13 +253,13 @@ fn scores_next_to_zero_are_found() {
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
     let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
     let filter = Filter::read(&bytes, rows, dimension).unwrap();
-    let part = |filter| Part {
-        vectors,
-        filter,
-        allowed: None,
-    };
     let queries = Matrix::new(&query, 1, dimension).unwrap();
-    same_answer(&[part(Some(&filter))], &[part(None)], queries, 5);
+    same_answer(
+        &[whole(vectors, Some(&filter))],
+        &[whole(vectors, None)],
+        queries,
+        5,
+    );
 }
 
 #[test]
@@ -340,18 +349,18 @@ fn a_guess_that_is_too_high_is_taken_back() {
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
     let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
     let filter = Filter::read(&bytes, rows, dimension).unwrap();
-    let part = |filter| Part {
-        vectors,
-        filter,
-        allowed: None,
-    };
     let mut queries = noise(5 * dimension, 12);
     // The second and fourth query don't look at what sets these rows apart.
     for (query, values) in queries.chunks_exact_mut(dimension).enumerate() {
         values[0] = [1.0, 0.0][query % 2];
     }
     let queries = Matrix::new(&queries, 5, dimension).unwrap();
-    same_answer(&[part(Some(&filter))], &[part(None)], queries, k);
+    same_answer(
+        &[whole(vectors, Some(&filter))],
+        &[whole(vectors, None)],
+        queries,
+        k,
+    );
 }
 
 #[test]
@@ -367,12 +376,12 @@ fn codes_of_queries_never_overflow_16_bits() {
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
         let query: Vec<f32> = values[..dimension].iter().map(|x| x * sign).collect();
         let queries = Matrix::new(&query, 1, dimension).unwrap();
-        let part = |filter| Part {
-            vectors,
-            filter,
-            allowed: None,
-        };
-        same_answer(&[part(Some(&filter))], &[part(None)], queries, 5);
+        same_answer(
+            &[whole(vectors, Some(&filter))],
+            &[whole(vectors, None)],
+            queries,
+            5,
+        );
     }
 }
 
@@ -448,8 +457,7 @@ proptest! {
         for (row, _) in taking_part.iter().enumerate().filter(|(_, part)| **part) {
             allowed.set(row);
         }
-        let part = |filter| Part { vectors, filter, allowed: None };
-        same_answer(&[part(Some(&filter))], &[part(None)], queries, k);
+        same_answer(&[whole(vectors, Some(&filter))], &[whole(vectors, None)], queries, k);
         let part = |filter| Part { vectors, filter, allowed: Some(&allowed) };
         if allowed.count() > 0 {
             let k = k.min(allowed.count());
