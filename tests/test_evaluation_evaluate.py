@@ -28,7 +28,7 @@ class LetterEncoder:
 
 @pytest.fixture(autouse=True)
 def _letters(monkeypatch):
-    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda *_: LetterEncoder())
+    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda *_, **__: LetterEncoder())
 
 
 @pytest.fixture

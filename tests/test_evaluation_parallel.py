@@ -61,7 +61,7 @@ def test_runs_are_kept_on_request_only(dataset, keep_runs):
 
 
 def test_an_unknown_split_and_languages_without_english(run, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda *_: LetterEncoder())
+    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda *_, **__: LetterEncoder())
     missing = run("eval", dataset.folder, "--model", "letters", "--split", "dev")
     assert missing.status == 2
     assert "no split 'dev'" in missing.err

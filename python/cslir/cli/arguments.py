@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CollectionFile",
+    "DeviceOption",
     "Lexicons",
     "PrecisionOption",
     "QrelsFile",
@@ -33,6 +34,10 @@ QueriesFile = Annotated[
 ]
 QrelsFile = Annotated[Path | None, typer.Option("--qrels", metavar="FILE", help="and its qrels.")]
 
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    typer.Option("--device", help="Where PyTorch computes; auto: a GPU if there is one."),
+]
 Lexicons = Annotated[
     list[str] | None,
     typer.Option(

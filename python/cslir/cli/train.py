@@ -7,6 +7,7 @@ import typer
 
 from cslir.cli.arguments import (
     CollectionFile,
+    DeviceOption,
     Lexicons,
     QrelsFile,
     QueriesFile,
@@ -92,6 +93,7 @@ def train(
         int | None, typer.Option(min=1, help="Steps between checkpoints of a bi-encoder.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    device: DeviceOption = "auto",
     seed: Seed = 1,
 ) -> None:
     """Train an encoder on English pairs, code-switched afresh in every epoch."""
@@ -132,6 +134,7 @@ def train(
             base=model,
             lexicons=lexicons,
             strict=strict,
+            device=device,
             notice=announce,
             output=output,
             resume=resume,

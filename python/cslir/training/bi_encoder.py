@@ -23,7 +23,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 import cslir
 from cslir.errors import InputError
 from cslir.files import replace_file, replace_folder
-from cslir.models.bi_encoder import load_sentence_transformer
+from cslir.models.bi_encoder import Device, load_sentence_transformer
 from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS, require_model_output
 from cslir.records import Example
 from cslir.switching import SwitchingTotals
@@ -57,6 +57,7 @@ def train_bi_encoder(
     word_pairs: Sequence[tuple[str, str]] = (),
     inputs: Mapping[str, Any] | None = None,
     resume: bool = False,
+    device: Device = "auto",
     progress: Callable[[Step], None] | None = None,
 ) -> Path:
     """Train a bi-encoder and save it as a folder that `SentenceTransformer(path)` loads.
@@ -78,19 +79,20 @@ def train_bi_encoder(
         inputs: What the model is made from (base, lexicons, data), for the record and so that a run is
             resumed only with the same.
         resume: Go on from the last checkpoint, if there is one of the same settings and inputs.
+        device: Where it is trained; the same seed gives the same bytes on a CPU.
         progress: Called after every step.
 
     Returns:
         `output`.
 
     Raises:
-        InputError: Fewer than two examples, an alignment loss without word pairs, no model in the folder,
-            or a checkpoint of other settings.
+        InputError: Fewer than two examples, an alignment loss without word pairs, no such device, no
+            model in the folder, or a checkpoint of other settings.
     """
     check_inputs(examples, configuration, word_pairs)
     require_model_output(output)
     set_seed(configuration.seed % 2**32)
-    encoder = load_sentence_transformer(model)
+    encoder = load_sentence_transformer(model, device)
     settings = {
         "base": model.name,
         "examples": len(examples),
@@ -106,7 +108,7 @@ def train_bi_encoder(
     reporter = _Reporter(loss, collator, progress)
     trainer = SentenceTransformerTrainer(
         model=encoder,
-        args=_arguments(configuration, len(examples), checkpoint_folder(output)),
+        args=_arguments(configuration, len(examples), checkpoint_folder(output), device),
         train_dataset=_rows(examples),
         loss=loss,
         data_collator=collator,  # type: ignore[arg-type, unused-ignore]
@@ -169,11 +171,12 @@ def _freeze_word_embeddings(encoder: SentenceTransformer) -> None:
 
 
 def _arguments(
-    configuration: TrainingConfiguration, examples: int, folder: Path
+    configuration: TrainingConfiguration, examples: int, folder: Path, device: Device
 ) -> SentenceTransformerTrainingArguments:
     saving = configuration.checkpoint_steps > 0
     return SentenceTransformerTrainingArguments(
         output_dir=str(folder),
+        use_cpu=device == "cpu",
         num_train_epochs=configuration.epochs,
         per_device_train_batch_size=configuration.batch_size,
         learning_rate=configuration.learning_rate,
@@ -188,7 +191,7 @@ def _arguments(
         report_to="none",
         disable_tqdm=True,
         dataloader_num_workers=0,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        dataloader_pin_memory=device != "cpu" and torch.cuda.is_available(),
         # A last batch of one example would have no negatives.
         dataloader_drop_last=examples % configuration.batch_size == 1,
         remove_unused_columns=False,

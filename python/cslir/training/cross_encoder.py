@@ -18,6 +18,7 @@ import cslir
 from cslir._core import top_k
 from cslir.errors import InputError
 from cslir.files import replace_folder
+from cslir.models.bi_encoder import Device, require_device
 from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS, require_model_output
 from cslir.records import Example, Passage
 from cslir.search import Encoder
@@ -67,6 +68,7 @@ def train_cross_encoder(
     augment: Augment | None = None,
     switching: SwitchingTotals | None = None,
     inputs: Mapping[str, Any] | None = None,
+    device: Device = "auto",
     progress: Callable[[Step], None] | None = None,
 ) -> Path:
     """Train a cross-encoder and save it as a folder that `CrossEncoder(path)` loads.
@@ -83,21 +85,23 @@ def train_cross_encoder(
         augment: Called with examples and the epoch; without it the texts are taken as they are.
         switching: What `augment` has switched so far, for the record.
         inputs: What the model is made from (base, lexicons, data), for the record.
+        device: Where it is trained; the same seed gives the same bytes on a CPU.
         progress: Called after every step.
 
     Returns:
         `output`.
 
     Raises:
-        InputError: Fewer than two examples, one without negatives, or no model in the folder.
+        InputError: Fewer than two examples, no such device, one without negatives, or no model in the folder.
     """
     check_inputs(examples, configuration, ())
     if not all(example.negatives for example in examples):
         raise InputError("an example has no negative", remedy="give more passages to draw them from")
     require_model_output(output)
     set_seed(configuration.seed % 2**32)
+    where = require_device(device)
     try:
-        encoder = CrossEncoder(str(model), num_labels=1, device="cpu", max_length=configuration.max_length)
+        encoder = CrossEncoder(str(model), num_labels=1, device=where, max_length=configuration.max_length)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise InputError(f"can't be loaded ({error})", path=model, remedy="name another model") from None
     network: Any = encoder[0].auto_model
@@ -110,7 +114,7 @@ def train_cross_encoder(
     with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=_existing(output.parent)) as scratch:
         trainer = CrossEncoderTrainer(
             model=encoder,
-            args=_arguments(configuration, Path(scratch)),
+            args=_arguments(configuration, Path(scratch), device),
             train_dataset=rows,
             loss=loss,
             callbacks=[reporter],
@@ -159,9 +163,12 @@ def _passages(example: Example, *, relevant: bool) -> tuple[Passage, ...]:
     return (example.positive,) if relevant else example.negatives
 
 
-def _arguments(configuration: TrainingConfiguration, folder: Path) -> CrossEncoderTrainingArguments:
+def _arguments(
+    configuration: TrainingConfiguration, folder: Path, device: Device
+) -> CrossEncoderTrainingArguments:
     return CrossEncoderTrainingArguments(
         output_dir=str(folder),
+        use_cpu=device == "cpu",
         num_train_epochs=1,  # the rows are those of all epochs
         per_device_train_batch_size=configuration.batch_size,
         learning_rate=configuration.learning_rate,
@@ -174,7 +181,7 @@ def _arguments(configuration: TrainingConfiguration, folder: Path) -> CrossEncod
         report_to="none",
         disable_tqdm=True,
         dataloader_num_workers=0,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        dataloader_pin_memory=device != "cpu" and torch.cuda.is_available(),
     )
 
 

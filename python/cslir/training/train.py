@@ -10,6 +10,7 @@ from typing import Any
 from cslir.errors import InputError
 from cslir.files import sha256_of
 from cslir.models import load_encoder
+from cslir.models.bi_encoder import Device
 from cslir.models.build_static import StaticTable, build_static
 from cslir.models.folders import require_model_output
 from cslir.models.resolve import resolve_model
@@ -162,6 +163,7 @@ def train_model(
     output: Path,
     resume: bool = False,
     strict: bool = True,
+    device: Device = "auto",
     notice: Callable[[str], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> Path:
@@ -175,6 +177,7 @@ def train_model(
         output: The folder; replaced at the end if it holds a model.
         resume: Go on from the last checkpoint of an interrupted bi-encoder training.
         strict: A malformed line of a lexicon is an error; otherwise it is skipped.
+        device: Where a transformer is trained; a static encoder is trained on the CPU.
         notice: Told which lines were skipped, as `load_lexicons` tells them.
         progress: Called with (steps done, steps in all).
 
@@ -200,7 +203,7 @@ def train_model(
             raise InputError("a cross-encoder's training keeps no checkpoints", remedy="leave them out")
         from cslir.training.cross_encoder import hard_negatives, train_cross_encoder
 
-        mined = hard_negatives(examples, load_encoder(base), configuration.negatives)
+        mined = hard_negatives(examples, load_encoder(base, device=device), configuration.negatives)
         return train_cross_encoder(
             model,
             mined,
@@ -209,6 +212,7 @@ def train_model(
             switching=None if augment is None else augment.totals,
             output=output,
             inputs=_inputs(base, lexicons, examples),
+            device=device,
             progress=_per_step(progress),
         )
     from cslir.training.bi_encoder import train_bi_encoder
@@ -223,6 +227,7 @@ def train_model(
         output=output,
         inputs=_inputs(base, lexicons, examples),
         resume=resume,
+        device=device,
         progress=_per_step(progress),
     )
 
