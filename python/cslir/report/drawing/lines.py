@@ -139,7 +139,7 @@ def points(entries: Sequence[Point], x_axis: str, y_axis: str) -> "Drawing":
             )  # fmt: skip
             text = f"{number}  {one_line(one.label)}  {one.y:.1f}, {one.x:.3g} ms"
             axes.annotate(
-                text, (0, 0), xycoords="axes fraction", textcoords="offset points", fontsize=7.6,
+                text, (0, 0), xycoords="axes fraction", textcoords="offset points", fontsize=7,
                 xytext=(-32, -0.75 * (42 + 4 + _KEY_ROW * number - 6)), annotation_clip=False,
                 color=INK if best else MUTED, fontweight="bold" if best else "normal",
             )  # fmt: skip
