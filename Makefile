@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean check-demo check-dev
+.PHONY: help demo test lint rust-test rust-lint python-lint bench clean check-demo check-dev
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,14 +13,23 @@ help: ## list the commands
 demo: .stamps/demo ## set everything up and run the main job on the embedded collection
 	$(BIN)/cslir demo $(DEMO_OPTIONS)
 
-test: lint ## set everything up and run all tests
-	cargo test --quiet
+# While pip waits for downloads the Rust tests are compiled and run.
+test: ## set everything up and run all tests
+	@$(MAKE) --no-print-directory --jobs=2 .stamps/dev rust-test
+	@$(MAKE) --no-print-directory python-lint
 	$(BIN)/python -m mypy.stubtest cslir._core --mypy-config-file pyproject.toml
 	$(BIN)/python -m pytest --quiet
 
-lint: .stamps/dev ## formatting, lints and types, Rust and Python
+lint: rust-lint python-lint ## formatting, lints and types, Rust and Python
+
+rust-test: rust-lint
+	cargo test --quiet
+
+rust-lint: | check-dev
 	cargo fmt --check
 	cargo clippy --quiet --all-targets --all-features -- -D warnings
+
+python-lint: .stamps/dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python -m mypy
