@@ -109,7 +109,7 @@ pub(super) struct CodeBlock<'a> {
     pub(super) candidates: &'a mut [Vec<Candidate>],
     /// Whether to read the chosen groups as several sequential streams.
     pub(super) streams: bool,
-    /// Distance in bytes from a group to the group to ask for meanwhile; 0 asks for none.
+    /// Distance in bytes from what is scanned to what is asked from memory meanwhile.
     pub(super) ahead: usize,
     /// First step to ask for.
     pub(super) ahead_from: usize,
@@ -168,7 +168,12 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize>(
             }
         }
         let mut panel = block.panel.as_ptr();
-        let (from, until) = (block.ahead_from, block.ahead_until);
+        // The hardware follows several streams by itself.
+        let (from, until) = if block.streams && R > 1 {
+            (0, 0)
+        } else {
+            (block.ahead_from, block.ahead_until)
+        };
         for step in 0..steps {
             if step >= from && step < until {
                 for r in 0..R {

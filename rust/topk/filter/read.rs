@@ -122,6 +122,9 @@ fn is_power_of_two(value: f32) -> bool {
     value.to_bits().trailing_zeros() >= f32::MANTISSA_DIGITS - 1
 }
 
+/// How far ahead of what is scanned a stream is asked from memory, in bytes.
+const STREAM_AHEAD: usize = 4096;
+
 /// The queries of one scan over a filter.
 #[derive(Debug)]
 pub(in crate::topk) struct FilterQueries<'a> {
@@ -203,18 +206,14 @@ impl<'a> FilterQueries<'a> {
                 candidates: &mut candidates[queries],
                 streams: turns == 1,
                 // A block that several panels share is read from memory while the one before it is scanned:
-                // each panel's turn asks for its part. A streamed block leaves it to the hardware.
+                // each panel's turn asks for its part.
                 ahead: if turns == 1 {
-                    0
+                    STREAM_AHEAD
                 } else {
                     chosen.len() * self.filter.stride()
                 },
-                ahead_from: if turns == 1 { 0 } else { turn * steps / turns },
-                ahead_until: if turns == 1 {
-                    0
-                } else {
-                    (turn + 1) * steps / turns
-                },
+                ahead_from: turn * steps / turns,
+                ahead_until: (turn + 1) * steps / turns,
             });
         }
     }
