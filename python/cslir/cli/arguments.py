@@ -36,7 +36,11 @@ QrelsFile = Annotated[Path | None, typer.Option("--qrels", metavar="FILE", help=
 
 DeviceOption = Annotated[
     Literal["auto", "cpu", "cuda", "mps"],
-    typer.Option("--device", help="Where PyTorch computes; auto: a GPU if there is one."),
+    typer.Option(
+        "--device",
+        help="Where PyTorch computes; auto: a GPU if there is one. "
+        "Static encoders and onnxruntime use the CPU.",
+    ),
 ]
 Lexicons = Annotated[
     list[str] | None,

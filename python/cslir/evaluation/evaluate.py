@@ -30,8 +30,7 @@ from cslir.evaluation.setting import EvaluatedTexts, Ranker, plain_texts, rank_t
 from cslir.evaluation.settings import parse_setting
 from cslir.evaluation.tables import print_notes, print_settings, print_single
 from cslir.formats import read_qrels, read_run, write_run
-from cslir.models import load_encoder
-from cslir.models.bi_encoder import Device
+from cslir.models import Device, load_encoder
 from cslir.models.cross_encoder import Scorer, load_cross_encoder
 from cslir.progress import announce, counting
 from cslir.records import Qrel, ScoredPassage

@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Literal, get_args
 from cslir.errors import InputError
 
 if TYPE_CHECKING:
-    from cslir.models.bi_encoder import Device
     from cslir.search import Encoder
 
-__all__ = ["PRECISIONS", "Precision", "load_encoder", "model_name"]
+__all__ = ["PRECISIONS", "Device", "Precision", "load_encoder", "model_name"]
 
 Precision = Literal["float32", "onnx-float32", "onnx-int8"]
 """What a transformer computes in: 32-bit floats in PyTorch or in onnxruntime, or 8-bit integers there."""
+Device = Literal["auto", "cpu", "cuda", "mps"]
+"""Where PyTorch computes; `auto` is its own choice: a GPU if there is one."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 def load_encoder(
-    name: str, precision: str = "float32", *, threads: int | None = None, device: "Device" = "cpu"
+    name: str, precision: str = "float32", *, threads: int | None = None, device: Device = "cpu"
 ) -> "Encoder":
     """Open an encoder; a static one, and any in onnxruntime, without importing PyTorch.
 

@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.errors import InputError
+from cslir.models import Device
 from cslir.models.batches import BATCH_TOKENS, length_batches
 from cslir.models.folders import ModelKind, model_kind
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["BiEncoder", "Device", "TextKind", "load_sentence_transformer", "require_device"]
+__all__ = ["BiEncoder", "TextKind", "load_sentence_transformer", "require_device"]
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
-"""Where PyTorch computes; `auto` is its own choice: a GPU if there is one."""
 TextKind = Literal["query", "passage"]
 Progress = Callable[[int, int], None]
 
@@ -173,12 +172,12 @@ class BiEncoder:
         import torch
 
         ids = self.tokenize(texts, kind, max_length=max_length)
-        device = self._model.device
         for rows in length_batches([len(row) for row in ids], batch_tokens):
-            features = {
-                name: tensor.to(device) for name, tensor in self._features([ids[row] for row in rows]).items()
-            }
-            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            features = self._features([ids[row] for row in rows])
+            with (
+                torch.inference_mode(),
+                torch.autocast(self._model.device.type, torch.bfloat16, enabled=bfloat16),
+            ):
                 output = self._model(dict(features))
             yield rows, features | output
 
@@ -225,6 +224,7 @@ class BiEncoder:
         return rows
 
     def _features(self, rows: Sequence[Sequence[int]]) -> dict[str, Any]:
+        """Pad token ids, where the model is."""
         import torch
 
         longest = max(map(len, rows))
@@ -233,4 +233,5 @@ class BiEncoder:
         for row, tokens in enumerate(rows):
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
-        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        arrays = {"input_ids": ids, "attention_mask": mask}
+        return {name: torch.from_numpy(array).to(self._model.device) for name, array in arrays.items()}

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.errors import InputError
+from cslir.models import Device
 from cslir.models.batches import BATCH_TOKENS, length_batches
 from cslir.models.onnx_network import OnnxNetwork, OnnxPrecision, converted_network
 
 if TYPE_CHECKING:
     import sentence_transformers
-
-    from cslir.models.bi_encoder import Device
 
 __all__ = ["MAX_LENGTH", "CrossEncoder", "OnnxCrossEncoder", "Scorer", "load_cross_encoder"]
 
@@ -39,7 +38,7 @@ class Scorer(Protocol):
 
 
 def load_cross_encoder(
-    name: str, precision: str = "float32", *, threads: int | None = None, device: "Device" = "cpu"
+    name: str, precision: str = "float32", *, threads: int | None = None, device: Device = "cpu"
 ) -> Scorer:
     """Open a cross-encoder.
 
@@ -72,7 +71,7 @@ class CrossEncoder:
         self._model = model
 
     @classmethod
-    def open(cls, folder: Path, *, max_length: int = MAX_LENGTH, device: "Device" = "cpu") -> "CrossEncoder":
+    def open(cls, folder: Path, *, max_length: int = MAX_LENGTH, device: Device = "cpu") -> "CrossEncoder":
         """Open a model folder.
 
         Raises:

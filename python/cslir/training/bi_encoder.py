@@ -23,10 +23,12 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 import cslir
 from cslir.errors import InputError
 from cslir.files import replace_file, replace_folder
-from cslir.models.bi_encoder import Device, load_sentence_transformer
+from cslir.models import Device
+from cslir.models.bi_encoder import load_sentence_transformer
 from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS, require_model_output
 from cslir.records import Example
 from cslir.switching import SwitchingTotals
+from cslir.training.arguments import trainer_arguments
 from cslir.training.batches import (
     Augment,
     Step,
@@ -65,8 +67,8 @@ def train_bi_encoder(
     Each step ranks every query's passage above the others of the batch (see `losses.info_nce`) and, with an
     alignment weight, draws the sources and targets of lexicon pairs to each other. The word-embedding
     matrix, most of a multilingual encoder's parameters, stays frozen. With `checkpoint_steps` set, a run
-    that was stopped goes on from its last checkpoint when called again with `resume`, and ends with the
-    same weights as one that was never stopped.
+    that was stopped goes on from its last checkpoint when called again with `resume`, and ends, on a
+    CPU, with the same weights as one that was never stopped.
 
     Args:
         model: Folder of the encoder to start from; its prompts `query` and `passage` are used.
@@ -126,7 +128,7 @@ def train_bi_encoder(
         raise
     with replace_folder(output) as work:
         encoder.save_pretrained(str(work), create_model_card=False)
-        noted = {"cslir_version": cslir.__version__, **settings}
+        noted = {"cslir_version": cslir.__version__, **settings, "device": str(encoder.device)}
         record = TrainingRecord.of(reporter.curve, reporter.switching)
         (work / TRAINING_RECORD).write_bytes(record.to_bytes())
         (work / TRAINING_SETTINGS).write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
@@ -174,24 +176,15 @@ def _arguments(
     configuration: TrainingConfiguration, examples: int, folder: Path, device: Device
 ) -> SentenceTransformerTrainingArguments:
     saving = configuration.checkpoint_steps > 0
-    return SentenceTransformerTrainingArguments(
-        output_dir=str(folder),
-        use_cpu=device == "cpu",
+    return trainer_arguments(
+        SentenceTransformerTrainingArguments,
+        configuration,
+        folder,
+        device,
         num_train_epochs=configuration.epochs,
-        per_device_train_batch_size=configuration.batch_size,
-        learning_rate=configuration.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=configuration.warmup,
-        seed=configuration.seed % 2**32,
-        data_seed=configuration.seed % 2**32,
         save_strategy="steps" if saving else "no",
         save_steps=configuration.checkpoint_steps or 500,
         save_total_limit=2,
-        logging_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=device != "cpu" and torch.cuda.is_available(),
         # A last batch of one example would have no negatives.
         dataloader_drop_last=examples % configuration.batch_size == 1,
         remove_unused_columns=False,

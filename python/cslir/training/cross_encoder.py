@@ -18,11 +18,13 @@ import cslir
 from cslir._core import top_k
 from cslir.errors import InputError
 from cslir.files import replace_folder
-from cslir.models.bi_encoder import Device, require_device
+from cslir.models import Device
+from cslir.models.bi_encoder import require_device
 from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS, require_model_output
 from cslir.records import Example, Passage
 from cslir.search import Encoder
 from cslir.switching import SwitchingTotals
+from cslir.training.arguments import trainer_arguments
 from cslir.training.batches import Augment, Step, check_inputs, plain_texts
 from cslir.training.configuration import TrainingConfiguration
 from cslir.training.record import TrainingRecord, is_kept
@@ -92,7 +94,7 @@ def train_cross_encoder(
         `output`.
 
     Raises:
-        InputError: Fewer than two examples, no such device, one without negatives, or no model in the folder.
+        InputError: Fewer than two examples, one without negatives, no such device, or no model in the folder.
     """
     check_inputs(examples, configuration, ())
     if not all(example.negatives for example in examples):
@@ -114,7 +116,14 @@ def train_cross_encoder(
     with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=_existing(output.parent)) as scratch:
         trainer = CrossEncoderTrainer(
             model=encoder,
-            args=_arguments(configuration, Path(scratch), device),
+            args=trainer_arguments(
+                CrossEncoderTrainingArguments,
+                configuration,
+                Path(scratch),
+                device,
+                num_train_epochs=1,  # the rows are those of all epochs
+                save_strategy="no",
+            ),
             train_dataset=rows,
             loss=loss,
             callbacks=[reporter],
@@ -131,6 +140,7 @@ def train_cross_encoder(
             "examples": len(examples),
             **(inputs or {}),
             "training": configuration.to_json(),
+            "device": str(encoder.device),
         }
         record = TrainingRecord.of(reporter.curve, switching)
         (work / TRAINING_RECORD).write_bytes(record.to_bytes())
@@ -161,28 +171,6 @@ def _rows(
 
 def _passages(example: Example, *, relevant: bool) -> tuple[Passage, ...]:
     return (example.positive,) if relevant else example.negatives
-
-
-def _arguments(
-    configuration: TrainingConfiguration, folder: Path, device: Device
-) -> CrossEncoderTrainingArguments:
-    return CrossEncoderTrainingArguments(
-        output_dir=str(folder),
-        use_cpu=device == "cpu",
-        num_train_epochs=1,  # the rows are those of all epochs
-        per_device_train_batch_size=configuration.batch_size,
-        learning_rate=configuration.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=configuration.warmup,
-        seed=configuration.seed % 2**32,
-        data_seed=configuration.seed % 2**32,
-        save_strategy="no",
-        logging_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=device != "cpu" and torch.cuda.is_available(),
-    )
 
 
 class _RecordedLoss(BinaryCrossEntropyLoss):  # type: ignore[misc, unused-ignore]

@@ -9,8 +9,7 @@ from typing import Any
 
 from cslir.errors import InputError
 from cslir.files import sha256_of
-from cslir.models import load_encoder
-from cslir.models.bi_encoder import Device
+from cslir.models import Device, load_encoder
 from cslir.models.build_static import StaticTable, build_static
 from cslir.models.folders import require_model_output
 from cslir.models.resolve import resolve_model
