@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Cargo takes make's slots for its own where it sees them, and warns where it can't reach them.
+CARGO := env -u MAKEFLAGS cargo
 SOURCES := pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs')
 
 .DEFAULT_GOAL := help
@@ -23,11 +25,11 @@ test: ## set everything up and run all tests
 lint: rust-lint python-lint ## formatting, lints and types, Rust and Python
 
 rust-test: rust-lint
-	cargo test --quiet
+	$(CARGO) test --quiet
 
 rust-lint: | check-dev
-	cargo fmt --check
-	cargo clippy --quiet --all-targets --all-features -- -D warnings
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --all-targets --all-features -- -D warnings
 
 python-lint: .stamps/dev
 	$(BIN)/ruff check
@@ -44,7 +46,7 @@ clean: ## remove the virtual environment and what was built
 # The extension is rebuilt when the Rust sources change, the environment when the requirements do.
 .stamps/demo .stamps/dev: .stamps/%: $(SOURCES) | check-%
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	env -u MAKEFLAGS $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@mkdir -p .stamps && touch $@
 
 check-demo:
