@@ -574,20 +574,18 @@ impl<'a> Pass<'a> {
         for (threshold, shared) in worker.thresholds.iter_mut().zip(&self.thresholds) {
             *threshold = threshold.max(shared.get());
         }
-        // Before there is a threshold all rows are candidates: few rows are enough for a first one.
-        let few = if worker.thresholds.contains(&f32::NEG_INFINITY) {
-            (2 * self.k)
-                .max(8 * GROUP)
-                .div_ceil(GROUP)
-                .min(chosen.len())
+        // Before there is a threshold all rows are candidates: few rows are enough for a first one, and some more
+        // for a better one.
+        let mut few = if worker.thresholds.contains(&f32::NEG_INFINITY) {
+            (2 * self.k).max(8 * GROUP).div_ceil(GROUP)
         } else {
-            0
+            chosen.len()
         };
-        let (first, rest) = chosen.split_at(few);
-        for chosen in [first, rest] {
-            if chosen.is_empty() {
-                continue;
-            }
+        let mut rest = &chosen[..];
+        while !rest.is_empty() {
+            let (chosen, later) = rest.split_at(few.min(rest.len()));
+            rest = later;
+            few *= 8;
             let Worker {
                 thresholds,
                 candidates,
