@@ -1,11 +1,12 @@
 """Arguments that several commands share, and their parsing."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cslir.errors import InputError
+from cslir.models import Device, Precision
 
 if TYPE_CHECKING:
     from cslir.datasets.collections import DatasetFiles
@@ -35,7 +36,7 @@ QueriesFile = Annotated[
 QrelsFile = Annotated[Path | None, typer.Option("--qrels", metavar="FILE", help="and its qrels.")]
 
 DeviceOption = Annotated[
-    Literal["auto", "cpu", "cuda", "mps"],
+    Device,
     typer.Option(
         "--device",
         help="Where PyTorch computes; auto: a GPU if there is one. "
@@ -52,7 +53,7 @@ Lexicons = Annotated[
     ),
 ]
 PrecisionOption = Annotated[
-    Literal["float32", "onnx-float32", "onnx-int8"],
+    Precision,
     typer.Option(
         help="What a transformer computes in: PyTorch, or onnxruntime, several times faster on a CPU; "
         "converted on first use."
