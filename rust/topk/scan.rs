@@ -14,7 +14,7 @@ const STREAMED_BLOCK_BYTES: usize = 1 << 20;
 
 /// Bytes that each stream is asked for ahead of where it is read: with several queries the hardware
 /// alone falls behind, because there are fewer streams and they are read more slowly.
-const STREAM_AHEAD_BYTES: usize = 8 << 10;
+pub(super) const STREAM_AHEAD_BYTES: usize = 8 << 10;
 
 /// Bytes of queries that are scored together, so that they stay in the second-level cache.
 const QUERY_BYTES: usize = 384 << 10;

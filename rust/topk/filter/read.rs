@@ -7,6 +7,7 @@ use super::tails::{TailQuery, Tails};
 use super::{
     Candidate, Chosen, Filter, FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, STEP, WIDEST,
 };
+use crate::topk::scan::STREAM_AHEAD_BYTES;
 use crate::topk::{Kernel, Workers};
 use crate::{Error, Result};
 
@@ -121,9 +122,6 @@ impl<'a> Filter<'a> {
 fn is_power_of_two(value: f32) -> bool {
     value.to_bits().trailing_zeros() >= f32::MANTISSA_DIGITS - 1
 }
-
-/// How far ahead of what is scanned a stream is asked from memory: 2 to 8 KiB are alike, 1 KiB is less good.
-const STREAM_AHEAD_BYTES: usize = 4 << 10;
 
 /// The queries of one scan over a filter.
 #[derive(Debug)]
