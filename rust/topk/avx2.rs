@@ -5,6 +5,7 @@ use std::arch::x86_64::*;
 use super::block::{Block, LANES};
 use super::element::{BFloat16, Encoding, Float16, Float32, Values};
 use super::lanes::{self, Lanes, Load, score_block};
+use super::outer::{self, OuterBlock, note_candidates};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 3;
@@ -42,6 +43,53 @@ where
     }
 }
 
+/// Registers of the widest panel of [`note_outer`].
+pub(super) const OUTER_REGISTERS: usize = 1;
+
+/// Notes a block's candidates.
+///
+/// # Safety
+///
+/// The CPU has AVX2, FMA and F16C.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) unsafe fn note_outer(block: &mut OuterBlock<'_>) {
+    // SAFETY: the caller's CPU has the instructions, and each arm names the panel's registers.
+    unsafe {
+        match block.panel.registers() {
+            1 => note_candidates::<Ymm, 6, 1>(block),
+            registers => debug_assert_eq!(registers, 0),
+        }
+    }
+}
+
+/// Converts rows and squares their norms.
+///
+/// # Safety
+///
+/// The CPU has AVX2, FMA and F16C.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) unsafe fn measure(
+    values: Values<'_>,
+    dimension: usize,
+    decoded: &mut [f32],
+    squares: &mut [f32],
+) {
+    // SAFETY: the caller's CPU has the instructions, and `Kernel::measure` checked the lengths.
+    unsafe {
+        match values {
+            Values::Float32(values) => {
+                outer::measure::<Ymm, Float32>(values, dimension, &mut [], squares);
+            }
+            Values::Float16(bits) => {
+                outer::measure::<Ymm, Float16>(bits, dimension, decoded, squares)
+            }
+            Values::BFloat16(bits) => {
+                outer::measure::<Ymm, BFloat16>(bits, dimension, decoded, squares);
+            }
+        }
+    }
+}
+
 /// Pairs of registers that [`multiply_adds`] works on.
 pub(super) const COUNTERS: usize = 6;
 
@@ -74,6 +122,31 @@ impl Lanes for Ymm {
                 _mm256_fmadd_ps(x.0, y.0, self.0),
                 _mm256_fmadd_ps(x.1, y.1, self.1),
             )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn not_below(self, limit: Self) -> u16 {
+        unsafe {
+            let low = _mm256_cmp_ps::<_CMP_NLT_UQ>(self.0, limit.0);
+            let high = _mm256_cmp_ps::<_CMP_NLT_UQ>(self.1, limit.1);
+            (_mm256_movemask_ps(low) | _mm256_movemask_ps(high) << 8) as u16
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn broadcast(from: *const f32) -> Self {
+        unsafe {
+            let eight = _mm256_broadcast_ss(&*from);
+            Ymm(eight, eight)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe {
+            _mm256_storeu_ps(to, self.0);
+            _mm256_storeu_ps(to.add(8), self.1);
         }
     }
 

@@ -5,6 +5,7 @@ use std::arch::x86_64::*;
 use super::block::Block;
 use super::element::{BFloat16, Encoding, Float16, Float32, Values};
 use super::lanes::{self, Lanes, Load, score_block};
+use super::outer::{self, OuterBlock, note_candidates};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 8;
@@ -50,6 +51,54 @@ where
     }
 }
 
+/// Registers of the widest panel of [`note_outer`].
+pub(super) const OUTER_REGISTERS: usize = 2;
+
+/// Notes a block's candidates.
+///
+/// # Safety
+///
+/// The CPU has AVX-512F, VL and BW.
+#[target_feature(enable = "avx512f,avx512vl,avx512bw")]
+pub(super) unsafe fn note_outer(block: &mut OuterBlock<'_>) {
+    // SAFETY: the caller's CPU has the instructions, and each arm names the panel's registers.
+    unsafe {
+        match block.panel.registers() {
+            1 => note_candidates::<Zmm, 12, 1>(block),
+            2 => note_candidates::<Zmm, 12, 2>(block),
+            registers => debug_assert_eq!(registers, 0),
+        }
+    }
+}
+
+/// Converts rows and squares their norms.
+///
+/// # Safety
+///
+/// The CPU has AVX-512F, VL and BW.
+#[target_feature(enable = "avx512f,avx512vl,avx512bw")]
+pub(super) unsafe fn measure(
+    values: Values<'_>,
+    dimension: usize,
+    decoded: &mut [f32],
+    squares: &mut [f32],
+) {
+    // SAFETY: the caller's CPU has the instructions, and `Kernel::measure` checked the lengths.
+    unsafe {
+        match values {
+            Values::Float32(values) => {
+                outer::measure::<Zmm, Float32>(values, dimension, &mut [], squares);
+            }
+            Values::Float16(bits) => {
+                outer::measure::<Zmm, Float16>(bits, dimension, decoded, squares)
+            }
+            Values::BFloat16(bits) => {
+                outer::measure::<Zmm, BFloat16>(bits, dimension, decoded, squares);
+            }
+        }
+    }
+}
+
 /// Registers that [`multiply_adds`] works on.
 pub(super) const COUNTERS: usize = 16;
 
@@ -78,6 +127,21 @@ impl Lanes for Zmm {
     #[inline(always)]
     unsafe fn multiply_add(self, x: Self, y: Self) -> Self {
         unsafe { Zmm(_mm512_fmadd_ps(x.0, y.0, self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn not_below(self, limit: Self) -> u16 {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(self.0, limit.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn broadcast(from: *const f32) -> Self {
+        unsafe { Zmm(_mm512_set1_ps(*from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { _mm512_storeu_ps(to, self.0) }
     }
 
     #[inline(always)]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use super::block::{Block, LANES};
+use super::element::Values;
+use super::outer::OuterBlock;
 use super::scalar;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
@@ -151,6 +153,59 @@ impl Kernel {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 | Kernel::Avx512Vnni => unsafe { avx512::score(block) },
+        }
+    }
+
+    /// Most registers in a panel of many queries.
+    pub(super) fn outer_registers(self) -> usize {
+        match self {
+            Kernel::Scalar => scalar::OUTER_REGISTERS,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => avx2::OUTER_REGISTERS,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 | Kernel::Avx512Vnni => avx512::OUTER_REGISTERS,
+        }
+    }
+
+    /// Notes the rows of a block that may reach the limits of its queries.
+    pub(super) fn note_candidates(self, block: &mut OuterBlock<'_>) {
+        // As in `score`.
+        let (rows, lanes) = (block.norms.len(), block.panel.registers() * LANES);
+        assert!(block.dimension > 0 && block.rows.len() == rows * block.dimension);
+        assert_eq!(block.limits.len(), lanes);
+        assert!((1..=self.outer_registers()).contains(&block.panel.registers()));
+        assert_eq!(block.panel.dimension(), block.dimension);
+        match self {
+            Kernel::Scalar => scalar::note_outer(block),
+            // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => unsafe { avx2::note_outer(block) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 | Kernel::Avx512Vnni => unsafe { avx512::note_outer(block) },
+        }
+    }
+
+    /// Converts whole rows to float32 into `decoded`, where they are not, and gives the squares of their norms.
+    pub(super) fn measure(
+        self,
+        values: Values<'_>,
+        dimension: usize,
+        decoded: &mut [f32],
+        squares: &mut [f32],
+    ) {
+        assert!(dimension > 0 && values.len() == squares.len() * dimension);
+        assert!(matches!(values, Values::Float32(_)) || decoded.len() == values.len());
+        match self {
+            Kernel::Scalar => scalar::measure(values, dimension, decoded, squares),
+            // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => unsafe { avx2::measure(values, dimension, decoded, squares) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 | Kernel::Avx512Vnni => unsafe {
+                avx512::measure(values, dimension, decoded, squares)
+            },
         }
     }
 

@@ -29,6 +29,15 @@ pub(super) trait Lanes: Copy {
     /// `x * y + self`, rounded once per lane.
     unsafe fn multiply_add(self, x: Self, y: Self) -> Self;
 
+    /// A bit for each lane that is not below the limit's; one that is no number is not.
+    unsafe fn not_below(self, limit: Self) -> u16;
+
+    /// Sixteen times the value at a readable address.
+    unsafe fn broadcast(from: *const f32) -> Self;
+
+    /// Writes the lanes to an address with room for sixteen values.
+    unsafe fn store(self, to: *mut f32);
+
     /// Each of eight registers folded to its sum, as the specification says.
     unsafe fn fold(groups: [Self; 8]) -> [f32; 8];
 

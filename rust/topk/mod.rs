@@ -3,25 +3,30 @@
 //! - [`Kernel`] scores blocks of rows, in the instruction set that the CPU has; all kernels follow
 //!   one specification and give the same bits (`lanes.rs`).
 //! - The selection keeps the best rows of each query (`select.rs`); it knows nothing of vectors.
-//! - The scan brings them together, block by block and thread by thread (`scan.rs`).
+//! - Three things bring them together, block by block: the scan of all scores (`scan.rs`), a filter that dismisses
+//!   most rows (`filter`), and bounds of the scores where there are many queries (`bounded.rs`); `ways.rs` chooses,
+//!   `search.rs` shares the work among threads.
 //!
 //! The result depends only on the vectors, the query and `k`: not on the kernel, the other queries
 //! of the batch, or the number of threads. Rayon's current pool does the work; to choose the
 //! number of threads, call from inside a pool of that size.
 
 mod block;
+mod bounded;
 mod dispatch;
 mod element;
 mod filter;
 mod lanes;
 mod limits;
 mod matrix;
+mod outer;
 mod products;
 mod rescore;
 mod scalar;
 mod scan;
 mod search;
 mod select;
+mod ways;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -1,8 +1,11 @@
 //! The portable kernel: the specification in plain Rust, in a shape that compilers vectorise.
 
+use std::cmp::Ordering;
+
 use super::block::{Block, LANES};
 use super::element::{BFloat16, Encoding, Float16, Float32, Values};
 use super::lanes::{self, Lanes, Load, score_block};
+use super::outer::{self, OuterBlock, note_candidates};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 2;
@@ -23,6 +26,43 @@ fn score_rows<E: Encoding>(block: &mut Block<'_>, values: &[E::Stored]) {
             1 => score_block::<Plain, E, 4, 1>(block, values),
             2 => score_block::<Plain, E, 2, 2>(block, values),
             width => debug_assert_eq!(width, 0),
+        }
+    }
+}
+
+/// Registers of the widest panel of [`note_outer`].
+pub(super) const OUTER_REGISTERS: usize = 1;
+
+/// Notes a block's candidates.
+pub(super) fn note_outer(block: &mut OuterBlock<'_>) {
+    // SAFETY: plain Rust runs everywhere, and each arm names the panel's registers.
+    unsafe {
+        match block.panel.registers() {
+            1 => note_candidates::<Plain, 2, 1>(block),
+            registers => debug_assert_eq!(registers, 0),
+        }
+    }
+}
+
+/// Converts rows and squares their norms.
+pub(super) fn measure(
+    values: Values<'_>,
+    dimension: usize,
+    decoded: &mut [f32],
+    squares: &mut [f32],
+) {
+    // SAFETY: plain Rust runs everywhere, and `Kernel::measure` checked the lengths.
+    unsafe {
+        match values {
+            Values::Float32(values) => {
+                outer::measure::<Plain, Float32>(values, dimension, &mut [], squares);
+            }
+            Values::Float16(bits) => {
+                outer::measure::<Plain, Float16>(bits, dimension, decoded, squares)
+            }
+            Values::BFloat16(bits) => {
+                outer::measure::<Plain, BFloat16>(bits, dimension, decoded, squares);
+            }
         }
     }
 }
@@ -52,6 +92,28 @@ impl Lanes for Plain {
             *sum = fused_multiply_add(x, y, *sum);
         }
         self
+    }
+
+    #[inline(always)]
+    unsafe fn not_below(self, limit: Self) -> u16 {
+        let lanes = self.0.iter().zip(&limit.0).enumerate();
+        lanes.fold(0, |bits, (lane, (x, limit))| {
+            // What is no number compares as nothing, and is not below.
+            let below = x.partial_cmp(limit).is_some_and(Ordering::is_lt);
+            bits | u16::from(!below) << lane
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn broadcast(from: *const f32) -> Self {
+        // SAFETY: the caller's value is readable.
+        Plain([unsafe { *from }; LANES])
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller has room for sixteen values.
+        unsafe { to.cast::<[f32; LANES]>().write(self.0) }
     }
 
     #[inline(always)]

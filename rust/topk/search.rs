@@ -1,9 +1,10 @@
 //! Exact search over several parts, each with its filter and with the rows that take part.
 //!
-//! Workers take units of work: a block of a part. A part without filter is scored in full. A filter is
-//! scanned; the rows that it can't dismiss wait as candidates until there are enough of them, are then
-//! scored in full, the most promising first, and raise the threshold for all workers. At the end the
-//! candidates of all workers are scored in one go, until the next one can't reach the k-th best any more.
+//! Workers take units of work: a block of a part. A part without filter is scored in full or, where there are
+//! many queries, by bounds of its scores. The rows that a filter or bounds can't dismiss wait as candidates
+//! until there are enough of them, are then scored in full, the most promising first, and raise the threshold
+//! for all workers. At the end the candidates of all workers are scored in one go, until the next one can't
+//! reach the k-th best any more. A worker whose filter leaves too much goes on with bounds for a while.
 //!
 //! A threshold that starts low lets many rows pass, so it is guessed first, from a pass over a sample of the
 //! units: the score that a few more than the sample's share of k reach. The second pass is over the other units.
@@ -14,31 +15,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::block::Panel;
-use super::filter::{Candidate, Chosen, Filter, FilterQueries, GROUP};
+use super::filter::{Candidate, Chosen, Filter, GROUP};
 use super::rescore::{Rescorer, Threshold};
-use super::scan::{self, FullScan};
+use super::scan;
 use super::select::Selection;
+use super::ways::{Way, way};
 use super::{Kernel, Matrix};
 use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
 use crate::{Error, Result};
 
-/// Bytes of codes in a block that several panels share.
-const SHARED_BLOCK_BYTES: usize = 192 << 10;
+/// Where the filter leaves more than one row in so many to its second part, bounds of all scores are quicker.
+const ROWS_PER_LEFT: usize = 8;
 
-/// Bytes of codes in a block that is read once.
-const STREAMED_BLOCK_BYTES: usize = 1 << 20;
-
-/// Rows per result that make a filter pay, for one query: with fewer rows, or more results, so large a share of
-/// the rows is left by the filter that scoring all is quicker.
-const ROWS_PER_RESULT: usize = 128;
-
-/// The same for several queries at a time, which share the cost of reading a row.
-const ROWS_PER_SHARED_RESULT: usize = 2048;
-
-/// Where at most one row in so many takes part, these are scored without a look at the filter.
-const SPARSE: usize = 8;
+/// So many units are then searched without it, at first.
+const FEWEST_WITHOUT: u32 = 4;
 
 /// A unit in so many is in the sample that thresholds are guessed from.
 const SAMPLED: usize = 16;
@@ -96,7 +87,7 @@ pub struct Part<'a> {
 
 impl Part<'_> {
     /// The number of rows that take part.
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.allowed.map_or(self.vectors.rows(), Bitmap::count)
     }
 }
@@ -137,13 +128,16 @@ pub fn search(
     search_with(kernel, usage, parts, queries, k, workers, interrupt)
 }
 
-/// When filters are used.
+/// When candidates are looked for first, by filters or bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Usage {
     WherePays,
     /// For tests, whose rows are few.
     #[cfg(test)]
     Always,
+    /// Rows are scored in full.
+    #[cfg(test)]
+    Never,
 }
 
 pub(super) fn search_with(
@@ -260,16 +254,6 @@ fn check(parts: &[Part<'_>], queries: Matrix<'_>, k: usize) -> Result<()> {
     Ok(())
 }
 
-/// How a part is searched.
-enum Way<'a> {
-    /// All rows in full.
-    Full(FullScan<'a>),
-    /// The rows that take part, in full.
-    Gather(&'a Bitmap),
-    /// The filter first.
-    Filter(FilterQueries<'a>),
-}
-
 /// A part, and its place among all.
 struct Place<'a> {
     part: Part<'a>,
@@ -346,6 +330,34 @@ struct Worker {
     chosen: Vec<Chosen>,
     scores: Vec<f32>,
     rescored: u64,
+    /// Whether filters do their work here.
+    patience: Patience,
+}
+
+/// Units to go without a filter: twice as many whenever it has left too much again.
+#[derive(Default)]
+struct Patience {
+    without: u32,
+    next: u32,
+}
+
+impl Patience {
+    /// Whether to use the filter for the next unit.
+    fn tries(&mut self) -> bool {
+        let tries = self.without == 0;
+        self.without = self.without.saturating_sub(1);
+        tries
+    }
+
+    /// Takes in that the filter left so many of some rows to look at more closely.
+    fn learn(&mut self, left: usize, rows: usize) {
+        if left > rows / ROWS_PER_LEFT {
+            self.next = (self.next * 2).max(FEWEST_WITHOUT);
+            self.without = self.next;
+        } else {
+            self.next = 0;
+        }
+    }
 }
 
 impl<'a> Search<'a> {
@@ -381,9 +393,7 @@ impl<'a> Search<'a> {
                 parts,
                 values,
                 dimension,
-                places
-                    .iter()
-                    .any(|place| matches!(place.way, Way::Filter(_))),
+                places.iter().any(|place| place.way.finds_candidates()),
                 places
                     .iter()
                     .any(|place| matches!(place.way, Way::Gather(_))),
@@ -419,9 +429,8 @@ impl<'a> Search<'a> {
     /// How many rows of a sample to find, whose last one's score k rows of all should reach; `None` where a
     /// sample would not pay.
     fn sample_depth(&self) -> Option<usize> {
-        let filtered = |place: &Place<'_>| matches!(place.way, Way::Filter(_));
         if self.units < FEWEST_UNITS
-            || !self.places.iter().any(filtered)
+            || !self.places.iter().any(|place| place.way.finds_candidates())
             || (self.queries == 1 && self.k < FEWEST_GUESSED)
         {
             return None;
@@ -538,14 +547,15 @@ impl<'a> Pass<'a> {
             };
             let start = (unit - place.first_unit) * place.step;
             let end = (start + place.step).min(place.part.vectors.rows());
+            let next_start = next
+                .saturating_sub(place.first_unit)
+                .saturating_mul(place.step);
+            let next_start = (next_start < place.part.vectors.rows()).then_some(next_start);
             match &place.way {
                 Way::Full(full) => {
-                    let next = next
-                        .saturating_sub(place.first_unit)
-                        .saturating_mul(place.step);
                     full.scan(
                         start,
-                        (next < place.part.vectors.rows()).then_some(next),
+                        next_start,
                         place.first_row,
                         &mut worker.scores,
                         &mut worker.selections,
@@ -555,17 +565,19 @@ impl<'a> Pass<'a> {
                     let rows = allowed.between(start, end).map(|row| place.first_row + row);
                     search.rescorer.score_all(rows, &mut worker.selections);
                 }
-                Way::Filter(queries) => self.scan(place, queries, start..end, &mut worker),
+                Way::Filter(..) | Way::Bounded(_) => {
+                    self.scan(place, start..end, next_start, &mut worker);
+                }
             }
         }
     }
 
-    /// A unit of a part with a filter.
+    /// A unit of a part whose candidates are found first.
     fn scan(
         &self,
         place: &Place<'_>,
-        queries: &FilterQueries<'_>,
         rows: std::ops::Range<usize>,
+        next: Option<usize>,
         worker: &mut Worker,
     ) {
         let mut chosen = std::mem::take(&mut worker.chosen);
@@ -581,6 +593,11 @@ impl<'a> Pass<'a> {
         } else {
             chosen.len()
         };
+        let without_filter = match &place.way {
+            Way::Bounded(bounded) => Some(bounded),
+            Way::Filter(_, Some(bounded)) if !worker.patience.tries() => Some(bounded),
+            _ => None,
+        };
         let mut rest = &chosen[..];
         while !rest.is_empty() {
             let (chosen, later) = rest.split_at(few.min(rest.len()));
@@ -589,13 +606,26 @@ impl<'a> Pass<'a> {
             let Worker {
                 thresholds,
                 candidates,
+                scores,
+                patience,
                 ..
             } = worker;
             let before: Vec<usize> = candidates.iter().map(Vec::len).collect();
-            queries.scan(chosen, thresholds, candidates);
-            for (query, before) in before.into_iter().enumerate() {
-                let candidates = &mut worker.candidates[query];
-                queries.refine(query, candidates, before, worker.thresholds[query]);
+            if let Some(bounded) = without_filter {
+                bounded.scan(chosen, next, thresholds, candidates, scores);
+            } else if let Way::Filter(queries, _) = &place.way {
+                queries.scan(chosen, thresholds, candidates);
+                if !thresholds.contains(&f32::NEG_INFINITY) {
+                    let left = candidates.iter().zip(&before);
+                    let left = left.map(|(now, before)| now.len() - before).sum();
+                    patience.learn(left, chosen.len() * GROUP * before.len());
+                }
+                for (query, before) in before.iter().enumerate() {
+                    let candidates = &mut candidates[query];
+                    queries.refine(query, candidates, *before, thresholds[query]);
+                }
+            }
+            for (candidates, before) in candidates.iter_mut().zip(before) {
                 for candidate in &mut candidates[before..] {
                     candidate.row += place.first_row;
                 }
@@ -630,49 +660,6 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// The way to search a part, and the rows of a unit of work.
-fn way<'a>(
-    kernel: Kernel,
-    part: &Part<'a>,
-    values: &[f32],
-    k: usize,
-    usage: Usage,
-    workers: Workers,
-) -> (Way<'a>, usize) {
-    let (rows, dimension) = (part.vectors.rows(), part.vectors.dimension());
-    let taking_part = part.count();
-    let per_result = if values.len() == dimension {
-        ROWS_PER_RESULT
-    } else {
-        ROWS_PER_SHARED_RESULT
-    };
-    let pays = taking_part / per_result >= k && taking_part > rows / SPARSE;
-    match (part.filter, part.allowed) {
-        (Some(filter), _) if pays || usage != Usage::WherePays => {
-            let queries = FilterQueries::new(filter, kernel, values, workers);
-            let bytes = if queries.is_single() {
-                STREAMED_BLOCK_BYTES
-            } else {
-                SHARED_BLOCK_BYTES
-            };
-            // A multiple of all tile heights.
-            let groups = match usage {
-                Usage::WherePays => (bytes / filter.stride()).next_multiple_of(24),
-                #[cfg(test)]
-                Usage::Always => 1,
-            };
-            (Way::Filter(queries), groups * GROUP)
-        }
-        (_, Some(allowed)) => (Way::Gather(allowed), 4096),
-        (_, None) => {
-            let panels = Panel::all(values, dimension, kernel.widest_panel());
-            let full = FullScan::new(kernel, part.vectors, panels);
-            let step = full.rows_per_block();
-            (Way::Full(full), step)
-        }
-    }
-}
-
 /// The groups that hold these rows, as far as they take part. The first row is that of a group.
 fn choose(allowed: Option<&Bitmap>, rows: std::ops::Range<usize>) -> impl Iterator<Item = Chosen> {
     rows.clone().step_by(GROUP).filter_map(move |first| {
@@ -685,4 +672,31 @@ fn choose(allowed: Option<&Bitmap>, rows: std::ops::Range<usize>) -> impl Iterat
             rows,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_leaves_too_much_is_tried_less_and_less() {
+        let mut patience = Patience::default();
+        let mut tried = Vec::new();
+        for unit in 0..40 {
+            if patience.tries() {
+                tried.push(unit);
+                patience.learn(300, 1_000);
+            }
+        }
+        assert_eq!(tried, [0, 5, 14, 31]);
+        patience = Patience::default();
+        patience.learn(300, 1_000);
+        assert!(!patience.tries());
+        patience.learn(10, 1_000);
+        patience.without = 0;
+        assert!(
+            patience.tries() && patience.tries(),
+            "a good unit makes up for the bad ones"
+        );
+    }
 }

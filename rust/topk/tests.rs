@@ -7,7 +7,7 @@ use crate::Error;
 use crate::interrupt::Interrupt;
 
 /// The specification, in the plainest words that say it.
-fn specified_score(row: &[f32], query: &[f32]) -> f32 {
+pub(super) fn specified_score(row: &[f32], query: &[f32]) -> f32 {
     let mut sums = [0.0f32; 16];
     for (place, (x, y)) in row.iter().zip(query).enumerate() {
         sums[place % 16] = x.mul_add(*y, sums[place % 16]);
@@ -20,8 +20,36 @@ fn specified_score(row: &[f32], query: &[f32]) -> f32 {
     sums[0]
 }
 
+/// The result of both ways, by bounds and by scoring in full; they must agree.
 fn top_k_with(
     kernel: Kernel,
+    vectors: Matrix<'_>,
+    queries: Matrix<'_>,
+    k: usize,
+    interrupt: &Interrupt,
+) -> Result<Found> {
+    let in_full = top_k_used(kernel, search::Usage::Never, vectors, queries, k, interrupt);
+    let bounded = top_k_used(
+        kernel,
+        search::Usage::Always,
+        vectors,
+        queries,
+        k,
+        interrupt,
+    );
+    match (&in_full, &bounded) {
+        (Ok(in_full), Ok(bounded)) => assert_same_bits(bounded, in_full, "bounded"),
+        _ => assert_eq!(
+            in_full.as_ref().map_err(Error::to_string).err(),
+            bounded.as_ref().map_err(Error::to_string).err()
+        ),
+    }
+    in_full
+}
+
+fn top_k_used(
+    kernel: Kernel,
+    usage: search::Usage,
     vectors: Matrix<'_>,
     queries: Matrix<'_>,
     k: usize,
@@ -32,15 +60,7 @@ fn top_k_with(
         filter: None,
         allowed: None,
     };
-    search::search_with(
-        kernel,
-        search::Usage::Always,
-        &[part],
-        queries,
-        k,
-        Workers::Pool,
-        interrupt,
-    )
+    search::search_with(kernel, usage, &[part], queries, k, Workers::Pool, interrupt)
 }
 
 /// Scores everything, sorts everything.

@@ -62,7 +62,9 @@ mod tests;
 pub(super) use candidates::{Candidate, Chosen};
 pub(super) use codes::GROUP;
 pub(super) use dispatch::CodeKernel;
+pub(super) use query::{above, norm};
 pub(super) use read::FilterQueries;
+pub(super) use write::LONGEST;
 
 use codes::{SIDE_BYTES, STEP, STEP_BYTES};
 

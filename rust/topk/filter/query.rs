@@ -256,7 +256,7 @@ pub(super) fn error(values: &[f32], codes: &[f32], scale: f32) -> f64 {
 }
 
 /// The Euclidean norm.
-pub(super) fn norm(values: &[f32]) -> f64 {
+pub(in crate::topk) fn norm(values: &[f32]) -> f64 {
     sum(values, values, |x, _| x * x).sqrt()
 }
 
@@ -289,7 +289,7 @@ pub(super) fn sum(x: &[f32], y: &[f32], of: impl Fn(f64, f64) -> f64) -> f64 {
 }
 
 /// A float that is surely not below the number, with a margin for sums made with it.
-pub(super) fn above(number: f64) -> f32 {
+pub(in crate::topk) fn above(number: f64) -> f32 {
     (number + number.abs() * 1e-6) as f32
 }
 

@@ -16,7 +16,7 @@ use crate::{Error, Result};
 const GROUPS: usize = 16;
 
 /// Rows with a longer norm are left to the exact score: the bound's arithmetic can't overflow below it.
-pub(super) const LONGEST: f64 = 1e15;
+pub(in crate::topk) const LONGEST: f64 = 1e15;
 
 /// What is stored of one part of a row.
 pub(super) struct CodedPart {

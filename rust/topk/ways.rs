@@ -1,0 +1,102 @@
+//! How a part is searched: in full, by its filter, by bounds of its scores, or row by row where few take part.
+
+use super::Kernel;
+use super::block::Panel;
+use super::bounded::BoundedScan;
+use super::filter::{FilterQueries, GROUP};
+use super::scan::FullScan;
+use super::search::{Part, Usage, Workers};
+use crate::bitmap::Bitmap;
+
+/// Bytes of codes in a block that several panels share.
+const SHARED_BLOCK_BYTES: usize = 192 << 10;
+
+/// Bytes of codes in a block that is read once.
+const STREAMED_BLOCK_BYTES: usize = 1 << 20;
+
+/// Rows per result that make a filter pay, for one query: with fewer rows, or more results, so large a share of
+/// the rows is left by the filter that scoring all is quicker.
+const ROWS_PER_RESULT: usize = 128;
+
+/// The same for several queries at a time, which share the cost of reading a row.
+const ROWS_PER_SHARED_RESULT: usize = 768;
+
+/// Where at most one row in so many takes part, these are scored without a look at the filter.
+const SPARSE: usize = 8;
+
+/// How a part is searched.
+pub(super) enum Way<'a> {
+    /// All rows in full.
+    Full(FullScan<'a>),
+    /// The rows that take part, in full.
+    Gather(&'a Bitmap),
+    /// The filter first; where it leaves too much, bounds of the scores, if these pay.
+    Filter(FilterQueries<'a>, Option<BoundedScan<'a>>),
+    /// Bounds of the scores of all rows first.
+    Bounded(BoundedScan<'a>),
+}
+
+impl Way<'_> {
+    /// Whether it looks for candidates first, and scores these in full.
+    pub(super) fn finds_candidates(&self) -> bool {
+        matches!(self, Way::Filter(..) | Way::Bounded(_))
+    }
+}
+
+/// The way to search a part, and the rows of a unit of work.
+pub(super) fn way<'a>(
+    kernel: Kernel,
+    part: &Part<'a>,
+    values: &[f32],
+    k: usize,
+    usage: Usage,
+    workers: Workers,
+) -> (Way<'a>, usize) {
+    let (rows, dimension) = (part.vectors.rows(), part.vectors.dimension());
+    let taking_part = part.count();
+    let per_result = if values.len() == dimension {
+        ROWS_PER_RESULT
+    } else {
+        ROWS_PER_SHARED_RESULT
+    };
+    let pays = |per_result| match usage {
+        Usage::WherePays => taking_part / per_result >= k && taking_part > rows / SPARSE,
+        #[cfg(test)]
+        Usage::Always => true,
+        #[cfg(test)]
+        Usage::Never => false,
+    };
+    let forced = usage != Usage::WherePays;
+    let bounded = (pays(ROWS_PER_RESULT)
+        && (forced || BoundedScan::pays(kernel, values.len() / dimension))
+        && BoundedScan::takes(dimension))
+    .then(|| BoundedScan::new(kernel, part.vectors, values));
+    match (part.filter, bounded, part.allowed) {
+        (Some(filter), bounded, _) if pays(per_result) => {
+            let queries = FilterQueries::new(filter, kernel, values, workers);
+            let bytes = if queries.is_single() {
+                STREAMED_BLOCK_BYTES
+            } else {
+                SHARED_BLOCK_BYTES
+            };
+            // A multiple of all tile heights.
+            let groups = match usage {
+                Usage::WherePays => (bytes / filter.stride()).next_multiple_of(24),
+                #[cfg(test)]
+                Usage::Always | Usage::Never => 1,
+            };
+            (Way::Filter(queries, bounded), groups * GROUP)
+        }
+        (_, Some(bounded), _) => {
+            let step = bounded.rows_per_block();
+            (Way::Bounded(bounded), step)
+        }
+        (_, None, Some(allowed)) => (Way::Gather(allowed), 4096),
+        (_, None, None) => {
+            let panels = Panel::all(values, dimension, kernel.widest_panel());
+            let full = FullScan::new(kernel, part.vectors, panels);
+            let step = full.rows_per_block();
+            (Way::Full(full), step)
+        }
+    }
+}
