@@ -321,3 +321,32 @@ def test_a_forked_child_can_search():
         found = _core.top_k(vectors, vectors[:2], 3)
         os._exit(0 if np.array_equal(found, expected) else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the affinity of threads")
+def test_a_thread_for_every_core_keeps_to_its_own_and_others_go_anywhere():
+    code = """
+import os, pathlib, time, numpy as np
+from cslir import _core
+
+def cores_of_threads():
+    tasks = pathlib.Path("/proc/self/task").iterdir()
+    names = {int(task.name): (task / "comm").read_text().strip() for task in tasks}
+    return sorted((name, *os.sched_getaffinity(task)) for task, name in names.items() if name.startswith("cslir-"))
+
+def assert_soon(expected):
+    deadline = time.monotonic() + 20
+    # A thread names itself when it first runs.
+    while cores_of_threads() != sorted(expected):
+        assert time.monotonic() < deadline, (cores_of_threads(), expected)
+        time.sleep(0.01)
+
+vectors = np.ones((200_000, 8), np.float32)  # More than one thread alone would search.
+allowed = sorted(os.sched_getaffinity(0))
+own = [(f"cslir-{at}", core) for at, core in enumerate(allowed)]
+_core.top_k(vectors, vectors[:1], 1, threads=len(allowed))
+assert_soon(own)
+_core.top_k(vectors, vectors[:1], 1, threads=len(allowed) + 1)
+assert_soon(own + [(f"cslir-{at}", *allowed) for at in range(len(allowed) + 1)])
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

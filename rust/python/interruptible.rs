@@ -9,7 +9,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::to_python_error;
+use super::{cores, to_python_error};
 use crate::interrupt::Interrupt;
 use crate::{Error, Result};
 
@@ -109,6 +109,7 @@ fn pool(threads: Option<usize>) -> Result<Arc<ThreadPool>> {
         Entry::Vacant(place) => ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("cslir-{index}"))
+            .start_handler(cores::keep_to_one_of(threads))
             .build()
             .map(|pool| Arc::clone(place.insert(Arc::new(pool))))
             .map_err(|failure| {

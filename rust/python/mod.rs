@@ -7,6 +7,7 @@ use crate::Error;
 
 mod arrow;
 mod capsules;
+mod cores;
 mod index;
 mod index_arguments;
 mod interruptible;
