@@ -121,8 +121,8 @@ pub(super) struct CodeBlock<'a> {
 ///
 /// # Safety
 ///
-/// The CPU has the instruction set of `V`; `Q` is the number of queries; the panel holds all steps of a
-/// group; every chosen group lies inside `groups`.
+/// The CPU has the instruction set of `V`; `Q` is the number of queries, with a reach, a threshold and a list of
+/// candidates each; the panel holds all steps of a group; every chosen group lies inside `groups`.
 #[inline(always)]
 pub(super) unsafe fn scan_block<V: Codes, const R: usize, const Q: usize>(
     block: &mut CodeBlock<'_>,
@@ -153,6 +153,7 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize>(
     block: &mut CodeBlock<'_>,
     chosen: [Chosen; R],
 ) {
+    const { assert!(R * Q <= 32, "a bit for each") };
     let steps = (block.stride - SIDE_BYTES) / STEP_BYTES;
     let mut groups = [block.groups.as_ptr(); R];
     for r in 0..R {
@@ -200,6 +201,11 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize>(
                 sums[r][q].store_sums(finished[r][q].as_mut_ptr());
             }
         }
+        // Bounds come to stand where the sums were. Which are reached is looked at afterwards: a branch for each
+        // group and query is guessed wrong too often.
+        let (reaches, thresholds) = (block.reaches.as_ptr(), block.thresholds.as_ptr());
+        let mut reached = [[0u16; Q]; R];
+        let mut hits = 0u32;
         for r in 0..R {
             let side = groups[r].add(steps * STEP_BYTES);
             let scale = V::floats(side);
@@ -207,18 +213,27 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize>(
             let tail_error = V::halves(side.add(TAIL_ERRORS));
             for q in 0..Q {
                 let sums = V::load_sums(finished[r][q].as_ptr());
-                let upper = sums.upper(scale, code_error, tail_error, &block.reaches[q]);
-                let reached = V::reaches(upper, block.thresholds[q]) & chosen[r].rows;
-                if reached != 0 {
-                    let mut uppers = [0.0; GROUP];
-                    V::store(upper, uppers.as_mut_ptr());
-                    push(&mut block.candidates[q], chosen[r].group, reached, &uppers);
-                    // A streamed block is so long that what was asked for would be gone at its end.
-                    if !block.streams {
-                        ask(block.tails, block.tail_stride, chosen[r].group, reached);
-                    }
-                }
+                let upper = sums.upper(scale, code_error, tail_error, &*reaches.add(q));
+                reached[r][q] = V::reaches(upper, *thresholds.add(q)) & chosen[r].rows;
+                hits |= u32::from(reached[r][q] != 0) << (r * Q + q);
+                V::store(upper, finished[r][q].as_mut_ptr().cast());
             }
+        }
+        while hits != 0 {
+            let place = hits.trailing_zeros() as usize;
+            let (r, q) = (place / Q, place % Q);
+            let candidates = &mut block.candidates[q];
+            push(candidates, chosen[r].group, reached[r][q], &finished[r][q]);
+            // A streamed block is so long that what was asked for would be gone at its end.
+            if !block.streams {
+                ask(
+                    block.tails,
+                    block.tail_stride,
+                    chosen[r].group,
+                    reached[r][q],
+                );
+            }
+            hits &= hits - 1;
         }
     }
 }
@@ -233,13 +248,13 @@ fn ask(tails: &[u8], stride: usize, group: u32, mut reached: u16) {
     }
 }
 
-/// Notes the rows of a group that were reached.
+/// Notes the rows of a group that were reached; the bounds are the bits of floats.
 #[inline(never)]
-fn push(candidates: &mut Vec<Candidate>, group: u32, mut reached: u16, uppers: &[f32; GROUP]) {
+fn push(candidates: &mut Vec<Candidate>, group: u32, mut reached: u16, uppers: &[i32; GROUP]) {
     while reached != 0 {
         let lane = reached.trailing_zeros();
         candidates.push(Candidate {
-            upper: uppers[lane as usize % GROUP],
+            upper: f32::from_bits(uppers[lane as usize % GROUP].cast_unsigned()),
             row: group * GROUP as u32 + lane,
         });
         reached &= reached - 1;
