@@ -23,6 +23,9 @@ pub enum Kernel {
     /// x86-64 with AVX2, FMA and F16C.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// The same with AVX-VNNI, which adds nothing to float scores.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
     /// x86-64 with AVX-512 F, VL and BW.
     #[cfg(target_arch = "x86_64")]
     Avx512,
@@ -37,6 +40,8 @@ impl Kernel {
         Kernel::Scalar,
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx2,
+        #[cfg(target_arch = "x86_64")]
+        Kernel::AvxVnni,
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx512,
         #[cfg(target_arch = "x86_64")]
@@ -74,7 +79,7 @@ impl Kernel {
             .find(|kernel| kernel.name() == name)
             .ok_or_else(|| {
                 let names: Vec<&str> = Self::available().map(Kernel::name).collect();
-                let known = ["scalar", "avx2", "avx512", "avx512vnni"].contains(&name);
+                let known = ["scalar", "avx2", "avxvnni", "avx512", "avx512vnni"].contains(&name);
                 let reason = if known {
                     "can't run on this CPU"
                 } else {
@@ -97,6 +102,8 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
+            Kernel::AvxVnni => "avxvnni",
+            #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512Vnni => "avx512vnni",
@@ -113,6 +120,8 @@ impl Kernel {
                     && is_x86_feature_detected!("fma")
                     && is_x86_feature_detected!("f16c")
             }
+            #[cfg(target_arch = "x86_64")]
+            Kernel::AvxVnni => Kernel::Avx2.is_available() && is_x86_feature_detected!("avxvnni"),
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 => {
                 is_x86_feature_detected!("avx512f")
@@ -131,7 +140,7 @@ impl Kernel {
         match self {
             Kernel::Scalar => scalar::WIDEST_PANEL,
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => avx2::WIDEST_PANEL,
+            Kernel::Avx2 | Kernel::AvxVnni => avx2::WIDEST_PANEL,
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 | Kernel::Avx512Vnni => avx512::WIDEST_PANEL,
         }
@@ -149,7 +158,7 @@ impl Kernel {
             Kernel::Scalar => scalar::score(block),
             // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => unsafe { avx2::score(block) },
+            Kernel::Avx2 | Kernel::AvxVnni => unsafe { avx2::score(block) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 | Kernel::Avx512Vnni => unsafe { avx512::score(block) },
@@ -161,7 +170,7 @@ impl Kernel {
         match self {
             Kernel::Scalar => scalar::OUTER_REGISTERS,
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => avx2::OUTER_REGISTERS,
+            Kernel::Avx2 | Kernel::AvxVnni => avx2::OUTER_REGISTERS,
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 | Kernel::Avx512Vnni => avx512::OUTER_REGISTERS,
         }
@@ -179,7 +188,7 @@ impl Kernel {
             Kernel::Scalar => scalar::note_outer(block),
             // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => unsafe { avx2::note_outer(block) },
+            Kernel::Avx2 | Kernel::AvxVnni => unsafe { avx2::note_outer(block) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 | Kernel::Avx512Vnni => unsafe { avx512::note_outer(block) },
@@ -200,7 +209,9 @@ impl Kernel {
             Kernel::Scalar => scalar::measure(values, dimension, decoded, squares),
             // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => unsafe { avx2::measure(values, dimension, decoded, squares) },
+            Kernel::Avx2 | Kernel::AvxVnni => unsafe {
+                avx2::measure(values, dimension, decoded, squares)
+            },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 | Kernel::Avx512Vnni => unsafe {
@@ -216,7 +227,9 @@ impl Kernel {
             Kernel::Scalar => (scalar::multiply_adds(rounds), scalar::COUNTERS),
             // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => (unsafe { avx2::multiply_adds(rounds) }, avx2::COUNTERS),
+            Kernel::Avx2 | Kernel::AvxVnni => {
+                (unsafe { avx2::multiply_adds(rounds) }, avx2::COUNTERS)
+            }
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 | Kernel::Avx512Vnni => {
@@ -274,6 +287,7 @@ mod tests {
         let has = |names: &[&str]| names.iter().all(|name| seen.contains(name));
         for (kernel, needed) in [
             (Kernel::Avx2, &["avx2", "fma", "f16c"][..]),
+            (Kernel::AvxVnni, &["avx2", "fma", "f16c", "avxvnni"]),
             (Kernel::Avx512, &["avx512f", "avx512vl", "avx512bw"]),
             (
                 Kernel::Avx512Vnni,

@@ -1,7 +1,8 @@
-//! The kernel for x86-64 with AVX2: sixteen sums are two registers. Pairs of products are added in 16 bits, and
-//! these pairs in 32.
+//! The kernels for x86-64 with AVX2, and with AVX-VNNI: sixteen sums are two registers. AVX2 adds pairs of products in
+//! 16 bits, and these pairs in 32; with AVX-VNNI four products and the addition are one instruction.
 
 use std::arch::x86_64::*;
+use std::marker::PhantomData;
 
 use super::Candidate;
 use super::codes::{CodeBlock, Codes, scan_block};
@@ -10,6 +11,9 @@ use super::tails::{self, Tails};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 5;
+
+/// Queries per call with AVX-VNNI, which needs a register less.
+pub(super) const WIDEST_VNNI_PANEL: usize = 6;
 
 /// Scans a block.
 ///
@@ -21,11 +25,32 @@ pub(super) unsafe fn scan(block: &mut CodeBlock<'_>) {
     // SAFETY: the caller's CPU has the instructions, and each arm names the number of queries.
     unsafe {
         match block.reaches.len() {
-            1 => scan_block::<Ymm, 3, 1>(block),
-            2 => scan_block::<Ymm, 2, 2>(block),
-            3 => scan_block::<Ymm, 1, 3>(block),
-            4 => scan_block::<Ymm, 1, 4>(block),
-            5 => scan_block::<Ymm, 1, 5>(block),
+            1 => scan_block::<Ymm<InPairs>, 3, 1>(block),
+            2 => scan_block::<Ymm<InPairs>, 2, 2>(block),
+            3 => scan_block::<Ymm<InPairs>, 1, 3>(block),
+            4 => scan_block::<Ymm<InPairs>, 1, 4>(block),
+            5 => scan_block::<Ymm<InPairs>, 1, 5>(block),
+            queries => debug_assert_eq!(queries, 0),
+        }
+    }
+}
+
+/// Scans a block with AVX-VNNI.
+///
+/// # Safety
+///
+/// The CPU has AVX2, FMA and AVX-VNNI; and the contract of [`scan_block`].
+#[target_feature(enable = "avx2,fma,avxvnni")]
+pub(super) unsafe fn scan_vnni(block: &mut CodeBlock<'_>) {
+    // SAFETY: the caller's CPU has the instructions, and each arm names the number of queries.
+    unsafe {
+        match block.reaches.len() {
+            1 => scan_block::<Ymm<AtOnce>, 3, 1>(block),
+            2 => scan_block::<Ymm<AtOnce>, 2, 2>(block),
+            3 => scan_block::<Ymm<AtOnce>, 1, 3>(block),
+            4 => scan_block::<Ymm<AtOnce>, 1, 4>(block),
+            5 => scan_block::<Ymm<AtOnce>, 1, 5>(block),
+            6 => scan_block::<Ymm<AtOnce>, 1, 6>(block),
             queries => debug_assert_eq!(queries, 0),
         }
     }
@@ -75,12 +100,49 @@ unsafe fn dot(row: &[u8], query: &[i8]) -> i32 {
     _mm_cvtsi128_si32(sums)
 }
 
+/// How products of codes are added.
+trait Products: Copy {
+    /// Adds the four products of each 32 bits to a sum.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has the implementor's instructions.
+    unsafe fn add(sums: __m256i, rows: __m256i, query: __m256i) -> __m256i;
+}
+
+/// With AVX2: the codes of queries are so small that pairs of products don't saturate.
+#[derive(Clone, Copy)]
+struct InPairs;
+
+impl Products for InPairs {
+    #[inline(always)]
+    unsafe fn add(sums: __m256i, rows: __m256i, query: __m256i) -> __m256i {
+        // SAFETY: the caller's CPU has AVX2.
+        unsafe {
+            let pairs = _mm256_maddubs_epi16(rows, query);
+            _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+        }
+    }
+}
+
+/// With AVX-VNNI.
+#[derive(Clone, Copy)]
+struct AtOnce;
+
+impl Products for AtOnce {
+    #[inline(always)]
+    unsafe fn add(sums: __m256i, rows: __m256i, query: __m256i) -> __m256i {
+        // SAFETY: the caller's CPU has AVX-VNNI.
+        unsafe { _mm256_dpbusd_avx_epi32(sums, rows, query) }
+    }
+}
+
 /// The sums of rows 0 to 7 and of rows 8 to 15.
 #[derive(Clone, Copy)]
-struct Ymm([__m256i; 2]);
+struct Ymm<P>([__m256i; 2], PhantomData<P>);
 
 // SAFETY (all methods): the trait's contract gives the instructions and readable memory.
-impl Codes for Ymm {
+impl<P: Products> Codes for Ymm<P> {
     /// Of rows 0 to 7 and 8 to 15, four codes each.
     type Rows = [__m256i; 2];
     type Query = __m256i;
@@ -88,7 +150,7 @@ impl Codes for Ymm {
 
     #[inline(always)]
     unsafe fn start(sum: i32) -> Self {
-        unsafe { Ymm([_mm256_set1_epi32(sum); 2]) }
+        unsafe { Ymm([_mm256_set1_epi32(sum); 2], PhantomData) }
     }
 
     #[inline(always)]
@@ -108,12 +170,13 @@ impl Codes for Ymm {
 
     #[inline(always)]
     unsafe fn add(self, rows: Self::Rows, query: __m256i) -> Self {
-        // The codes of queries are so small that pairs of products don't saturate.
-        let add = |sums, row| unsafe {
-            let pairs = _mm256_maddubs_epi16(row, query);
-            _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
-        };
-        Ymm([add(self.0[0], rows[0]), add(self.0[1], rows[1])])
+        unsafe {
+            let sums = [
+                P::add(self.0[0], rows[0], query),
+                P::add(self.0[1], rows[1], query),
+            ];
+            Ymm(sums, PhantomData)
+        }
     }
 
     #[inline(always)]
@@ -127,10 +190,11 @@ impl Codes for Ymm {
     #[inline(always)]
     unsafe fn load_sums(from: *const i32) -> Self {
         unsafe {
-            Ymm([
+            let sums = [
                 _mm256_loadu_si256(from.cast()),
                 _mm256_loadu_si256(from.add(8).cast()),
-            ])
+            ];
+            Ymm(sums, PhantomData)
         }
     }
 

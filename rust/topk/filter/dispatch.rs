@@ -15,6 +15,8 @@ pub(in crate::topk) enum CodeKernel {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    #[cfg(target_arch = "x86_64")]
     Vnni,
 }
 
@@ -26,6 +28,8 @@ impl CodeKernel {
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 | Kernel::Avx512 => CodeKernel::Avx2,
             #[cfg(target_arch = "x86_64")]
+            Kernel::AvxVnni => CodeKernel::AvxVnni,
+            #[cfg(target_arch = "x86_64")]
             Kernel::Avx512Vnni => CodeKernel::Vnni,
         }
     }
@@ -36,6 +40,8 @@ impl CodeKernel {
             CodeKernel::Scalar => scalar::WIDEST_PANEL,
             #[cfg(target_arch = "x86_64")]
             CodeKernel::Avx2 => avx2::WIDEST_PANEL,
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::AvxVnni => avx2::WIDEST_VNNI_PANEL,
             #[cfg(target_arch = "x86_64")]
             CodeKernel::Vnni => vnni::WIDEST_PANEL,
         }
@@ -62,7 +68,9 @@ impl CodeKernel {
             CodeKernel::Scalar => tails::refine(rows, candidates, from, threshold, tails::dot),
             // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
             #[cfg(target_arch = "x86_64")]
-            CodeKernel::Avx2 => unsafe { avx2::refine(rows, candidates, from, threshold) },
+            CodeKernel::Avx2 | CodeKernel::AvxVnni => unsafe {
+                avx2::refine(rows, candidates, from, threshold)
+            },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             CodeKernel::Vnni => unsafe { vnni::refine(rows, candidates, from, threshold) },
@@ -106,6 +114,9 @@ impl CodeKernel {
             // SAFETY: as above; a `Kernel` other than Scalar comes from `available`, which asked the CPU.
             #[cfg(target_arch = "x86_64")]
             CodeKernel::Avx2 => unsafe { avx2::scan(block) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::AvxVnni => unsafe { avx2::scan_vnni(block) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             CodeKernel::Vnni => unsafe { vnni::scan(block) },
