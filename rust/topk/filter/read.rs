@@ -131,6 +131,9 @@ pub(in crate::topk) struct FilterQueries<'a> {
     panels: Vec<CodePanel>,
     /// The second parts of all queries.
     tails: Vec<TailQuery>,
+    /// Whether one panel serves all queries, and rows come from memory. What one thread searches alone is small
+    /// enough to be in a cache.
+    streams: bool,
 }
 
 impl<'a> FilterQueries<'a> {
@@ -146,6 +149,7 @@ impl<'a> FilterQueries<'a> {
         FilterQueries {
             filter,
             kernel: codes,
+            streams: panels.len() == 1 && workers == Workers::Pool,
             panels,
             tails,
         }
@@ -187,6 +191,13 @@ impl<'a> FilterQueries<'a> {
     ) {
         let steps = self.filter.plan.coded / STEP;
         let turns = self.panels.len();
+        // A block that several panels share is read from memory while the one before it is scanned: each panel's
+        // turn asks for its part.
+        let (ahead, asked) = match (self.streams, turns) {
+            (true, _) => (STREAM_AHEAD_BYTES, steps),
+            (false, 1) => (0, 0),
+            (false, _) => (chosen.len() * self.filter.stride(), steps),
+        };
         let mut first = 0;
         for (turn, panel) in self.panels.iter().enumerate() {
             let queries = first..first + panel.width();
@@ -202,16 +213,10 @@ impl<'a> FilterQueries<'a> {
                 starts: &panel.starts,
                 thresholds: &thresholds[queries.clone()],
                 candidates: &mut candidates[queries],
-                streams: turns == 1,
-                // A block that several panels share is read from memory while the one before it is scanned:
-                // each panel's turn asks for its part.
-                ahead: if turns == 1 {
-                    STREAM_AHEAD_BYTES
-                } else {
-                    chosen.len() * self.filter.stride()
-                },
-                ahead_from: turn * steps / turns,
-                ahead_until: (turn + 1) * steps / turns,
+                streams: self.streams,
+                ahead,
+                ahead_from: turn * asked / turns,
+                ahead_until: (turn + 1) * asked / turns,
             });
         }
     }
