@@ -13,8 +13,8 @@ BUDGET = 10.0
 
 _BURST = 5
 _BURST_SECONDS = 0.2
-_PAUSE = 0.05
-"""Seconds before each turn, in which the threads of the engine before stop spinning."""
+_PAUSE = 0.15
+"""Seconds before each turn, in which the threads of the engine before stop spinning: OpenBLAS's take over 0.1."""
 
 
 class Times(NamedTuple):
