@@ -8,6 +8,7 @@ pub mod index;
 pub mod interrupt;
 pub mod lexicon;
 pub mod limits;
+mod memory;
 pub mod pool;
 mod prefetch;
 pub mod stream;

@@ -69,7 +69,7 @@ fuzz_target!(|given: (Vec<Entry<'_>>, Vec<(&str, &str)>)| {
     assert_eq!(lexicon.forms().count(), lexicon.form_count());
     assert_eq!(lexicon.description().left_out, left_out);
     assert_eq!(lexicon.entries().count(), lexicon.len());
-    let again = Lexicon::from_bytes(lexicon.bytes().to_vec());
+    let again = Lexicon::from_bytes(lexicon.bytes());
     assert!(again.is_ok_and(|again| again.entries().eq(lexicon.entries())));
     let compiled = compile(("en", "de"), "", "", entries, forms);
     assert!(compiled.is_ok_and(|compiled| compiled.bytes() == lexicon.bytes()));

@@ -138,7 +138,7 @@ fn switch(lexicon: Lexicon, target_choice: TargetChoice) {
 
 fuzz_target!(|file: File<'_>| {
     let bytes = bytes_of(file);
-    let Ok(lexicon) = Lexicon::from_bytes(bytes.clone()) else {
+    let Ok(lexicon) = Lexicon::from_bytes(&bytes) else {
         return;
     };
     let mut tokens = KeyedTokens::default();
@@ -158,7 +158,7 @@ fuzz_target!(|file: File<'_>| {
     let _ = (lexicon.forms().take(1 << 16).count(), lexicon.form_count());
     let _ = (lexicon.len(), lexicon.description().clone());
     switch(lexicon, TargetChoice::Weighted);
-    if let Ok(lexicon) = Lexicon::from_bytes(bytes) {
+    if let Ok(lexicon) = Lexicon::from_bytes(&bytes) {
         switch(lexicon, TargetChoice::Best);
     }
 });

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::interrupt::Interrupt;
 use crate::lexicon::checksum;
+use crate::memory;
 use crate::{Error, Result};
 
 /// What the start of every section is a multiple of: a cache line.
@@ -65,18 +66,12 @@ pub(super) fn map_file_to_write(file: &File, path: &Path) -> Result<MmapMut> {
     unsafe { MmapMut::map_mut(file) }.map_err(|source| failed(path, source))
 }
 
-/// Memory of our own, all zeros; pages that are not touched cost nothing.
+/// Memory for an index that has no folder, all zeros; pages that are not touched cost nothing.
 pub(super) fn map_memory(length: usize) -> Result<MmapMut> {
-    let map = MmapMut::map_anon(length).map_err(|failure| {
-        Error::input(
-            format!("no {length} bytes of memory for the index ({failure})"),
-            "give it a folder: it is then mapped, not held in memory",
-        )
-    })?;
-    // A scan of large pages misses fewer addresses; a system that has none may say so.
-    #[cfg(target_os = "linux")]
-    let _ = map.advise(memmap2::Advice::HugePage);
-    Ok(map)
+    memory::map(
+        length,
+        "give the index a folder: it is then mapped, not held in memory",
+    )
 }
 
 pub(super) fn failed(path: &Path, source: std::io::Error) -> Error {

@@ -67,7 +67,7 @@ where
         provenance: provenance.to_owned(),
         left_out: compiler.left_out,
     };
-    Lexicon::from_bytes(compiler.write(&description)?)
+    Lexicon::from_bytes(&compiler.write(&description)?)
 }
 
 /// An entry on its way: the hash of each prefix of its source, the whole source last.

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
+use crate::memory;
 use crate::{Error, Result};
 
 mod compile;
@@ -41,24 +42,8 @@ pub const MAX_SOURCE_TOKENS: usize = 24;
 /// A compiled lexicon from one language to another.
 #[derive(Debug)]
 pub struct Lexicon {
-    storage: Storage,
+    map: Mmap,
     layout: Layout,
-}
-
-#[derive(Debug)]
-enum Storage {
-    Owned(Vec<u8>),
-    Mapped(Mmap),
-}
-
-impl Storage {
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Storage::Owned(bytes) => bytes,
-            Storage::Mapped(map) => map,
-        }
-    }
 }
 
 /// An entry found in a text.
@@ -104,12 +89,15 @@ impl Lexicon {
     ///
     /// # Errors
     /// `Error::Input` when the bytes are not a whole, unaltered lexicon of this format's version.
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
-        let layout = Layout::read(&bytes)?;
-        Ok(Lexicon {
-            storage: Storage::Owned(bytes),
-            layout,
-        })
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let layout = Layout::read(bytes)?;
+        let remedy = "free some, or save the lexicon with another process and open the file";
+        let mut map = memory::map(bytes.len(), remedy)?;
+        map.copy_from_slice(bytes);
+        let map = map.make_read_only().map_err(|failure| {
+            Error::input(format!("memory can't be made read-only ({failure})"), remedy)
+        })?;
+        Ok(Lexicon { map, layout })
     }
 
     /// Maps a `.cslex` file.
@@ -137,10 +125,7 @@ impl Lexicon {
         // is checked to be UTF-8 when it is read.
         let map = unsafe { Mmap::map(&file) }.map_err(failed)?;
         let layout = Layout::read(&map).map_err(|error| Error::in_file(error, path))?;
-        Ok(Lexicon {
-            storage: Storage::Mapped(map),
-            layout,
-        })
+        Ok(Lexicon { map, layout })
     }
 
     /// Writes the lexicon to `path`, whole or not at all.
@@ -168,7 +153,7 @@ impl Lexicon {
 
     /// The compiled form, which is also the file's contents.
     pub fn bytes(&self) -> &[u8] {
-        self.storage.bytes()
+        &self.map
     }
 
     /// Number of entries.
