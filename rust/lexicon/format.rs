@@ -284,6 +284,13 @@ impl<'l> View<'l> {
         may_have(self.pair_filter, hash)
     }
 
+    /// Asks memory for the place of a pair of tokens in their filter.
+    #[inline]
+    pub(crate) fn prefetch_pair(&self, hash: u64) {
+        let (word, _) = filter_bits(hash, self.pair_filter.len());
+        prefetch(self.pair_filter, word);
+    }
+
     /// Asks memory for the bucket that a search for the hash reads first.
     #[inline]
     pub(crate) fn prefetch_bucket(&self, hash: u64) {

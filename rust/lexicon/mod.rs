@@ -95,7 +95,10 @@ impl Lexicon {
         let mut map = memory::map(bytes.len(), remedy)?;
         map.copy_from_slice(bytes);
         let map = map.make_read_only().map_err(|failure| {
-            Error::input(format!("memory can't be made read-only ({failure})"), remedy)
+            Error::input(
+                format!("memory can't be made read-only ({failure})"),
+                remedy,
+            )
         })?;
         Ok(Lexicon { map, layout })
     }

@@ -51,10 +51,10 @@ impl Nodes {
         &mut nodes[index].1
     }
 
-    /// Places the nodes, five of eight places being taken. Two nodes that the search could take for
+    /// Places the nodes, half of all places being taken. Two nodes that the search could take for
     /// one another, which is rare, are moved apart by a table of another size.
     pub(super) fn table(&self) -> Result<Table> {
-        let least = self.nodes.len() / 5 + 1;
+        let least = self.nodes.len() / 4 + 1;
         (least..least + 64)
             .find_map(|bucket_count| self.try_table(bucket_count))
             .ok_or_else(|| {

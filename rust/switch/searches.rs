@@ -8,6 +8,9 @@ use super::draw::Purpose;
 use super::engine::Engine;
 use super::group::{Group, Phrase, Reading, Search};
 
+/// Tokens whose pairs with the next one are asked of memory together.
+const PAIRS: usize = 32;
+
 /// What happens to a token whatever the lexicons have.
 struct Nature {
     /// It is neither protected nor a number nor a stop word.
@@ -27,16 +30,15 @@ impl<'s> Engine<'s, '_> {
             match reading.language {
                 // A copy of the view: the loop need not read it again for each token.
                 Some(language) => match self.views.get(language).copied() {
-                    Some(view) => self.plan_phrases(group, &reading, |_| (language, view)),
+                    Some(view) => self.plan_phrases(group, &reading, |_| language, move |_| view),
                     None => 0,
                 },
-                None => self.plan_phrases(group, &reading, |unit| {
-                    let language = self.language(&reading, unit);
-                    (
-                        language,
-                        self.views.get(language).copied().unwrap_or_default(),
-                    )
-                }),
+                None => self.plan_phrases(
+                    group,
+                    &reading,
+                    |unit| self.language(&reading, unit),
+                    |language| self.views.get(language).copied().unwrap_or_default(),
+                ),
             }
         } else {
             self.plan_words(group, &reading)
@@ -95,7 +97,8 @@ impl<'s> Engine<'s, '_> {
         &self,
         group: &mut Group,
         reading: &Reading,
-        language: impl Fn(u64) -> (usize, View<'s>),
+        language: impl Fn(u64) -> usize,
+        view: impl Fn(usize) -> View<'s>,
     ) -> usize {
         let Group {
             tokens,
@@ -110,48 +113,62 @@ impl<'s> Engine<'s, '_> {
         phrases.resize(known + reading.place.tokens.len(), Phrase::default());
         let starting = phrases.get_mut(known..).unwrap_or_default();
         let (mut content, mut count, mut phrase_count) = (0, 0, 0);
-        let draws = (1..).zip(reading.draws.numbers(Purpose::Choose));
-        for ((at, token, is_protected), (unit, number)) in
-            read(tokens, protected, reading).zip(draws)
-        {
-            let nature = self.nature(tokens, at, token, is_protected);
-            content += usize::from(nature.is_content);
-            let chosen = number < self.switcher.threshold;
-            let (lexicon, view) = language(unit);
-            let (mut pair, mut is_pair) = tokens.plain_pair(at);
-            if !is_pair {
-                (pair, is_pair) = other_pair(tokens, at, token, &view);
+        let mut pairs = [0u64; PAIRS];
+        let Range { start, end } = reading.place.tokens;
+        let draws = reading.draws.numbers(Purpose::Choose);
+        let mut drawn = read(tokens, protected, reading).zip(draws);
+        for first in (start..end).step_by(PAIRS) {
+            // Their hashes, zero where more or else than a space or hyphen stands between them. The filter of pairs
+            // of a large lexicon is in no near cache.
+            let pairs = pairs.get_mut(..PAIRS.min(end - first)).unwrap_or_default();
+            for (pair, at) in pairs.iter_mut().zip(first..) {
+                let language = language((at - start) as u64 + 1);
+                let (hash, is_plain) = tokens.plain_pair(at);
+                view(language).prefetch_pair(hash);
+                *pair = if is_plain { hash } else { 0 };
             }
-            let is_next_free = protected.get(at + 1).is_some_and(|&is| !is);
-            let is_last = at + 1 == reading.place.tokens.end;
-            let starts = is_pair & view.may_be_pair(pair) & is_next_free & !is_last & !is_protected;
-            let mut needed = starts | (chosen & !nature.is_quiet);
-            if self.redraws {
-                let mut views = self.views.iter();
-                needed |= views.any(|view| view.may_start_phrase(token.hash));
+            for (pair, ((at, token, is_protected), number)) in pairs.iter().zip(drawn.by_ref()) {
+                let nature = self.nature(tokens, at, token, is_protected);
+                content += usize::from(nature.is_content);
+                let chosen = number < self.switcher.threshold;
+                let lexicon = language((at - start) as u64 + 1);
+                let view = view(lexicon);
+                let (mut hash, mut is_pair) = (*pair, *pair != 0);
+                if !is_pair {
+                    (hash, is_pair) = other_pair(tokens, at, token, &view);
+                }
+                let is_next_free = protected.get(at + 1).is_some_and(|&is| !is);
+                let is_last = at + 1 == end;
+                let starts =
+                    is_pair & view.may_be_pair(hash) & is_next_free & !is_last & !is_protected;
+                let mut needed = starts | (chosen & !nature.is_quiet);
+                if self.redraws {
+                    let mut views = self.views.iter();
+                    needed |= views.any(|view| view.may_start_phrase(token.hash));
+                }
+                // Nothing of it can be predicted: so everything is written, and some stays.
+                if let Some(phrase) = starting.get_mut(phrase_count) {
+                    *phrase = Phrase {
+                        hash,
+                        search: (*started + count) as u32,
+                        end: end as u32,
+                        read: 2,
+                    };
+                }
+                if let Some(slot) = slots.get_mut(count) {
+                    *slot = Search {
+                        hash: token.hash,
+                        place: None,
+                        at: at as u32,
+                        lexicon: lexicon as u16,
+                        length: 1,
+                        chosen,
+                        quiet: nature.is_quiet,
+                    };
+                }
+                phrase_count += usize::from(starts);
+                count += usize::from(needed & !is_protected);
             }
-            // Nothing of it can be predicted: so everything is written, and some stays.
-            if let Some(phrase) = starting.get_mut(phrase_count) {
-                *phrase = Phrase {
-                    hash: pair,
-                    search: (*started + count) as u32,
-                    end: reading.place.tokens.end as u32,
-                    read: 2,
-                };
-            }
-            if let Some(slot) = slots.get_mut(count) {
-                *slot = Search {
-                    hash: token.hash,
-                    place: None,
-                    at: at as u32,
-                    lexicon: lexicon as u16,
-                    length: 1,
-                    chosen,
-                    quiet: nature.is_quiet,
-                };
-            }
-            phrase_count += usize::from(starts);
-            count += usize::from(needed & !is_protected);
         }
         self.prefetch(
             slots.get(..count).unwrap_or_default(),
