@@ -303,7 +303,7 @@ impl<'l> View<'l> {
     pub(crate) fn prefetch_record(&self, place: Option<Place>) {
         let start = place.map_or(0, Place::byte);
         prefetch(self.records, start);
-        prefetch(self.records, start + BUCKET / 2);
+        prefetch(self.records, start + BUCKET - 1);
     }
 
     /// The node of a token sequence, or with a chance below one in 2^28 that of another one.
