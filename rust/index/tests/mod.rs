@@ -123,7 +123,8 @@ fn expected(
             .iter()
             .zip(query)
             .map(|(x, y)| f32::from(*x) * y)
-            .sum::<f32>()
+            // From 0.0, as the index does: `sum` starts from -0.0, which zeros of both signs come behind.
+            .fold(0.0, |sum, product| sum + product)
     };
     let mut all: Vec<(f32, u32)> = rows
         .map(|(number, row)| (score(row), number as u32))
