@@ -21,8 +21,7 @@
 //! is a proper prefix only). A value of zero is a free place; places fill up from the first.
 //!
 //! The *filters* have two bits set for each token that starts a phrase, and for each two tokens that do: in the
-//! 64-bit word `(hash >> 32) mod words` the bits `hash mod 64` and `(hash >> 6) mod 64`. They are small enough to stay in cache, so that most tokens that start no phrase cost no
-//! search for one.
+//! 64-bit word `(hash >> 32) mod words` the bits `hash mod 64` and `(hash >> 6) mod 64`. They are far smaller than the table, and most tokens that start no phrase cost no search for one.
 //!
 //! A *record* is an entry: length of the source, flags, number of targets, zero (2 bytes each); the length of
 //! each target (2 bytes); the threshold of each target but the last (2 bytes); the source in normal form; the

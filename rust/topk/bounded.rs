@@ -95,7 +95,7 @@ impl<'a> BoundedScan<'a> {
     /// Rows of a unit of work.
     pub(super) fn rows_per_block(&self) -> usize {
         let row_bytes = self.vectors.dimension() * size_of::<f32>();
-        (BLOCK_BYTES / row_bytes).next_multiple_of(ROWS)
+        (BLOCK_BYTES / row_bytes).max(1).next_multiple_of(ROWS)
     }
 
     /// Adds the rows of the chosen groups that take part and reach a query's threshold to its candidates. They
@@ -138,7 +138,10 @@ impl<'a> BoundedScan<'a> {
                     lost: self.lost,
                     chosen,
                     candidates: &mut candidates[queries],
-                    ahead: next.and_then(|next| next.checked_sub(first)),
+                    // Rows of half precision are read where they were converted to.
+                    ahead: next
+                        .and_then(|next| next.checked_sub(first))
+                        .filter(|_| self.vectors.element() == Element::Float32),
                     share: (turn, self.panels.len()),
                 });
             }
@@ -243,6 +246,21 @@ mod tests {
                     prop_assert_eq!(bits(&found), bits(&expected), "{}", kernel);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_query_next_to_zero_has_a_reach() {
+        // In lanes the two great products cancel and the small one is left; one after the other they swallow it.
+        let mut row = [0.0f32; 32];
+        (row[0], row[1], row[16]) = (2f32.powi(48), 2f32.powi(23), -2f32.powi(48));
+        let queries = [2f32.powi(-135); 16 * 32];
+        let score = specified_score(&row, &queries[..32]);
+        assert_eq!(score, 2f32.powi(-112));
+        for kernel in Kernel::available() {
+            let vectors = Matrix::new(&row, 1, 32).unwrap();
+            let found = candidates(kernel, vectors, &queries, 0, &[score; 16]);
+            assert!(found.iter().all(|found| found.len() == 1), "{kernel}");
         }
     }
 

@@ -109,8 +109,8 @@ impl OuterBlock<'_> {
 ///
 /// # Safety
 ///
-/// The CPU has the instruction set of `V`; the panel has `W` registers; there are `16 * W` limits, and a norm
-/// for each row.
+/// The CPU has the instruction set of `V`; the panel has `W` registers; there are `16 * W` limits; the block
+/// has the panel's dimension, and as many values to each norm.
 #[inline(always)]
 pub(super) unsafe fn note_candidates<V: Load<Float32>, const R: usize, const W: usize>(
     block: &mut OuterBlock<'_>,

@@ -255,7 +255,35 @@ fn turn(selection: &Selection, threshold: f32) -> usize {
     }
 }
 
-/// NaN comes first. Among equals the order is free.
+/// NaN, which is no bound at all, comes first, whatever its sign. Among equals the order is free.
 fn most_promising_first(x: &Candidate, y: &Candidate) -> std::cmp::Ordering {
-    y.upper.total_cmp(&x.upper)
+    let upper = |candidate: &Candidate| {
+        if candidate.upper.is_nan() {
+            f32::INFINITY
+        } else {
+            candidate.upper
+        }
+    };
+    upper(y).total_cmp(&upper(x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_bound_comes_first() {
+        let mut candidates = [1.0, -f32::NAN, f32::NEG_INFINITY, f32::NAN, 2.0]
+            .map(|upper| Candidate { upper, row: 0 });
+        candidates.sort_by(most_promising_first);
+        assert!(
+            candidates[..2]
+                .iter()
+                .all(|candidate| candidate.upper.is_nan())
+        );
+        assert_eq!(
+            candidates.map(|candidate| candidate.upper)[2..],
+            [2.0, 1.0, f32::NEG_INFINITY]
+        );
+    }
 }

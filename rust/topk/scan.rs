@@ -50,7 +50,7 @@ impl<'a> FullScan<'a> {
             vectors,
             panels,
             // A multiple of all tile heights.
-            rows_per_block: (bytes / row_bytes).next_multiple_of(24),
+            rows_per_block: (bytes / row_bytes).max(1).next_multiple_of(24),
         }
     }
 

@@ -279,6 +279,45 @@ fn many_blocks_and_any_number_of_threads_give_the_same_bits() {
 }
 
 #[test]
+fn a_row_without_a_bound_is_scored_whatever_the_sign_of_its_nan() {
+    let (rows, dimension) = (1096, 32);
+    let mut data = vec![0.0f32; rows * dimension];
+    for (row, values) in data.chunks_exact_mut(dimension).enumerate() {
+        values[2] = row as f32;
+    }
+    // Its sums overflow downwards on the way, its score does not.
+    let hard = &mut data[1080 * dimension..][..dimension];
+    (hard[0], hard[1], hard[2], hard[8], hard[9]) = (-2e38, -2e38, 0.0, 2e38, 3e38);
+    let vectors = Matrix::new(&data, rows, dimension).unwrap();
+    let ones = vec![1.0f32; 16 * dimension];
+    let queries = Matrix::new(&ones, 16, dimension).unwrap();
+    let expected = oracle(vectors, queries, 1);
+    assert_eq!(expected.rows, [1080; 16]);
+    for kernel in Kernel::available() {
+        let found = top_k_with(kernel, vectors, queries, 1, &Interrupt::new()).unwrap();
+        assert_same_bits(&found, &expected, kernel.name());
+    }
+}
+
+#[test]
+fn rows_larger_than_a_block_are_searched() {
+    let (dimension, few) = (300_000, 2);
+    let data = values(few * dimension, 5);
+    let vectors = Matrix::new(&data, few, dimension).unwrap();
+    for kernel in Kernel::available() {
+        for batch in [1, few] {
+            let queries = vectors.slice(0, batch);
+            let found = top_k_with(kernel, vectors, queries, 1, &Interrupt::new()).unwrap();
+            assert_eq!(
+                found.rows,
+                (0..batch as u32).collect::<Vec<_>>(),
+                "{kernel}"
+            );
+        }
+    }
+}
+
+#[test]
 fn large_k_splits_the_queries_into_several_scans() {
     let (rows, dimension, batch) = (3_000, 4, 12);
     let vectors = values(rows * dimension, 5);

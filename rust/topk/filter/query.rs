@@ -290,7 +290,13 @@ pub(super) fn sum(x: &[f32], y: &[f32], of: impl Fn(f64, f64) -> f64) -> f64 {
 
 /// A float that is surely not below the number, with a margin for sums made with it.
 pub(in crate::topk) fn above(number: f64) -> f32 {
-    (number + number.abs() * 1e-6) as f32
+    let above = (number + number.abs() * 1e-6) as f32;
+    // Next to zero floats are so far apart that the margin is rounded away.
+    if f64::from(above) < number {
+        above.next_up()
+    } else {
+        above
+    }
 }
 
 // The layout's groups and the queries' words must agree about what a step is.

@@ -525,3 +525,18 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn what_is_above_a_number_is_not_below_it(bits in any::<u64>()) {
+        let number = f64::from_bits(bits);
+        prop_assume!(number.abs() < f64::from(f32::MAX) / 2.0);
+        prop_assert!(f64::from(query::above(number)) >= number);
+    }
+
+    #[test]
+    fn what_is_above_a_tiny_number_is_not_below_it(number in -1e-37f64..1e-37, less in 0i32..40) {
+        let number = number * 2f64.powi(-less);
+        prop_assert!(f64::from(query::above(number)) >= number);
+    }
+}
