@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from cslir import InputError
+from cslir import InputError, _core
 from cslir.datasets import load_embedded
 from cslir.files import read_lines
 from cslir.lexicons import EMBEDDED_PAIRS
@@ -93,6 +95,25 @@ def test_progress_is_told_and_its_errors_are_raised(large, tmp_path, switcher):
     with pytest.raises(RuntimeError, match="the screen is gone"):
         switch_file(large, tmp_path / "other.jsonl", switcher, progress=fail)
     assert not (tmp_path / "other.jsonl").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the affinity of threads")
+def test_threads_of_a_file_go_to_any_core(large, tmp_path, switcher):
+    allowed, seen = os.sched_getaffinity(0), {}
+
+    def look(*_):
+        seen["the caller of progress"] = os.sched_getaffinity(0)
+        for task in Path("/proc/self/task").iterdir():
+            name = (task / "comm").read_text().strip()
+            if name.startswith(("cslir-read", "cslir-work")):
+                seen[name] = os.sched_getaffinity(int(task.name))
+
+    # A search keeps its threads, as many by default, to their cores.
+    vectors = np.ones((200_000, 8), np.float32)
+    _core.top_k(vectors, vectors[:1], 1)
+    switch_file(large, tmp_path / "out.jsonl", switcher, progress=look)
+    assert any(name.startswith("cslir-work") for name in seen)
+    assert all(cores == allowed for cores in seen.values()), seen
 
 
 def test_a_pipe_is_read_but_not_continued(tmp_path, switcher):

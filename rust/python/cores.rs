@@ -4,6 +4,9 @@
 //! take a core for idle that the host has put to sleep. So two workers that once slept on one core can be woken
 //! there together and share it for a whole search, while the other core sleeps. With a thread for every core there
 //! is nothing that the scheduler could do better than to give each its own.
+//!
+//! Only searches do so. What a thread starts inherits its cores, and work that leaves most of the threads asleep would
+//! crowd onto the first core of all processes.
 
 /// What a thread of a pool of so many does first: the thread with number i keeps to the i-th core that the process
 /// may use, if there is one core for each thread.

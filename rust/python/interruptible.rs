@@ -19,6 +19,15 @@ const SIGNAL_PERIOD: Duration = Duration::from_millis(40);
 /// More threads than this are a mistake of the caller.
 const MOST_THREADS: usize = 1024;
 
+/// Where the threads of a pool run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Placement {
+    /// Where the system puts them.
+    Anywhere,
+    /// Each on its own core, if there is one for each: for work that keeps all of them busy and starts no threads.
+    OwnCores,
+}
+
 /// Runs `work` in a pool of `threads` threads (`None`: one per core) with the GIL released.
 ///
 /// Rayon operations inside `work` use that pool. The calling thread only waits, and looks for
@@ -33,7 +42,21 @@ where
     T: Send,
     F: FnOnce(&Interrupt) -> Result<T> + Send,
 {
-    let pool = pool(threads).map_err(|error| to_python_error(python, error))?;
+    interruptible_at(python, Placement::Anywhere, threads, work)
+}
+
+/// The same with threads that are placed as told.
+pub(super) fn interruptible_at<T, F>(
+    python: Python<'_>,
+    placement: Placement,
+    threads: Option<usize>,
+    work: F,
+) -> PyResult<T>
+where
+    T: Send,
+    F: FnOnce(&Interrupt) -> Result<T> + Send,
+{
+    let pool = pool(placement, threads).map_err(|error| to_python_error(python, error))?;
     let interrupt = Interrupt::new();
     let (outcome, signal) = python.detach(|| wait_for(&pool, &interrupt, work));
     if let Some(raised) = signal {
@@ -94,30 +117,35 @@ pub(super) fn count_threads(threads: Option<usize>) -> Result<usize> {
     ))
 }
 
-/// The pool of that many threads, built on first use and kept.
+/// The pool of that many threads so placed, built on first use and kept.
 ///
 /// Pools are kept by process: threads don't survive `fork`, and a forked child (a data loader's
 /// worker) that waited for its parent's pool would wait for ever.
-fn pool(threads: Option<usize>) -> Result<Arc<ThreadPool>> {
-    type Pools = HashMap<(u32, usize), Arc<ThreadPool>>;
+fn pool(placement: Placement, threads: Option<usize>) -> Result<Arc<ThreadPool>> {
+    type Pools = HashMap<(u32, Placement, usize), Arc<ThreadPool>>;
     static POOLS: LazyLock<Mutex<Pools>> = LazyLock::new(Mutex::default);
 
     let threads = count_threads(threads)?;
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
-    match pools.entry((std::process::id(), threads)) {
+    match pools.entry((std::process::id(), placement, threads)) {
         Entry::Occupied(pool) => Ok(Arc::clone(pool.get())),
-        Entry::Vacant(place) => ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("cslir-{index}"))
-            .start_handler(cores::keep_to_one_of(threads))
-            .build()
-            .map(|pool| Arc::clone(place.insert(Arc::new(pool))))
-            .map_err(|failure| {
-                Error::input(
-                    format!("can't start {threads} threads: {failure}"),
-                    "give a smaller number of threads",
-                )
-            }),
+        Entry::Vacant(place) => {
+            let mut builder = ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .thread_name(|index| format!("cslir-{index}"));
+            if placement == Placement::OwnCores {
+                builder = builder.start_handler(cores::keep_to_one_of(threads));
+            }
+            builder
+                .build()
+                .map(|pool| Arc::clone(place.insert(Arc::new(pool))))
+                .map_err(|failure| {
+                    Error::input(
+                        format!("can't start {threads} threads: {failure}"),
+                        "give a smaller number of threads",
+                    )
+                })
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use numpy::{
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 
-use super::interruptible::{count_threads, default_threads, interruptible};
+use super::interruptible::{
+    Placement, count_threads, default_threads, interruptible, interruptible_at,
+};
 use super::to_python_error;
 use crate::interrupt::Interrupt;
 use crate::topk::{self, Element, Kernel, Matrix, Workers};
@@ -62,7 +64,7 @@ pub(super) fn in_pool_or_here<T: Send>(
     work: impl FnOnce(&Interrupt) -> Result<T> + Send,
 ) -> PyResult<T> {
     match workers {
-        Workers::Pool => interruptible(python, threads, work),
+        Workers::Pool => interruptible_at(python, Placement::OwnCores, threads, work),
         Workers::Caller => count_threads(threads)
             .and_then(|_| python.detach(|| work(&Interrupt::new())))
             .map_err(|error| to_python_error(python, error)),
@@ -128,21 +130,26 @@ fn threads() -> usize {
 #[pyfunction]
 #[pyo3(signature = (*, threads = None))]
 fn read_bandwidth(python: Python<'_>, threads: Option<usize>) -> PyResult<f64> {
-    interruptible(python, threads, topk::read_bandwidth)
+    interruptible_at(python, Placement::OwnCores, threads, topk::read_bandwidth)
 }
 
 /// Floating-point operations per second of `threads` threads at best.
 #[pyfunction]
 #[pyo3(signature = (*, threads = None))]
 fn multiply_add_peak(python: Python<'_>, threads: Option<usize>) -> PyResult<f64> {
-    interruptible(python, threads, topk::multiply_add_peak)
+    interruptible_at(
+        python,
+        Placement::OwnCores,
+        threads,
+        topk::multiply_add_peak,
+    )
 }
 
 /// Operations on 8-bit integers per second of `threads` threads at best.
 #[pyfunction]
 #[pyo3(signature = (*, threads = None))]
 fn int8_peak(python: Python<'_>, threads: Option<usize>) -> PyResult<Option<f64>> {
-    interruptible(python, threads, topk::int8_peak)
+    interruptible_at(python, Placement::OwnCores, threads, topk::int8_peak)
 }
 
 /// A view of a two-dimensional array of any [`Element`]; anything that would need a copy is refused.
