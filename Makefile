@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Cargo takes make's slots for its own where it sees them, and warns where it can't reach them.
-CARGO := env -u MAKEFLAGS cargo
+CARGO := env -u MAKEFLAGS -u MFLAGS cargo
 SOURCES := pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs')
 
 .DEFAULT_GOAL := help
@@ -46,7 +46,7 @@ clean: ## remove the virtual environment and what was built
 # The extension is rebuilt when the Rust sources change, the environment when the requirements do.
 .stamps/demo .stamps/dev: .stamps/%: $(SOURCES) | check-%
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	env -u MAKEFLAGS $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	env -u MAKEFLAGS -u MFLAGS $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@mkdir -p .stamps && touch $@
 
 check-demo:
