@@ -21,7 +21,8 @@
 //! is a proper prefix only). A value of zero is a free place; places fill up from the first.
 //!
 //! The *filters* have two bits set for each token that starts a phrase, and for each two tokens that do: in the
-//! 64-bit word `(hash >> 32) mod words` the bits `hash mod 64` and `(hash >> 6) mod 64`. They are far smaller than the table, and most tokens that start no phrase cost no search for one.
+//! 64-bit word `(hash >> 32) mod words` the bits `hash mod 64` and `(hash >> 6) mod 64`. They are far
+//! smaller than the table, and most tokens that start no phrase cost no search for one.
 //!
 //! A *record* is an entry: length of the source, flags, number of targets, zero (2 bytes each); the length of
 //! each target (2 bytes); the threshold of each target but the last (2 bytes); the source in normal form; the
@@ -57,6 +58,8 @@ pub(super) const HAS_LONGER: u32 = 1 << 31;
 pub(super) const BUCKET: usize = 64;
 /// Nodes of a bucket.
 pub(super) const NODES: usize = 8;
+/// Bytes that a near cache keeps beside all else.
+const NEAR: usize = 1 << 18;
 /// Zeros after the records, so that a source can be read as a window.
 pub(super) const TAIL: usize = 2 * WINDOW;
 
@@ -269,6 +272,12 @@ impl<'l> View<'l> {
     #[inline]
     pub(crate) fn has_phrases(&self) -> bool {
         !self.pair_filter.is_empty()
+    }
+
+    /// Whether the filter of pairs is too large for a near cache.
+    #[inline]
+    pub(crate) fn has_far_pairs(&self) -> bool {
+        self.pair_filter.as_flattened().len() > NEAR
     }
 
     /// Whether a token may be the first of a phrase.

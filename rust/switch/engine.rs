@@ -33,6 +33,8 @@ pub(super) struct Engine<'s, 'o> {
     pub(super) views: Vec<View<'s>>,
     pub(super) has_words: bool,
     pub(super) has_phrases: bool,
+    /// The filter of pairs of some lexicon is in no near cache.
+    pub(super) has_far_pairs: bool,
     /// A unit that the drawn language lacks is looked for in the others.
     pub(super) redraws: bool,
     pub(super) switched: &'o mut SwitchedTexts,
@@ -53,6 +55,7 @@ impl<'s, 'o> Engine<'s, 'o> {
             switcher,
             has_words: views.iter().any(View::has_words),
             has_phrases: views.iter().any(View::has_phrases),
+            has_far_pairs: views.iter().any(View::has_far_pairs),
             redraws: switcher.options.miss_policy == MissPolicy::Redraw && views.len() > 1,
             views,
             switched,

@@ -113,27 +113,29 @@ impl<'s> Engine<'s, '_> {
         phrases.resize(known + reading.place.tokens.len(), Phrase::default());
         let starting = phrases.get_mut(known..).unwrap_or_default();
         let (mut content, mut count, mut phrase_count) = (0, 0, 0);
-        let mut pairs = [0u64; PAIRS];
+        let (mut lexicons, mut pairs) = ([0u16; PAIRS], [0u64; PAIRS]);
         let Range { start, end } = reading.place.tokens;
         let draws = reading.draws.numbers(Purpose::Choose);
         let mut drawn = read(tokens, protected, reading).zip(draws);
         for first in (start..end).step_by(PAIRS) {
-            // Their hashes, zero where more or else than a space or hyphen stands between them. The filter of pairs
-            // of a large lexicon is in no near cache.
-            let pairs = pairs.get_mut(..PAIRS.min(end - first)).unwrap_or_default();
-            for (pair, at) in pairs.iter_mut().zip(first..) {
+            // Pairs are hashes, zero where more or else than a space or hyphen stands between the tokens.
+            let slots_ahead = lexicons.iter_mut().zip(&mut pairs).zip(first..end);
+            for ((lexicon, pair), at) in slots_ahead {
                 let language = language((at - start) as u64 + 1);
                 let (hash, is_plain) = tokens.plain_pair(at);
-                view(language).prefetch_pair(hash);
+                if self.has_far_pairs {
+                    view(language).prefetch_pair(hash);
+                }
+                *lexicon = language as u16;
                 *pair = if is_plain { hash } else { 0 };
             }
-            for (pair, ((at, token, is_protected), number)) in pairs.iter().zip(drawn.by_ref()) {
+            let read = lexicons.iter().zip(&pairs).zip(drawn.by_ref());
+            for ((&lexicon, &pair), ((at, token, is_protected), number)) in read {
                 let nature = self.nature(tokens, at, token, is_protected);
                 content += usize::from(nature.is_content);
                 let chosen = number < self.switcher.threshold;
-                let lexicon = language((at - start) as u64 + 1);
-                let view = view(lexicon);
-                let (mut hash, mut is_pair) = (*pair, *pair != 0);
+                let view = view(usize::from(lexicon));
+                let (mut hash, mut is_pair) = (pair, pair != 0);
                 if !is_pair {
                     (hash, is_pair) = other_pair(tokens, at, token, &view);
                 }
@@ -160,7 +162,7 @@ impl<'s> Engine<'s, '_> {
                         hash: token.hash,
                         place: None,
                         at: at as u32,
-                        lexicon: lexicon as u16,
+                        lexicon,
                         length: 1,
                         chosen,
                         quiet: nature.is_quiet,
