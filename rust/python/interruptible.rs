@@ -33,29 +33,21 @@ pub(super) enum Placement {
 /// Rayon operations inside `work` use that pool. The calling thread only waits, and looks for
 /// signals; on Ctrl-C it sets the [`Interrupt`] that `work` was given, waits until `work` has
 /// stopped, and raises what the signal handler raised.
-pub(super) fn interruptible<T, F>(
+pub(super) fn interruptible<T: Send>(
     python: Python<'_>,
     threads: Option<usize>,
-    work: F,
-) -> PyResult<T>
-where
-    T: Send,
-    F: FnOnce(&Interrupt) -> Result<T> + Send,
-{
-    interruptible_at(python, Placement::Anywhere, threads, work)
+    work: impl FnOnce(&Interrupt) -> Result<T> + Send,
+) -> PyResult<T> {
+    interruptible_at(Placement::Anywhere, python, threads, work)
 }
 
 /// The same with threads that are placed as told.
-pub(super) fn interruptible_at<T, F>(
-    python: Python<'_>,
+pub(super) fn interruptible_at<T: Send>(
     placement: Placement,
+    python: Python<'_>,
     threads: Option<usize>,
-    work: F,
-) -> PyResult<T>
-where
-    T: Send,
-    F: FnOnce(&Interrupt) -> Result<T> + Send,
-{
+    work: impl FnOnce(&Interrupt) -> Result<T> + Send,
+) -> PyResult<T> {
     let pool = pool(placement, threads).map_err(|error| to_python_error(python, error))?;
     let interrupt = Interrupt::new();
     let (outcome, signal) = python.detach(|| wait_for(&pool, &interrupt, work));

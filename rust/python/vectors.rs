@@ -64,7 +64,7 @@ pub(super) fn in_pool_or_here<T: Send>(
     work: impl FnOnce(&Interrupt) -> Result<T> + Send,
 ) -> PyResult<T> {
     match workers {
-        Workers::Pool => interruptible_at(python, Placement::OwnCores, threads, work),
+        Workers::Pool => interruptible_at(Placement::OwnCores, python, threads, work),
         Workers::Caller => count_threads(threads)
             .and_then(|_| python.detach(|| work(&Interrupt::new())))
             .map_err(|error| to_python_error(python, error)),
@@ -130,7 +130,7 @@ fn threads() -> usize {
 #[pyfunction]
 #[pyo3(signature = (*, threads = None))]
 fn read_bandwidth(python: Python<'_>, threads: Option<usize>) -> PyResult<f64> {
-    interruptible_at(python, Placement::OwnCores, threads, topk::read_bandwidth)
+    interruptible_at(Placement::OwnCores, python, threads, topk::read_bandwidth)
 }
 
 /// Floating-point operations per second of `threads` threads at best.
@@ -138,8 +138,8 @@ fn read_bandwidth(python: Python<'_>, threads: Option<usize>) -> PyResult<f64> {
 #[pyo3(signature = (*, threads = None))]
 fn multiply_add_peak(python: Python<'_>, threads: Option<usize>) -> PyResult<f64> {
     interruptible_at(
-        python,
         Placement::OwnCores,
+        python,
         threads,
         topk::multiply_add_peak,
     )
@@ -149,7 +149,7 @@ fn multiply_add_peak(python: Python<'_>, threads: Option<usize>) -> PyResult<f64
 #[pyfunction]
 #[pyo3(signature = (*, threads = None))]
 fn int8_peak(python: Python<'_>, threads: Option<usize>) -> PyResult<Option<f64>> {
-    interruptible_at(python, Placement::OwnCores, threads, topk::int8_peak)
+    interruptible_at(Placement::OwnCores, python, threads, topk::int8_peak)
 }
 
 /// A view of a two-dimensional array of any [`Element`]; anything that would need a copy is refused.
