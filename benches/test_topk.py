@@ -26,6 +26,7 @@ from topk_reference import Reference
 ROWS = tuple(int(rows) for rows in os.environ.get("CSLIR_BENCH_ROWS", "100000,1000000").split(","))
 ROUNDS = int(os.environ.get("CSLIR_BENCH_ROUNDS", "7"))
 PEERS = os.environ.get("CSLIR_BENCH_ENGINES", ",".join(ENGINES)).split(",")
+assert set(PEERS) <= set(ENGINES), f"CSLIR_BENCH_ENGINES: {PEERS}, not all of {list(ENGINES)}"
 COMPARED = {name: engine for name, engine in ENGINES.items() if name in (OURS, SCAN, *PEERS)}
 INPUTS = [*(("real", rows) for rows in ROWS), ("isotropic", max(ROWS))]
 SEARCHES = [(1, 10), (1, 100), (1, 1000), (8, 10), (8, 100), (64, 10), (64, 100), (256, 10), (256, 100)]
