@@ -21,6 +21,12 @@ const ROWS_PER_RESULT: usize = 128;
 /// The same for several queries at a time, which share the cost of reading a row.
 const ROWS_PER_SHARED_RESULT: usize = 768;
 
+/// First parts of more bytes come from memory, whatever the cache.
+const CACHED_BYTES: usize = 48 << 20;
+
+/// Rows per result that make 4-bit codes pay where codes come from a cache: they leave a larger share of the rows.
+const ROWS_PER_NARROW_RESULT: usize = 4096;
+
 /// Where at most one row in so many takes part, these are scored without a look at the filter.
 const SPARSE: usize = 8;
 
@@ -73,7 +79,10 @@ pub(super) fn way<'a>(
     .then(|| BoundedScan::new(kernel, part.vectors, values));
     match (part.filter, bounded, part.allowed) {
         (Some(filter), bounded, _) if pays(per_result) => {
-            let queries = FilterQueries::new(filter, kernel, values, workers);
+            let narrow = filter.scanned_bytes() > CACHED_BYTES
+                || (values.len() == dimension && pays(ROWS_PER_NARROW_RESULT));
+            let narrow = narrow || forced;
+            let queries = FilterQueries::new(filter, kernel, values, narrow, workers);
             let bytes = if queries.is_single() {
                 STREAMED_BLOCK_BYTES
             } else {
@@ -81,7 +90,7 @@ pub(super) fn way<'a>(
             };
             // A multiple of all tile heights.
             let groups = match usage {
-                Usage::WherePays => (bytes / filter.stride()).next_multiple_of(24),
+                Usage::WherePays => (bytes / queries.layout().stride()).next_multiple_of(24),
                 #[cfg(test)]
                 Usage::Always | Usage::Never => 1,
             };

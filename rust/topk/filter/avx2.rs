@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
 use super::Candidate;
-use super::codes::{CodeBlock, Codes, scan_block};
+use super::codes::{CodeBlock, Codes, LEVELS, scan_block};
 use super::query::Reach;
 use super::tails::{self, Tails};
 
@@ -164,6 +164,21 @@ impl<P: Products> Codes for Ymm<P> {
     }
 
     #[inline(always)]
+    unsafe fn load_narrow(from: *const u8) -> [Self::Rows; 2] {
+        unsafe {
+            let levels = _mm256_broadcastsi128_si256(_mm_loadu_si128(LEVELS.as_ptr().cast()));
+            let lower_half = _mm256_set1_epi8(15);
+            let codes = Self::load(from);
+            let lower = |codes| _mm256_shuffle_epi8(levels, _mm256_and_si256(codes, lower_half));
+            let upper = |codes| lower(_mm256_srli_epi16::<4>(codes));
+            [
+                [lower(codes[0]), lower(codes[1])],
+                [upper(codes[0]), upper(codes[1])],
+            ]
+        }
+    }
+
+    #[inline(always)]
     unsafe fn query(from: *const u32) -> __m256i {
         unsafe { _mm256_set1_epi32(from.read_unaligned().cast_signed()) }
     }
@@ -199,16 +214,6 @@ impl<P: Products> Codes for Ymm<P> {
     }
 
     #[inline(always)]
-    unsafe fn floats(from: *const u8) -> Self::Floats {
-        unsafe {
-            [
-                _mm256_loadu_ps(from.cast()),
-                _mm256_loadu_ps(from.add(32).cast()),
-            ]
-        }
-    }
-
-    #[inline(always)]
     unsafe fn halves(from: *const u8) -> Self::Floats {
         unsafe {
             let first = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast()));
@@ -221,29 +226,34 @@ impl<P: Products> Codes for Ymm<P> {
     }
 
     #[inline(always)]
-    unsafe fn upper(
-        self,
-        scale: Self::Floats,
+    unsafe fn errors(
         code_error: Self::Floats,
         tail_error: Self::Floats,
         reach: &Reach,
     ) -> Self::Floats {
-        let upper = |sums, scale, code_error, tail_error| unsafe {
+        let errors = |code_error, tail_error| unsafe {
             let errors = _mm256_fmadd_ps(
-                code_error,
-                _mm256_set1_ps(reach.code),
-                _mm256_fmadd_ps(
-                    tail_error,
-                    _mm256_set1_ps(reach.tail),
-                    _mm256_set1_ps(reach.base),
-                ),
+                tail_error,
+                _mm256_set1_ps(reach.tail),
+                _mm256_set1_ps(reach.base),
             );
-            let scale = _mm256_mul_ps(scale, _mm256_set1_ps(reach.factor));
-            _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), scale, errors)
+            _mm256_fmadd_ps(code_error, _mm256_set1_ps(reach.code), errors)
         };
         [
-            upper(self.0[0], scale[0], code_error[0], tail_error[0]),
-            upper(self.0[1], scale[1], code_error[1], tail_error[1]),
+            errors(code_error[0], tail_error[0]),
+            errors(code_error[1], tail_error[1]),
+        ]
+    }
+
+    #[inline(always)]
+    unsafe fn scaled(self, scale: Self::Floats, factor: f32, more: Self::Floats) -> Self::Floats {
+        let scaled = |sums, scale, more| unsafe {
+            let scale = _mm256_mul_ps(scale, _mm256_set1_ps(factor));
+            _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), scale, more)
+        };
+        [
+            scaled(self.0[0], scale[0], more[0]),
+            scaled(self.0[1], scale[1], more[1]),
         ]
     }
 

@@ -1,19 +1,22 @@
-//! The scan of 8-bit codes, generic over the registers of an instruction set.
+//! The scan of codes, generic over the registers of an instruction set.
 //!
 //! # Layout
 //!
 //! Sixteen rows are a *group*. A group holds its codes step by step, four dimensions to a step: four
 //! codes of row 0, four of row 1, and so on; 64 bytes, one AVX-512 register. A dot product then needs no
-//! sum across lanes: lane r collects row r. Behind the codes stand, for each row, its scale (f32), and its
-//! two errors (the upper halves of f32, rounded up). A group is read from one end to the other, and groups
-//! follow each other.
+//! sum across lanes: lane r collects row r. The steps of 8-bit codes come first, then those of 4-bit codes, two steps to
+//! 64 bytes, the first of them in the lower halves. Behind the codes stand, for each row, the scales of both, and its
+//! two errors (all are the upper halves of f32). A group is read from one end to the other, and groups follow each
+//! other.
 //!
-//! A code is an integer from -127 to 127, stored with 128 added: the dot product instruction of VNNI takes
+//! An 8-bit code is an integer from -127 to 127, stored with 128 added: the dot product instruction of VNNI takes
 //! unsigned codes on one side and signed ones (the query's) on the other. Sums start at -128 times the
-//! query's sum, which takes it out again.
+//! query's sum, which takes it out again. A 4-bit code is the place of such an integer among [`LEVELS`].
 //!
 //! AVX2 adds two products in 16 bits, which saturate, so the absolute values of two neighbouring codes of a query
 //! are kept within [`SHORT_LIMIT`] together.
+
+use std::ops::Range;
 
 use super::candidates::{Candidate, Chosen};
 use super::query::Reach;
@@ -28,13 +31,23 @@ pub(super) const STEP: usize = 4;
 /// Bytes of a step of a group.
 pub(super) const STEP_BYTES: usize = GROUP * STEP;
 
+/// What 4-bit codes stand for, as 8-bit codes are stored: the sixteen levels that are nearest to normally distributed
+/// values, with the smallest mean square (Max, "Quantizing for Minimum Distortion", 1960, table I), so scaled that the
+/// largest is 127.
+pub(super) const LEVELS: [u8; 16] = [
+    1, 32, 53, 70, 84, 97, 110, 122, 134, 146, 159, 172, 186, 203, 224, 255,
+];
+
 /// The sum of two absolute codes of a query whose products with unsigned bytes fit 16 bits: 255 * 128 < 2^15.
 pub(super) const SHORT_LIMIT: u16 = 128;
 
-/// Bytes of the scales and errors of a group.
+/// Bytes of the scales and errors of a group; the scales of 8-bit codes come first.
 pub(super) const SIDE_BYTES: usize = GROUP * 8;
 
-/// Where the first errors stand behind the scales, in bytes.
+/// Where the scales of 4-bit codes stand, in bytes.
+pub(super) const NARROW_SCALES: usize = GROUP * 2;
+
+/// Where the first errors stand.
 pub(super) const CODE_ERRORS: usize = GROUP * 4;
 
 /// Where the second errors stand.
@@ -56,8 +69,10 @@ pub(super) trait Codes: Copy {
 
     /// Sixteen equal sums.
     unsafe fn start(sum: i32) -> Self;
-    /// [`STEP_BYTES`] codes.
+    /// [`STEP_BYTES`] 8-bit codes.
     unsafe fn load(from: *const u8) -> Self::Rows;
+    /// Twice as many 4-bit codes, as the 8-bit codes that they stand for: those of the lower halves, and of the upper.
+    unsafe fn load_narrow(from: *const u8) -> [Self::Rows; 2];
     /// A step of a query: one word.
     unsafe fn query(from: *const u32) -> Self::Query;
     /// Adds four products to each sum.
@@ -66,18 +81,16 @@ pub(super) trait Codes: Copy {
     unsafe fn store_sums(self, to: *mut i32);
     /// Reads sixteen sums.
     unsafe fn load_sums(from: *const i32) -> Self;
-    /// Sixteen floats.
-    unsafe fn floats(from: *const u8) -> Self::Floats;
     /// Sixteen upper halves of floats.
     unsafe fn halves(from: *const u8) -> Self::Floats;
-    /// `sum * scale * reach.factor + reach.base + code_error * reach.code + tail_error * reach.tail`.
-    unsafe fn upper(
-        self,
-        scale: Self::Floats,
+    /// `reach.base + code_error * reach.code + tail_error * reach.tail`.
+    unsafe fn errors(
         code_error: Self::Floats,
         tail_error: Self::Floats,
         reach: &Reach,
     ) -> Self::Floats;
+    /// `sum * (scale * factor) + more`.
+    unsafe fn scaled(self, scale: Self::Floats, factor: f32, more: Self::Floats) -> Self::Floats;
     /// A bit for each float that is not below the threshold.
     unsafe fn reaches(floats: Self::Floats, threshold: f32) -> u16;
     /// Writes sixteen floats.
@@ -86,20 +99,45 @@ pub(super) trait Codes: Copy {
     unsafe fn prefetch(address: *const u8);
 }
 
+/// What a group has of each row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::topk) struct Layout {
+    /// 8-bit codes, a multiple of [`STEP`].
+    pub(super) wide: usize,
+    /// 4-bit codes, a multiple of two steps.
+    pub(super) narrow: usize,
+}
+
+impl Layout {
+    /// Bytes of the 8-bit codes of a group.
+    pub(super) fn wide_bytes(self) -> usize {
+        self.wide * GROUP
+    }
+
+    /// Bytes of all codes of a group.
+    pub(super) fn code_bytes(self) -> usize {
+        self.wide_bytes() + self.narrow / 2 * GROUP
+    }
+
+    /// Bytes of a group.
+    pub(in crate::topk) fn stride(self) -> usize {
+        self.code_bytes() + SIDE_BYTES
+    }
+}
+
 /// One call of a kernel: some groups against a few queries.
 pub(super) struct CodeBlock<'a> {
     /// All groups of the filter.
     pub(super) groups: &'a [u8],
-    /// Bytes of a group.
-    pub(super) stride: usize,
+    pub(super) layout: Layout,
     /// The groups to look at.
     pub(super) chosen: &'a [Chosen],
     /// The queries' codes, interleaved: each step of all queries, then the next.
     pub(super) panel: &'a [u32],
     /// The queries' bounds; as many as there are queries.
     pub(super) reaches: &'a [Reach],
-    /// Sums to start from.
-    pub(super) starts: &'a [i32],
+    /// Sums to start from, of 8-bit codes and of 4-bit codes.
+    pub(super) starts: &'a [[i32; 2]],
     /// Rows whose upper bound is below are dismissed; per query.
     pub(super) thresholds: &'a [f32],
     /// The second parts of the rows, and the bytes of each.
@@ -111,10 +149,8 @@ pub(super) struct CodeBlock<'a> {
     pub(super) streams: bool,
     /// Distance in bytes from what is scanned to what is asked from memory meanwhile.
     pub(super) ahead: usize,
-    /// First step to ask for.
-    pub(super) ahead_from: usize,
-    /// End of the steps to ask for.
-    pub(super) ahead_until: usize,
+    /// The bytes of a group's codes to ask for.
+    pub(super) ahead_bytes: Range<usize>,
 }
 
 /// Scans the chosen groups with the `Q` queries of the panel, `R` groups at a time.
@@ -127,6 +163,20 @@ pub(super) struct CodeBlock<'a> {
 pub(super) unsafe fn scan_block<V: Codes, const R: usize, const Q: usize>(
     block: &mut CodeBlock<'_>,
 ) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if block.layout.narrow == 0 {
+            scan_tiles::<V, R, Q, false>(block);
+        } else {
+            scan_tiles::<V, R, Q, true>(block);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn scan_tiles<V: Codes, const R: usize, const Q: usize, const NARROW: bool>(
+    block: &mut CodeBlock<'_>,
+) {
     let chosen = block.chosen;
     // What comes from memory is quickest as one stream: several are read no faster, and the core asks for less ahead.
     let (tiles, rest) = if block.streams {
@@ -136,79 +186,56 @@ pub(super) unsafe fn scan_block<V: Codes, const R: usize, const Q: usize>(
     };
     for tile in tiles {
         // SAFETY: the caller's contract.
-        unsafe { scan_tile::<V, R, Q>(block, *tile) };
+        unsafe { scan_tile::<V, R, Q, NARROW>(block, *tile) };
     }
     for group in rest {
         // SAFETY: the caller's contract.
-        unsafe { scan_tile::<V, 1, Q>(block, [*group]) };
+        unsafe { scan_tile::<V, 1, Q, NARROW>(block, [*group]) };
     }
 }
 
+/// `NARROW` tells whether there are 4-bit codes.
 #[inline(always)]
-#[expect(
-    clippy::needless_range_loop,
-    reason = "counted loops of constant length are unrolled"
-)]
-unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize>(
+unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize, const NARROW: bool>(
     block: &mut CodeBlock<'_>,
     chosen: [Chosen; R],
 ) {
     const { assert!(R * Q <= 32, "a bit for each") };
-    let steps = (block.stride - SIDE_BYTES) / STEP_BYTES;
     let mut groups = [block.groups.as_ptr(); R];
     for r in 0..R {
-        groups[r] = groups[r].wrapping_add(chosen[r].group as usize * block.stride);
+        groups[r] = groups[r].wrapping_add(chosen[r].group as usize * block.layout.stride());
     }
     // SAFETY: the chosen groups lie inside `groups`, each is `stride` bytes long, and the panel has a
     // word for each of the Q queries in each step.
     unsafe {
-        let mut sums = [[V::start(0); Q]; R];
-        for r in 0..R {
-            for q in 0..Q {
-                sums[r][q] = V::start(block.starts[q]);
-            }
-        }
-        let mut panel = block.panel.as_ptr();
-        let (from, until) = (block.ahead_from, block.ahead_until);
-        for step in 0..steps {
-            if step >= from && step < until {
-                for r in 0..R {
-                    V::prefetch(groups[r].wrapping_add(block.ahead + step * STEP_BYTES));
-                }
-            }
-            let mut rows = [V::load(groups[0].add(step * STEP_BYTES)); R];
-            for r in 1..R {
-                rows[r] = V::load(groups[r].add(step * STEP_BYTES));
-            }
-            for q in 0..Q {
-                let query = V::query(panel.add(q));
-                for r in 0..R {
-                    sums[r][q] = sums[r][q].add(rows[r], query);
-                }
-            }
-            panel = panel.add(Q);
-        }
-        // What follows takes the sums by changing numbers, so they must be in memory. Where this is not said,
-        // compilers write them there in each step of the loop above.
-        let mut finished = [[[0; GROUP]; Q]; R];
-        for r in 0..R {
-            for q in 0..Q {
-                sums[r][q].store_sums(finished[r][q].as_mut_ptr());
-            }
-        }
+        let panel = block.panel.as_ptr();
+        let narrow_panel = panel.add(block.layout.wide / STEP * Q);
+        let mut finished = add_wide::<V, R, Q>(block, &groups, panel);
+        let narrow_sums = if NARROW {
+            add_narrow::<V, R, Q>(block, &groups, narrow_panel)
+        } else {
+            [[[0; GROUP]; Q]; R]
+        };
         // Bounds come to stand where the sums were. Which are reached is looked at afterwards: a branch for each
         // group and query is guessed wrong too often.
         let (reaches, thresholds) = (block.reaches.as_ptr(), block.thresholds.as_ptr());
         let mut reached = [[0u16; Q]; R];
         let mut hits = 0u32;
         for r in 0..R {
-            let side = groups[r].add(steps * STEP_BYTES);
-            let scale = V::floats(side);
+            let side = groups[r].add(block.layout.code_bytes());
+            let scale = V::halves(side);
+            let narrow_scale = V::halves(side.add(NARROW_SCALES));
             let code_error = V::halves(side.add(CODE_ERRORS));
             let tail_error = V::halves(side.add(TAIL_ERRORS));
             for q in 0..Q {
+                let reach = &*reaches.add(q);
+                let mut upper = V::errors(code_error, tail_error, reach);
+                if NARROW {
+                    let sums = V::load_sums(narrow_sums[r][q].as_ptr());
+                    upper = sums.scaled(narrow_scale, reach.narrow_factor, upper);
+                }
                 let sums = V::load_sums(finished[r][q].as_ptr());
-                let upper = sums.upper(scale, code_error, tail_error, &*reaches.add(q));
+                let upper = sums.scaled(scale, reach.factor, upper);
                 reached[r][q] = V::reaches(upper, *thresholds.add(q)) & chosen[r].rows;
                 hits |= u32::from(reached[r][q] != 0) << (r * Q + q);
                 V::store(upper, finished[r][q].as_mut_ptr().cast());
@@ -229,6 +256,124 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize>(
                 );
             }
             hits &= hits - 1;
+        }
+    }
+}
+
+/// Sums up the products of 8-bit codes.
+///
+/// # Safety
+///
+/// As for [`scan_block`]; the groups are readable, and the panel has their steps.
+#[inline(always)]
+unsafe fn add_wide<V: Codes, const R: usize, const Q: usize>(
+    block: &CodeBlock<'_>,
+    groups: &[*const u8; R],
+    mut panel: *const u32,
+) -> [[[i32; GROUP]; Q]; R] {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let mut sums = start_sums::<V, R, Q>(block.starts, 0);
+        for at in (0..block.layout.wide_bytes()).step_by(STEP_BYTES) {
+            ask_ahead::<V, R>(block, groups, at);
+            let mut rows = [V::load(groups[0].add(at)); R];
+            for r in 1..R {
+                rows[r] = V::load(groups[r].add(at));
+            }
+            add_step(&mut sums, &rows, panel);
+            panel = panel.add(Q);
+        }
+        store_sums(&sums)
+    }
+}
+
+/// Sums up the products of 4-bit codes.
+///
+/// # Safety
+///
+/// As for [`add_wide`].
+#[inline(always)]
+unsafe fn add_narrow<V: Codes, const R: usize, const Q: usize>(
+    block: &CodeBlock<'_>,
+    groups: &[*const u8; R],
+    mut panel: *const u32,
+) -> [[[i32; GROUP]; Q]; R] {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let mut sums = start_sums::<V, R, Q>(block.starts, 1);
+        for at in (block.layout.wide_bytes()..block.layout.code_bytes()).step_by(STEP_BYTES) {
+            ask_ahead::<V, R>(block, groups, at);
+            let [lower, upper] = V::load_narrow(groups[0].add(at));
+            let (mut lower, mut upper) = ([lower; R], [upper; R]);
+            for r in 1..R {
+                [lower[r], upper[r]] = V::load_narrow(groups[r].add(at));
+            }
+            add_step(&mut sums, &lower, panel);
+            add_step(&mut sums, &upper, panel.add(Q));
+            panel = panel.add(2 * Q);
+        }
+        store_sums(&sums)
+    }
+}
+
+#[inline(always)]
+unsafe fn start_sums<V: Codes, const R: usize, const Q: usize>(
+    starts: &[[i32; 2]],
+    section: usize,
+) -> [[V; Q]; R] {
+    // SAFETY: the caller's CPU has the instructions.
+    unsafe { std::array::from_fn(|_| std::array::from_fn(|q| V::start(starts[q][section]))) }
+}
+
+/// Adds the products of a step of R groups with Q queries, whose words are at the panel.
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "counted loops of constant length are unrolled"
+)]
+unsafe fn add_step<V: Codes, const R: usize, const Q: usize>(
+    sums: &mut [[V; Q]; R],
+    rows: &[V::Rows; R],
+    panel: *const u32,
+) {
+    for q in 0..Q {
+        // SAFETY: the caller's contract: a word for each query.
+        unsafe {
+            let query = V::query(panel.add(q));
+            for r in 0..R {
+                sums[r][q] = sums[r][q].add(rows[r], query);
+            }
+        }
+    }
+}
+
+/// The sums in memory: what follows takes them by changing numbers. Where this is not said, compilers write them there
+/// in each step.
+#[inline(always)]
+unsafe fn store_sums<V: Codes, const R: usize, const Q: usize>(
+    sums: &[[V; Q]; R],
+) -> [[[i32; GROUP]; Q]; R] {
+    let mut finished = [[[0; GROUP]; Q]; R];
+    for r in 0..R {
+        for q in 0..Q {
+            // SAFETY: the caller's CPU has the instructions; there is room for sixteen sums.
+            unsafe { sums[r][q].store_sums(finished[r][q].as_mut_ptr()) };
+        }
+    }
+    finished
+}
+
+/// Asks memory for what stands a distance ahead of a group's codes.
+#[inline(always)]
+unsafe fn ask_ahead<V: Codes, const R: usize>(
+    block: &CodeBlock<'_>,
+    groups: &[*const u8; R],
+    at: usize,
+) {
+    if block.ahead_bytes.contains(&at) {
+        for group in groups {
+            // SAFETY: the caller's CPU has the instructions; any address is allowed.
+            unsafe { V::prefetch(group.wrapping_add(block.ahead + at)) };
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which kernel scans the codes: it follows the kernel that scores.
 
 use super::Candidate;
-use super::codes::CodeBlock;
+use super::codes::{CodeBlock, Layout, STEP};
 use super::tails::Tails;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, vnni};
@@ -85,7 +85,7 @@ impl CodeKernel {
             CodeKernel::Vnni => {
                 // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
                 let value = unsafe { vnni::multiply_adds(rounds) };
-                Some((value, (vnni::COUNTERS * super::STEP_BYTES) as u64))
+                Some((value, (vnni::COUNTERS * super::codes::STEP_BYTES) as u64))
             }
             _ => None,
         }
@@ -95,9 +95,9 @@ impl CodeKernel {
     pub(super) fn scan(self, block: &mut CodeBlock<'_>) {
         // The kernels trust these; they cost little beside a block.
         let queries = block.reaches.len();
-        let steps = (block.stride - super::SIDE_BYTES) / super::STEP_BYTES;
-        assert_eq!(block.stride, steps * super::STEP_BYTES + super::SIDE_BYTES);
-        assert_eq!(block.panel.len(), steps * queries);
+        let Layout { wide, narrow } = block.layout;
+        assert!(wide.is_multiple_of(STEP) && narrow.is_multiple_of(2 * STEP));
+        assert_eq!(block.panel.len(), (wide + narrow) / STEP * queries);
         assert!((1..=self.widest_panel()).contains(&queries));
         assert!(block.starts.len() == queries && block.thresholds.len() == queries);
         assert_eq!(block.candidates.len(), queries);
@@ -107,7 +107,7 @@ impl CodeKernel {
             .map(|chosen| chosen.group as usize + 1)
             .max()
             .unwrap_or(0);
-        assert!(most.saturating_mul(block.stride) <= block.groups.len());
+        assert!(most.saturating_mul(block.layout.stride()) <= block.groups.len());
         match self {
             // SAFETY: the assertions above are the contract.
             CodeKernel::Scalar => unsafe { scalar::scan(block) },

@@ -4,8 +4,9 @@ use nalgebra::{DMatrix, DVector, SymmetricEigen};
 use rayon::prelude::*;
 
 use super::query::{error, norm, product, quantise};
+use super::trial::{Choice, STRETCH, Trial};
 use super::write::LONGEST;
-use super::{FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, STEP, WIDEST, tails};
+use super::{FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, NarrowPlan, STEP, WIDEST, tails};
 use crate::Result;
 use crate::interrupt::Interrupt;
 use crate::topk::matrix::Matrix;
@@ -19,7 +20,7 @@ const FEWEST_ROWS: usize = 2048;
 const SAMPLE: usize = 16384;
 
 /// Rows of the sample that stand for queries.
-const PROBES: usize = 32;
+pub(super) const PROBES: usize = 32;
 
 /// Rows that a probe is to find.
 const DEPTH: usize = 10;
@@ -30,23 +31,8 @@ const WIDEST_ROTATION: usize = 1024;
 /// Rows summed in one go.
 const PIECE: usize = 4096;
 
-/// The number of components is a multiple of this.
-const STRETCH: usize = 32;
-
-/// A row that the first part leaves costs as much as so many bytes in the scan; more than it does for one query
-/// and few results, because queries in batches and deep results leave more rows.
-const LEFT: f64 = 3072.0;
-
-/// The cosine, after centring, at which a probe's [`DEPTH`]-th row is taken to be, where it is nearer. Rows may have
-/// near-duplicates, queries do not: for queries of two encoders it was 0.43 to 0.67. Lower than that is safe: a few
-/// components too many cost little, too few cost much.
-const NEAREST: f64 = 0.4;
-
 /// Rows that the scale of the mean's direction is chosen for, at least.
 const SCALED_ROWS: usize = 1024;
-
-/// The error of codes, of row and query together, in shares of the norms: what 8 bits give.
-const CODE_ERROR: f32 = 0.015;
 
 impl FilterPlan {
     /// Learns from the rows; `None` where a filter would not pay.
@@ -67,9 +53,10 @@ impl FilterPlan {
         let plain = FilterPlan {
             coded: dimension.next_multiple_of(STEP),
             rotation: None,
+            narrow: None,
             gram_error: 0.0,
             mean_scale: 1.0,
-            ratio: 1.0,
+            ratios: [1.0; 2],
             mean,
         };
         let plan = match components(&plain.mean, &sample, interrupt)? {
@@ -187,8 +174,8 @@ fn covariance(mean: &[f32], sample: &[f32]) -> Result<Option<DMatrix<f64>>> {
         .then(|| DMatrix::from_iterator(dimension, dimension, products.into_iter().map(f64::from))))
 }
 
-/// The plan with so many components that a search reads least; the plain one, where no number of components
-/// reads less.
+/// The plan with so many components that a search reads least, and with a shorter copy of them where that pays; the
+/// plain one, where neither does.
 fn shortest(
     plain: FilterPlan,
     rotation: Vec<f32>,
@@ -202,13 +189,13 @@ fn shortest(
     let mut rotated = Rotated::new(&plain, &rotation, sample, &probes)?;
     let mean_scale = rotated.best_mean_scale();
     rotated.scale_mean(mean_scale);
-    let costs = rotated.costs(&reached, interrupt)?;
-    // The last is that of all dimensions, which need no rotation.
-    let best = (0..costs.len())
-        .min_by(|x, y| costs[*x].total_cmp(&costs[*y]))
-        .unwrap_or(0);
+    let spreads = rotated.spreads();
+    let trial = Trial::new(rotated, reached);
+    let Choice {
+        stretches, narrow, ..
+    } = trial.cheapest(interrupt)?;
     // The second part then fills its bytes.
-    let coded = (best + 1) * STRETCH + tails::SIDE;
+    let coded = stretches * STRETCH + tails::SIDE;
     if coded >= dimension {
         return Ok(plain);
     }
@@ -220,6 +207,13 @@ fn shortest(
         gram_error,
         mean_scale,
         rotation: Some(rotation),
+        narrow: narrow
+            .map(|wide| wide * STRETCH + tails::SIDE)
+            .map(|wide| NarrowPlan {
+                wide,
+                spreads: spreads[wide..coded].to_vec(),
+                ratio: 1.0,
+            }),
         coded,
         ..plain
     })
@@ -258,10 +252,10 @@ fn reached(
 }
 
 /// The sample as the filter sees it: rows, and those that stand for queries.
-struct Rotated {
-    rows: Vec<f32>,
-    queries: Vec<f32>,
-    dimension: usize,
+pub(super) struct Rotated {
+    pub(super) rows: Vec<f32>,
+    pub(super) queries: Vec<f32>,
+    pub(super) dimension: usize,
 }
 
 impl Rotated {
@@ -308,31 +302,19 @@ impl Rotated {
             .map_or(1.0, |(scale, _)| scale)
     }
 
-    /// What a search costs per row, in bytes of the scan, for each number of [`STRETCH`]es of components: their
-    /// codes, and the rows that these do not dismiss.
-    fn costs(self, reached: &[f32], interrupt: &Interrupt) -> Result<Vec<f64>> {
-        let dimension = self.dimension;
-        let pairs = (self.rows.len() / dimension * PROBES) as f64;
-        let squares: f64 = self.rows.iter().map(|value| f64::from(value * value)).sum();
-        let row_norm = (squares * dimension as f64 / self.rows.len() as f64).sqrt();
-        let spectrum = Spectrum::new(self.rows, dimension);
-        let survivors = self
-            .queries
-            .par_chunks_exact(dimension)
-            .zip(reached)
-            .map(|(query, reached)| {
-                interrupt.check()?;
-                let nearest = NEAREST * norm(&query[1..]) * row_norm;
-                Ok(spectrum.survivors(query, reached.min(nearest as f32)))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        Ok((0..dimension.div_ceil(STRETCH))
-            .map(|stretch| {
-                let coded = ((stretch + 1) * STRETCH).min(dimension);
-                let survivors: u32 = survivors.iter().map(|survivors| survivors[stretch]).sum();
-                coded as f64 + f64::from(survivors) / pairs * LEFT
-            })
-            .collect())
+    /// The root mean square of each coordinate, and never next to nothing beside the largest.
+    fn spreads(&self) -> Vec<f32> {
+        let mut squares = vec![0.0f64; self.dimension];
+        for row in self.rows.chunks_exact(self.dimension) {
+            for (sum, value) in squares.iter_mut().zip(row) {
+                *sum += f64::from(value * value);
+            }
+        }
+        let rows = (self.rows.len() / self.dimension) as f64;
+        let largest = squares.iter().copied().fold(0.0, f64::max);
+        let least = (largest * 1e-12).max(f64::from(f32::MIN_POSITIVE));
+        let spread = |sum: f64| (sum.max(least) / rows).sqrt() as f32;
+        squares.into_iter().map(spread).collect()
     }
 }
 
@@ -349,57 +331,6 @@ fn norms_and_errors<'a>(vectors: impl Iterator<Item = &'a [f32]>, scale: f32) ->
         sums.1 += error(&scaled, &codes, step);
     }
     sums
-}
-
-/// Rotated rows, and how much of each lies in its first stretches.
-struct Spectrum {
-    rows: Vec<f32>,
-    /// Per row and stretch, the norm up to the stretch's end and the norm behind it.
-    norms: Vec<(f32, f32)>,
-    dimension: usize,
-}
-
-impl Spectrum {
-    fn new(rows: Vec<f32>, dimension: usize) -> Self {
-        let norms = rows.chunks_exact(dimension).flat_map(norms).collect();
-        Spectrum {
-            rows,
-            norms,
-            dimension,
-        }
-    }
-
-    /// How many rows can reach the score as far as their first stretches tell, by number of stretches.
-    fn survivors(&self, query: &[f32], reached: f32) -> Vec<u32> {
-        let stretches = self.dimension.div_ceil(STRETCH);
-        let query_norms: Vec<(f32, f32)> = norms(query).collect();
-        let mut survivors = vec![0; stretches];
-        for (row, norms) in self
-            .rows
-            .chunks_exact(self.dimension)
-            .zip(self.norms.chunks_exact(stretches))
-        {
-            let mut product = 0.0;
-            let parts = row.chunks(STRETCH).zip(query.chunks(STRETCH));
-            for (stretch, (x, y)) in parts.enumerate() {
-                product += x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
-                let ((inside, outside), (query_inside, query_outside)) =
-                    (norms[stretch], query_norms[stretch]);
-                let slack = CODE_ERROR * inside * query_inside + outside * query_outside;
-                survivors[stretch] += u32::from(product + slack >= reached);
-            }
-        }
-        survivors
-    }
-}
-
-/// For each stretch, the norm up to its end and the norm behind it.
-fn norms(row: &[f32]) -> impl Iterator<Item = (f32, f32)> {
-    let total: f32 = row.iter().map(|value| value * value).sum();
-    row.chunks(STRETCH).scan(0.0f32, move |inside, stretch| {
-        *inside += stretch.iter().map(|value| value * value).sum::<f32>();
-        Some((inside.sqrt(), (total - *inside).max(0.0).sqrt()))
-    })
 }
 
 /// An upper bound of how far the rows are from orthonormal: the Frobenius norm of `R R' - I`.

@@ -12,7 +12,10 @@
 //!
 //! The filter keeps two parts of `z`: the first coordinates, `z1`, for all rows to be scanned, and the others,
 //! `z2`, for the rows that the scan leaves. Of both it stores 8-bit codes times a scale per row, `c1` and
-//! `c2`; and of the query, `v1` and `v2`. By Cauchy and Schwarz
+//! `c2`; and of the query, `v1` and `v2`. Of `z1` it may store a shorter copy, too, for few queries: most of its
+//! coordinates as 4-bit codes times their spread (about the standard deviation of that coordinate) times a scale per row;
+//! there the query's codes are multiples of one divided by the spread. The bound is the same with this copy's `c1` and
+//! `v1`. By Cauchy and Schwarz
 //!
 //! ```text
 //! w1.z1 <= v1.c1 + |w1| |z1 - c1| + |w1 - v1| |c1|
@@ -22,7 +25,7 @@
 //!
 //! A row so has three errors, `e1 = |z1 - c1|`, `|z2|` and `e2 = |z2 - c2|`, and what they are multiplied by
 //! is the query's. To spare two more numbers, `e1` is raised to `|c1| / k` at least, for a `k` that seldom
-//! raises it; then `|w1 - v1| |c1| <= k |w1 - v1| e1`. The same for `e2`.
+//! raises it; then `|w1 - v1| |c1| <= k |w1 - v1| e1`. The same for `e2`, and for the shorter copy's `e1`.
 //!
 //! The first coordinate is the direction of the mean. Queries have much of it, centred rows have little, and codes
 //! share one scale: so rows have it times `s`, a power of two, and queries divided by `s`. Products stay what they
@@ -44,11 +47,14 @@
 mod candidates;
 mod codes;
 mod dispatch;
+mod halves;
 mod learn;
+mod narrow;
 mod query;
 mod read;
 mod scalar;
 mod tails;
+mod trial;
 mod write;
 
 #[cfg(target_arch = "x86_64")]
@@ -66,7 +72,7 @@ pub(super) use query::{above, norm};
 pub(super) use read::FilterQueries;
 pub(super) use write::LONGEST;
 
-use codes::{SIDE_BYTES, STEP, STEP_BYTES};
+use codes::{Layout, STEP};
 
 /// The largest code.
 const CODE_LIMIT: f32 = 127.0;
@@ -88,10 +94,24 @@ pub struct FilterPlan {
     rotation: Option<Vec<f32>>,
     /// Coordinates of the first part, a multiple of [`STEP`]; without a rotation all, padded.
     coded: usize,
+    /// The shorter copy of the first part, if there is one.
+    narrow: Option<NarrowPlan>,
     /// `h` of the proof.
     gram_error: f64,
     /// `s` of the proof, a power of two; 1 without a rotation.
     mean_scale: f32,
+    /// `k` of the proof, of each part.
+    ratios: [f32; 2],
+}
+
+/// How the first part is written a second time, with 4-bit codes for most coordinates, for few queries: what these cost
+/// is what they read.
+#[derive(Clone, Debug, PartialEq)]
+struct NarrowPlan {
+    /// Coordinates with 8-bit codes, a multiple of [`STEP`]. The others are a multiple of two steps.
+    wide: usize,
+    /// For each coordinate with a 4-bit code, what the codes are multiples of: about its standard deviation.
+    spreads: Vec<f32>,
     /// `k` of the proof.
     ratio: f32,
 }
@@ -102,6 +122,8 @@ pub struct Filter<'a> {
     plan: FilterPlan,
     rows: usize,
     groups: &'a [u8],
+    /// The shorter copy, in the same layout; empty where there is none.
+    narrow_groups: &'a [u8],
     /// The second part, row by row; empty without a rotation.
     tails: &'a [u8],
 }
@@ -116,9 +138,20 @@ impl FilterPlan {
         self.dimension().saturating_sub(self.coded)
     }
 
-    /// Bytes of a group.
-    fn stride(&self) -> usize {
-        self.coded / STEP * STEP_BYTES + SIDE_BYTES
+    /// The layout of groups.
+    fn layout(&self) -> Layout {
+        Layout {
+            wide: self.coded,
+            narrow: 0,
+        }
+    }
+
+    /// The layout of the shorter copy's groups.
+    fn narrow_layout(&self) -> Option<Layout> {
+        self.narrow.as_ref().map(|narrow| Layout {
+            wide: narrow.wide,
+            narrow: self.coded - narrow.wide,
+        })
     }
 
     /// Bytes of the second part of a row.
@@ -131,7 +164,11 @@ impl FilterPlan {
 
     /// Bytes before the groups.
     fn head(&self) -> usize {
-        let floats = self.mean.len() + self.rotation.as_ref().map_or(0, Vec::len);
+        let spreads = self
+            .narrow
+            .as_ref()
+            .map_or(0, |narrow| narrow.spreads.len());
+        let floats = self.mean.len() + self.rotation.as_ref().map_or(0, Vec::len) + spreads;
         (read::FIELDS + floats * size_of::<f32>()).next_multiple_of(64)
     }
 }

@@ -4,17 +4,19 @@ use super::codes::{GROUP, SHORT_LIMIT, STEP};
 use super::dispatch::CodeKernel;
 use super::tails::TailQuery;
 use super::write::LONGEST;
-use super::{CODE_LIMIT, FilterPlan, rounding, underflow};
+use super::{CODE_LIMIT, FilterPlan, NarrowPlan, rounding, underflow};
 use crate::topk::block::{Panel, shares};
 use crate::topk::products::{block_products, products};
 use crate::topk::{Kernel, Workers};
 
-/// What the bounds of one query are made of: the upper bound of a row's score is
-/// `sum * scale * factor + base + code_error * code + tail_error * tail`.
+/// What the bounds of one query are made of: the upper bound of a row's score is `sum * scale * factor`, for 8-bit and
+/// for 4-bit codes, and `base + code_error * code + tail_error * tail`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reach {
-    /// The query's scale.
+    /// The query's scale where rows have 8-bit codes.
     pub(super) factor: f32,
+    /// And where they have 4-bit codes.
+    pub(super) narrow_factor: f32,
     /// Its product with the mean, and the rounding errors that are the same for all rows.
     pub(super) base: f32,
     /// The weight of a row's error within the coded dimensions.
@@ -29,13 +31,15 @@ pub(super) struct CodePanel {
     /// The queries' codes in words, interleaved: each step of all queries, then the next.
     pub(super) words: Vec<u32>,
     pub(super) reaches: Vec<Reach>,
-    /// What the sums start from: it takes out the 128 that is added to the rows' codes.
-    pub(super) starts: Vec<i32>,
+    /// What the sums start from, of 8-bit and of 4-bit codes: it takes out the 128 that is added to the rows' codes.
+    pub(super) starts: Vec<[i32; 2]>,
 }
 
-/// Codes the queries: the first parts in panels of nearly equal width, the second parts, if there are any.
+/// Codes the queries: the first parts in panels of nearly equal width, the second parts, if there are any. With a plan for
+/// it, the first parts are for the shorter copy.
 pub(super) fn code(
     plan: &FilterPlan,
+    narrow: Option<&NarrowPlan>,
     kernel: Kernel,
     codes: CodeKernel,
     values: &[f32],
@@ -46,11 +50,11 @@ pub(super) fn code(
         Some(rotation) => values
             .chunks_exact(dimension)
             .zip(rotate(kernel, rotation, values, dimension, workers).chunks_exact(dimension))
-            .map(|(query, rotated)| CodedQuery::new(plan, codes, query, rotated))
+            .map(|(query, rotated)| CodedQuery::new(plan, narrow, codes, query, rotated))
             .collect(),
         None => values
             .chunks_exact(dimension)
-            .map(|query| CodedQuery::new(plan, codes, query, query))
+            .map(|query| CodedQuery::new(plan, narrow, codes, query, query))
             .collect(),
     };
     let panels = shares(queries.len(), codes.widest_panel())
@@ -98,7 +102,12 @@ impl CodePanel {
             reaches: queries.iter().map(|query| query.reach).collect(),
             starts: queries
                 .iter()
-                .map(|query| -128 * query.codes.iter().map(|code| i32::from(*code)).sum::<i32>())
+                .map(|query| {
+                    [
+                        start(&query.codes[..query.wide]),
+                        start(&query.codes[query.wide..]),
+                    ]
+                })
                 .collect(),
         }
     }
@@ -112,6 +121,8 @@ impl CodePanel {
 /// The codes of a query and what its bounds are made of.
 struct CodedQuery {
     codes: Vec<i8>,
+    /// How many of them are for 8-bit codes.
+    wide: usize,
     reach: Reach,
     tail: Option<TailQuery>,
 }
@@ -122,7 +133,13 @@ impl CodedQuery {
     }
 
     /// `w` is the query in the coordinates of the rotation. The names are those of the proof (`mod.rs`).
-    fn new(plan: &FilterPlan, kernel: CodeKernel, query: &[f32], w: &[f32]) -> Self {
+    fn new(
+        plan: &FilterPlan,
+        narrow: Option<&NarrowPlan>,
+        kernel: CodeKernel,
+        query: &[f32],
+        w: &[f32],
+    ) -> Self {
         let norm = norm(query);
         let mut w = w.to_vec();
         if let Some(along_mean) = w.first_mut() {
@@ -147,13 +164,30 @@ impl CodedQuery {
         let base_error = (rounding(plan.dimension()) + 1e-6) * norm * self::norm(&plan.mean)
             + product.abs() * 1e-6
             + lost_next_to_zero;
-        let mut first = CodedPart::new(w1, plan.ratio, lost, kernel.adds_in_16_bits());
-        first.codes.resize(plan.coded, 0);
-        let second = CodedPart::new(w2, plan.ratio, lost, false);
+        let in_pairs = kernel.adds_in_16_bits();
+        let (wide_end, spreads, ratio) = match narrow {
+            Some(narrow) => (narrow.wide, narrow.spreads.as_slice(), narrow.ratio),
+            None => (plan.coded, &[][..], plan.ratios[0]),
+        };
+        let (wide, narrow) = w1.split_at(wide_end.min(w1.len()));
+        let wide = CodedPart::new(wide, in_pairs);
+        let narrow = CodedPart::new_with_spreads(narrow, spreads, in_pairs);
+        let second = CodedPart::new(w2, false);
+        let mut codes = wide.codes;
+        codes.resize(wide_end, 0);
+        codes.extend(narrow.codes);
+        codes.resize(plan.coded, 0);
+        // What a row's error is multiplied by.
+        let weight = |w: &[f32], off: f64, ratio: f32| {
+            let inside = self::norm(w) + lost;
+            inside + f64::from(ratio) * (off + lost + 1e-6 * inside)
+        };
+        let off = wide.off.hypot(narrow.off);
         let mut reach = Reach {
-            factor: first.factor,
+            factor: wide.factor,
+            narrow_factor: narrow.factor,
             base: above(product + base_error),
-            code: above(first.weight),
+            code: above(weight(w1, off, ratio)),
             tail: above(self::norm(w2) + lost),
         };
         if norm > LONGEST {
@@ -161,13 +195,14 @@ impl CodedQuery {
             reach.base = f32::NAN;
         }
         CodedQuery {
-            codes: first.codes,
+            codes,
+            wide: wide_end,
             reach,
             tail: (!w2.is_empty()).then(|| {
                 TailQuery::new(
                     &second.codes,
                     second.factor,
-                    above(second.weight),
+                    above(weight(w2, second.off, plan.ratios[1])),
                     reach.tail,
                 )
             }),
@@ -175,40 +210,70 @@ impl CodedQuery {
     }
 }
 
-/// One part of a query.
+/// What takes out the 128 that is added to the rows' codes.
+pub(super) fn start(codes: &[i8]) -> i32 {
+    -128 * codes.iter().map(|code| i32::from(*code)).sum::<i32>()
+}
+
+/// Some coordinates of a query.
 struct CodedPart {
     codes: Vec<i8>,
     factor: f32,
-    /// What a row's error is multiplied by.
-    weight: f64,
+    /// How far the codes are from the query.
+    off: f64,
 }
 
 impl CodedPart {
     /// `in_pairs` keeps the codes so small that two neighbours together are within [`SHORT_LIMIT`].
-    fn new(w: &[f32], ratio: f32, lost: f64, in_pairs: bool) -> Self {
+    fn new(w: &[f32], in_pairs: bool) -> Self {
         let (codes, factor) = if in_pairs {
             quantise_in_pairs(w)
         } else {
             quantise(w)
         };
-        let off = error(w, &codes, factor);
-        let inside = norm(w) + lost;
         CodedPart {
+            factor,
+            off: error(w, &codes, factor),
             // A cast makes 0 of what is no number: any code is right, the error tells.
             codes: codes.into_iter().map(|code| code as i8).collect(),
-            factor,
-            weight: inside + f64::from(ratio) * (off + lost + 1e-6 * inside),
+        }
+    }
+
+    /// The same where rows are divided by spreads, so that queries are multiplied by them.
+    fn new_with_spreads(w: &[f32], spreads: &[f32], in_pairs: bool) -> Self {
+        let scaled: Vec<f32> = w
+            .iter()
+            .zip(spreads)
+            .map(|(w, spread)| w * spread)
+            .collect();
+        let part = Self::new(&scaled, in_pairs);
+        let factor = f64::from(part.factor);
+        let squares = part
+            .codes
+            .iter()
+            .zip(w.iter().zip(spreads))
+            .map(|(code, (w, spread))| {
+                (f64::from(*w) - factor * f64::from(*code) / f64::from(*spread)).powi(2)
+            });
+        CodedPart {
+            off: squares.sum::<f64>().sqrt(),
+            ..part
         }
     }
 }
 
 /// The nearest codes, as floats, and their scale.
 pub(super) fn quantise(values: &[f32]) -> (Vec<f32>, f32) {
+    quantise_to(values, largest(values))
+}
+
+/// The largest absolute value.
+pub(super) fn largest(values: &[f32]) -> f32 {
     // The bits of positive floats are ordered like integers, whose maximum is vector code.
-    let largest = values
+    let bits = values
         .iter()
         .fold(0, |most, value| value.abs().to_bits().max(most));
-    quantise_to(values, f32::from_bits(largest))
+    f32::from_bits(bits)
 }
 
 /// [`quantise`] with codes so small that the absolute values of places 0 and 1, of 2 and 3, and so on, sum up to
@@ -227,23 +292,27 @@ fn quantise_in_pairs(values: &[f32]) -> (Vec<f32>, f32) {
 
 /// The nearest codes, as floats, at the scale that gives the largest code to a value.
 fn quantise_to(values: &[f32], largest: f32) -> (Vec<f32>, f32) {
+    let scale = largest / CODE_LIMIT;
+    (codes_at(values, scale), scale)
+}
+
+/// The nearest codes at a scale, as floats.
+pub(super) fn codes_at(values: &[f32], scale: f32) -> Vec<f32> {
     /// What is added to it loses all that stands behind the point, rounded to the nearest.
     const NO_FRACTION: f32 = 12_582_912.0;
-    let scale = largest / CODE_LIMIT;
     // Zeros have codes of zero.
     let inverse = if scale > 0.0 {
         (1.0 / scale).min(f32::MAX)
     } else {
         0.0
     };
-    let codes = values
+    values
         .iter()
         .map(|value| {
             let code = (value * inverse).clamp(-CODE_LIMIT, CODE_LIMIT);
             (code + NO_FRACTION) - NO_FRACTION
         })
-        .collect();
-    (codes, scale)
+        .collect()
 }
 
 /// How far codes at this scale are from the values.

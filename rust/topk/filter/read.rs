@@ -1,18 +1,20 @@
 //! The filter as bytes, and its scan.
 
-use super::codes::{CodeBlock, GROUP};
+use super::codes::{CodeBlock, GROUP, Layout};
 use super::dispatch::CodeKernel;
 use super::query::{self, CodePanel};
 use super::tails::{TailQuery, Tails};
 use super::{
-    Candidate, Chosen, Filter, FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, STEP, WIDEST,
+    Candidate, Chosen, Filter, FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, NarrowPlan, STEP,
+    WIDEST,
 };
 use crate::topk::scan::STREAM_AHEAD_BYTES;
 use crate::topk::{Kernel, Workers};
 use crate::{Error, Result};
 
-/// Bytes of the numbers before the mean: coded dimensions, whether there is a rotation, `k`, `h` and `s`.
-pub(super) const FIELDS: usize = 20;
+/// Bytes of the numbers before the mean: coordinates of the first part, whether there is a rotation, `k` of both parts,
+/// `h` and `s`; whether there is a shorter copy of the first part, its coordinates with 8-bit codes, and its `k`.
+pub(super) const FIELDS: usize = 36;
 
 impl FilterPlan {
     /// Writes what stands before the groups; `out` is of [`head`] bytes.
@@ -24,11 +26,20 @@ impl FilterPlan {
         let fields = [
             self.coded as u32,
             rotated,
-            self.ratio.to_bits(),
+            self.ratios[0].to_bits(),
+            self.ratios[1].to_bits(),
             gram_error.to_bits(),
             self.mean_scale.to_bits(),
+            u32::from(self.narrow.is_some()),
+            self.narrow.as_ref().map_or(0, |narrow| narrow.wide as u32),
+            self.narrow
+                .as_ref()
+                .map_or(1.0, |narrow| narrow.ratio)
+                .to_bits(),
         ];
-        let floats = self.mean.iter().chain(self.rotation.iter().flatten());
+        let rotation = self.rotation.iter().flatten();
+        let spreads = self.narrow.iter().flat_map(|narrow| &narrow.spreads);
+        let floats = self.mean.iter().chain(rotation).chain(spreads);
         let words = fields
             .into_iter()
             .chain(floats.map(|value| value.to_bits()));
@@ -52,9 +63,12 @@ impl<'a> Filter<'a> {
         let mut word = || words.next().ok_or_else(foreign);
         let coded = word()? as usize;
         let rotated = word()?;
-        let ratio = f32::from_bits(word()?);
+        let ratios = [f32::from_bits(word()?), f32::from_bits(word()?)];
         let gram_error = f64::from(f32::from_bits(word()?));
         let mean_scale = f32::from_bits(word()?);
+        let has_narrow = word()?;
+        let narrow_wide = word()? as usize;
+        let narrow_ratio = f32::from_bits(word()?);
         let sizes = coded.is_multiple_of(STEP)
             && (1..=WIDEST).contains(&dimension)
             && (1..=WIDEST).contains(&coded)
@@ -63,42 +77,69 @@ impl<'a> Filter<'a> {
                 1 => coded < dimension,
                 _ => false,
             }
-            && ratio >= 1.0
+            && match has_narrow {
+                0 => true,
+                1 => {
+                    rotated == 1
+                        && narrow_wide.is_multiple_of(STEP)
+                        && narrow_wide < coded
+                        && (coded - narrow_wide).is_multiple_of(2 * STEP)
+                        && narrow_ratio >= 1.0
+                }
+                _ => false,
+            }
+            && ratios.iter().all(|ratio| *ratio >= 1.0)
             && (1.0..=if rotated == 1 { MOST_MEAN_SCALE } else { 1.0 }).contains(&mean_scale)
             && is_power_of_two(mean_scale)
             && (0.0..=MOST_GRAM_ERROR).contains(&gram_error);
-        let floats = dimension
-            + if rotated == 1 {
-                dimension * dimension
-            } else {
-                0
-            };
-        if !sizes || bytes.len() < FIELDS + floats * 4 {
+        if !sizes {
+            return Err(foreign());
+        }
+        let rotation = rotated as usize * dimension * dimension;
+        let spreads = has_narrow as usize * (coded - narrow_wide.min(coded));
+        if bytes.len() < FIELDS + (dimension + rotation + spreads) * 4 {
             return Err(foreign());
         }
         let mut floats = words.map(f32::from_bits);
         let plan = FilterPlan {
             mean: floats.by_ref().take(dimension).collect(),
-            rotation: (rotated == 1).then(|| floats.take(dimension * dimension).collect()),
+            rotation: (rotated == 1).then(|| floats.by_ref().take(rotation).collect()),
+            narrow: (has_narrow == 1).then(|| NarrowPlan {
+                wide: narrow_wide,
+                spreads: floats.take(spreads).collect(),
+                ratio: narrow_ratio,
+            }),
             coded,
             gram_error,
             mean_scale,
-            ratio,
+            ratios,
         };
-        let groups = rows.div_ceil(GROUP).checked_mul(plan.stride());
+        let mut spreads = plan.narrow.iter().flat_map(|narrow| &narrow.spreads);
+        if !spreads.all(|spread| spread.is_normal() && *spread > 0.0) {
+            return Err(foreign());
+        }
+        let of_groups = |stride| rows.div_ceil(GROUP).checked_mul(stride);
+        let groups = of_groups(plan.layout().stride());
+        let narrow_groups = of_groups(plan.narrow_layout().map_or(0, Layout::stride));
         let tails = rows.checked_mul(plan.tail_stride());
-        let (Some(groups), Some(tails)) = (groups, tails) else {
+        let (Some(groups), Some(narrow_groups), Some(tails)) = (groups, narrow_groups, tails)
+        else {
             return Err(foreign());
         };
         let rest = bytes.get(plan.head()..).unwrap_or(&[]);
-        if groups.checked_add(tails) != Some(rest.len()) {
+        let all = groups
+            .checked_add(narrow_groups)
+            .and_then(|groups| groups.checked_add(tails));
+        if all != Some(rest.len()) {
             return Err(foreign());
         }
-        let (groups, tails) = rest.split_at(groups);
+        let (groups, rest) = rest.split_at(groups);
+        let (narrow_groups, tails) = rest.split_at(narrow_groups);
         Ok(Filter {
             plan,
             rows,
             groups,
+            narrow_groups,
             tails,
         })
     }
@@ -108,14 +149,14 @@ impl<'a> Filter<'a> {
         self.rows
     }
 
-    /// The number of dimensions that are coded: fewer than the rows have, where these are rotated.
-    pub fn coded(&self) -> usize {
-        self.plan.coded
+    /// Bytes of the first part.
+    pub(in crate::topk) fn scanned_bytes(&self) -> usize {
+        self.groups.len()
     }
 
-    /// Bytes of a group.
-    pub(in crate::topk) fn stride(&self) -> usize {
-        self.plan.stride()
+    /// The number of coordinates that are scanned: fewer than the rows have, where these are rotated and it pays.
+    pub fn coded(&self) -> usize {
+        self.plan.coded
     }
 }
 
@@ -127,6 +168,9 @@ fn is_power_of_two(value: f32) -> bool {
 #[derive(Debug)]
 pub(in crate::topk) struct FilterQueries<'a> {
     filter: &'a Filter<'a>,
+    /// What is scanned: the first part, or its shorter copy.
+    groups: &'a [u8],
+    layout: Layout,
     kernel: CodeKernel,
     panels: Vec<CodePanel>,
     /// The second parts of all queries.
@@ -137,17 +181,34 @@ pub(in crate::topk) struct FilterQueries<'a> {
 }
 
 impl<'a> FilterQueries<'a> {
-    /// Codes the queries.
+    /// Codes the queries: for the shorter copy of the first part if asked for, and there is one, and one panel serves all
+    /// queries. Where several panels share what is read, narrower codes only take longer to unpack.
     pub(in crate::topk) fn new(
         filter: &'a Filter<'a>,
         kernel: Kernel,
         values: &[f32],
+        narrow: bool,
         workers: Workers,
     ) -> Self {
         let codes = CodeKernel::of(kernel);
-        let (panels, tails) = query::code(&filter.plan, kernel, codes, values, workers);
+        let plan = &filter.plan;
+        let narrow = narrow && values.len() <= codes.widest_panel() * plan.dimension();
+        let (groups, layout) = match plan.narrow_layout().filter(|_| narrow) {
+            Some(layout) => (filter.narrow_groups, layout),
+            None => (filter.groups, plan.layout()),
+        };
+        let (panels, tails) = query::code(
+            plan,
+            plan.narrow.as_ref().filter(|_| narrow),
+            kernel,
+            codes,
+            values,
+            workers,
+        );
         FilterQueries {
             filter,
+            groups,
+            layout,
             kernel: codes,
             streams: panels.len() == 1 && workers == Workers::Pool,
             panels,
@@ -176,6 +237,11 @@ impl<'a> FilterQueries<'a> {
         self.kernel.refine(&tails, candidates, from, threshold);
     }
 
+    /// The layout of what is scanned.
+    pub(in crate::topk) fn layout(&self) -> Layout {
+        self.layout
+    }
+
     /// Whether one panel serves all queries, so that rows are read once.
     pub(in crate::topk) fn is_single(&self) -> bool {
         self.panels.len() == 1
@@ -189,22 +255,22 @@ impl<'a> FilterQueries<'a> {
         thresholds: &[f32],
         candidates: &mut [Vec<Candidate>],
     ) {
-        let steps = self.filter.plan.coded / STEP;
+        let code_bytes = self.layout.code_bytes();
         let turns = self.panels.len();
         // A block that several panels share is read from memory while the one before it is scanned: each panel's
         // turn asks for its part.
         let (ahead, asked) = match (self.streams, turns) {
-            (true, _) => (STREAM_AHEAD_BYTES, steps),
+            (true, _) => (STREAM_AHEAD_BYTES, code_bytes),
             (false, 1) => (0, 0),
-            (false, _) => (chosen.len() * self.filter.stride(), steps),
+            (false, _) => (chosen.len() * self.layout.stride(), code_bytes),
         };
         let mut first = 0;
         for (turn, panel) in self.panels.iter().enumerate() {
             let queries = first..first + panel.width();
             first = queries.end;
             self.kernel.scan(&mut CodeBlock {
-                groups: self.filter.groups,
-                stride: self.filter.stride(),
+                groups: self.groups,
+                layout: self.layout,
                 tails: self.filter.tails,
                 tail_stride: self.filter.plan.tail_stride(),
                 chosen,
@@ -215,8 +281,7 @@ impl<'a> FilterQueries<'a> {
                 candidates: &mut candidates[queries],
                 streams: self.streams,
                 ahead,
-                ahead_from: turn * asked / turns,
-                ahead_until: (turn + 1) * asked / turns,
+                ahead_bytes: turn * asked / turns..(turn + 1) * asked / turns,
             });
         }
     }

@@ -1,6 +1,6 @@
 //! The portable kernel: the specification in plain Rust, in a shape that compilers vectorise.
 
-use super::codes::{CodeBlock, Codes, GROUP, STEP, STEP_BYTES, scan_block};
+use super::codes::{CodeBlock, Codes, GROUP, LEVELS, STEP, STEP_BYTES, scan_block};
 use super::query::Reach;
 
 /// Queries per call.
@@ -43,6 +43,15 @@ impl Codes for Plain {
     }
 
     #[inline(always)]
+    unsafe fn load_narrow(from: *const u8) -> [Self::Rows; 2] {
+        let codes = unsafe { Self::load(from) };
+        [
+            codes.map(|code| LEVELS[usize::from(code & 15)]),
+            codes.map(|code| LEVELS[usize::from(code >> 4)]),
+        ]
+    }
+
+    #[inline(always)]
     unsafe fn query(from: *const u32) -> Self::Query {
         unsafe { from.read_unaligned() }
             .to_le_bytes()
@@ -70,32 +79,25 @@ impl Codes for Plain {
     }
 
     #[inline(always)]
-    unsafe fn floats(from: *const u8) -> Self::Floats {
-        let bytes = unsafe { from.cast::<[[u8; 4]; GROUP]>().read() };
-        bytes.map(f32::from_le_bytes)
-    }
-
-    #[inline(always)]
     unsafe fn halves(from: *const u8) -> Self::Floats {
         let bytes = unsafe { from.cast::<[[u8; 2]; GROUP]>().read() };
         bytes.map(|half| f32::from_bits(u32::from(u16::from_le_bytes(half)) << 16))
     }
 
     #[inline(always)]
-    unsafe fn upper(
-        self,
-        scale: Self::Floats,
+    unsafe fn errors(
         code_error: Self::Floats,
         tail_error: Self::Floats,
         reach: &Reach,
     ) -> Self::Floats {
-        let mut upper = [0.0; GROUP];
-        for (lane, upper) in upper.iter_mut().enumerate() {
-            let errors =
-                code_error[lane] * reach.code + (tail_error[lane] * reach.tail + reach.base);
-            *upper = self.0[lane] as f32 * (scale[lane] * reach.factor) + errors;
-        }
-        upper
+        std::array::from_fn(|lane| {
+            code_error[lane] * reach.code + (tail_error[lane] * reach.tail + reach.base)
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn scaled(self, scale: Self::Floats, factor: f32, more: Self::Floats) -> Self::Floats {
+        std::array::from_fn(|lane| self.0[lane] as f32 * (scale[lane] * factor) + more[lane])
     }
 
     #[inline(always)]

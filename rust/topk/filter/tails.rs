@@ -6,7 +6,9 @@
 //! so that kernels can read all of it as codes.
 
 use super::Candidate;
-use super::write::{half_above, stored};
+use super::halves::half_above;
+use super::query::start;
+use super::write::stored;
 use crate::prefetch::prefetch;
 
 /// Bytes at the end of a row.
@@ -45,12 +47,11 @@ pub(super) struct TailQuery {
 
 impl TailQuery {
     pub(super) fn new(codes: &[i8], factor: f32, code: f32, tail: f32) -> Self {
-        let start = -128 * codes.iter().map(|code| i32::from(*code)).sum::<i32>();
         let mut padded = codes.to_vec();
         padded.resize((codes.len() + SIDE).next_multiple_of(STEP), 0);
         TailQuery {
             codes: padded,
-            start,
+            start: start(codes),
             factor,
             code,
             tail,

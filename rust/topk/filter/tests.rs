@@ -36,6 +36,19 @@ fn embeddings(rows: usize, dimension: usize, seed: u64) -> Vec<f32> {
     values
 }
 
+/// Rows of many topics with a spectrum that falls slowly, so that many components have to be scanned.
+fn topics(rows: usize, dimension: usize, seed: u64) -> Vec<f32> {
+    let topics = noise(400 * dimension, 79);
+    let mut values = noise(rows * dimension, seed);
+    for (row, values) in values.chunks_exact_mut(dimension).enumerate() {
+        let topic = &topics[row % 400 * dimension..][..dimension];
+        for (place, value) in values.iter_mut().enumerate() {
+            *value = (topic[place] + *value * 0.7) * (1.0 + place as f32).powf(-0.3);
+        }
+    }
+    values
+}
+
 fn filter_bytes(vectors: Matrix<'_>, plan: &FilterPlan) -> Vec<u8> {
     let mut bytes = vec![0; plan.size(vectors.rows())];
     plan.write(vectors, &mut bytes, &Interrupt::new()).unwrap();
@@ -47,10 +60,26 @@ fn plain_plan(dimension: usize, mean: Vec<f32>) -> FilterPlan {
         mean,
         rotation: None,
         coded: dimension.next_multiple_of(STEP),
+        narrow: None,
         gram_error: 0.0,
         mean_scale: 1.0,
-        ratio: 64.0,
+        ratios: [64.0; 2],
     }
+}
+
+/// 4-bit codes behind so many steps of 8-bit codes, or one more; with spreads of any size. `None` where there are too few
+/// coordinates.
+fn narrow_plan(coded: usize, wide: usize, ratio: f32, seed: u64) -> Option<NarrowPlan> {
+    let wide = wide * STEP;
+    let wide = wide + coded.checked_sub(wide)? % (2 * STEP);
+    (wide < coded).then(|| NarrowPlan {
+        wide,
+        spreads: noise(coded - wide, seed ^ 3)
+            .iter()
+            .map(|value| 2f32.powf(value * 20.0))
+            .collect(),
+        ratio,
+    })
 }
 
 /// All rows, with or without a filter.
@@ -159,6 +188,57 @@ fn components_are_fewer_than_dimensions_where_the_spectrum_falls() {
     ) {
         assert!(found.rescored < rows as u64, "{} rescored", found.rescored);
     }
+}
+
+#[test]
+fn few_queries_read_4_bit_codes_which_leave_few_rows() {
+    let (rows, dimension) = (6000, 256);
+    let values = topics(rows, dimension, 5);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    let narrow = plan.narrow.as_ref().unwrap();
+    assert_eq!(narrow.spreads.len(), plan.coded - narrow.wide);
+    let bytes = filter_bytes(vectors, &plan);
+    let filter = Filter::read(&bytes, rows, dimension).unwrap();
+    assert_eq!(filter.plan.narrow, plan.narrow);
+    let chosen: Vec<Chosen> = (0..rows as u32 / 16)
+        .map(|group| Chosen {
+            group,
+            rows: u16::MAX,
+        })
+        .collect();
+    let query = topics(1, dimension, 6);
+    let score = |row: usize| -> f64 {
+        let row = values[row * dimension..].iter().zip(&query);
+        row.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+    };
+    let mut scores: Vec<f64> = (0..rows).map(score).collect();
+    scores.sort_by(f64::total_cmp);
+    let tenth = scores[rows - 10] as f32;
+    for kernel in Kernel::available() {
+        let few = FilterQueries::new(&filter, kernel, &query, true, Workers::Caller);
+        let many = query.repeat(64);
+        let many = FilterQueries::new(&filter, kernel, &many, true, Workers::Caller);
+        assert!(few.layout().stride() < many.layout().stride(), "{kernel}");
+        let mut left = vec![Vec::new()];
+        few.scan(&chosen, &[tenth], &mut left);
+        let left = left[0].len();
+        assert!((10..rows / 10).contains(&left), "{kernel}: {left}");
+    }
+}
+
+#[test]
+fn levels_are_found_for_the_values_next_to_them() {
+    for (code, level) in codes::LEVELS.iter().enumerate() {
+        let value = f32::from(*level) - 128.0;
+        for value in [value - 1.0, value, value + 1.0] {
+            assert_eq!(usize::from(narrow::nearest_level(value)), code);
+        }
+    }
+    assert_eq!(narrow::nearest_level(-1e9), 0);
+    assert_eq!(narrow::nearest_level(1e9), 15);
 }
 
 #[test]
@@ -320,8 +400,8 @@ fn the_same_bytes_whatever_the_threads() {
 
 #[test]
 fn bytes_that_are_no_filter_are_refused() {
-    let (rows, dimension) = (2500, 40);
-    let values = embeddings(rows, dimension, 9);
+    let (rows, dimension) = (4000, 192);
+    let values = topics(rows, dimension, 9);
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
     let plan = FilterPlan::learn(vectors, &Interrupt::new())
         .unwrap()
@@ -337,10 +417,34 @@ fn bytes_that_are_no_filter_are_refused() {
     let mut wrong = bytes.clone();
     wrong[0] ^= 4;
     assert!(Filter::read(&wrong, rows, dimension).is_err());
+    // The 4-bit codes: whether there are any, after how many others, and what errors are raised to.
+    assert!(plan.narrow.is_some());
+    for (at, word) in [
+        (24, 0),
+        (24, 2),
+        (28, 4),
+        (28, 1 << 31),
+        (32, 0),
+        (32, f32::NAN.to_bits()),
+    ] {
+        let mut wrong = bytes.clone();
+        wrong[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        assert!(
+            Filter::read(&wrong, rows, dimension).is_err(),
+            "{at} {word}"
+        );
+    }
+    // Their spreads, after the mean and the rotation.
+    let spread = 36 + (dimension + dimension * dimension) * 4;
+    for value in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let mut wrong = bytes.clone();
+        wrong[spread..spread + 4].copy_from_slice(&value.to_le_bytes());
+        assert!(Filter::read(&wrong, rows, dimension).is_err(), "{value}");
+    }
     // The scale of the mean's direction.
     for scale in [0.0, 0.5, 3.0, 2048.0, -2.0, f32::NAN, f32::INFINITY] {
         let mut wrong = bytes.clone();
-        wrong[16..20].copy_from_slice(&scale.to_le_bytes());
+        wrong[20..24].copy_from_slice(&scale.to_le_bytes());
         assert!(Filter::read(&wrong, rows, dimension).is_err(), "{scale}");
     }
 }
@@ -473,12 +577,40 @@ proptest! {
     }
 
     #[test]
+    fn no_row_of_the_answer_is_dismissed_by_4_bit_codes(
+        case in hard_case(),
+        wide in 0usize..4,
+        ratio in 1f32..100.0,
+        seed: u64,
+    ) {
+        let (rows, dimension, values, queries, mean, k, _) = case;
+        prop_assume!(dimension > 2 * STEP);
+        let vectors = Matrix::new(&values, rows, dimension).unwrap();
+        let queries = Matrix::new(&queries[..dimension], 1, dimension).unwrap();
+        let coded = (dimension - 1) / STEP * STEP;
+        let mut rotation = vec![0.0; dimension * dimension];
+        for (row, values) in rotation.chunks_exact_mut(dimension).enumerate() {
+            values[row] = 1.0;
+        }
+        let plan = FilterPlan {
+            rotation: Some(rotation),
+            coded,
+            narrow: narrow_plan(coded, wide, ratio, seed),
+            ..plain_plan(dimension, mean)
+        };
+        let bytes = filter_bytes(vectors, &plan);
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        same_answer(&[whole(vectors, Some(&filter))], &[whole(vectors, None)], queries, k);
+    }
+
+    #[test]
     fn the_bound_is_above_every_score(
         seed: u64,
         dimension in 5usize..70,
         coded in 1usize..16,
         scale in -20i32..20,
         mean_scale in 0..7,
+        narrow in prop::option::of((0usize..8, 1f32..200.0)),
     ) {
         let rows = 64;
         let coded = (coded * STEP).min((dimension - 1) / STEP * STEP).max(STEP);
@@ -497,17 +629,19 @@ proptest! {
             mean_scale: 2f32.powi(mean_scale),
             rotation: Some(rotation),
             coded,
-            ratio: 100.0,
+            narrow: narrow.and_then(|(wide, ratio)| narrow_plan(coded, wide, ratio, seed)),
+            ratios: [100.0; 2],
         };
         let bytes = filter_bytes(vectors, &plan);
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
-        let queries = noise(3 * dimension, seed + 2);
+        // So few that all kernels read 4-bit codes, where there are any.
+        let queries = noise(2 * dimension, seed + 2);
         for kernel in Kernel::available() {
-            let coded = FilterQueries::new(&filter, kernel, &queries, Workers::Caller);
-            let mut candidates = vec![Vec::new(); 3];
+            let coded = FilterQueries::new(&filter, kernel, &queries, true, Workers::Caller);
+            let mut candidates = vec![Vec::new(); 2];
             let chosen: Vec<Chosen> =
                 (0..rows as u32 / 16).map(|group| Chosen { group, rows: u16::MAX }).collect();
-            coded.scan(&chosen, &[f32::NEG_INFINITY; 3], &mut candidates);
+            coded.scan(&chosen, &[f32::NEG_INFINITY; 2], &mut candidates);
             let mut refined = candidates.clone();
             for (query, refined) in refined.iter_mut().enumerate() {
                 coded.refine(query, refined, 0, f32::NEG_INFINITY);

@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::Candidate;
-use super::codes::{CodeBlock, Codes, GROUP, STEP_BYTES, scan_block};
+use super::codes::{CodeBlock, Codes, GROUP, LEVELS, STEP_BYTES, scan_block};
 use super::query::Reach;
 use super::tails::{self, Tails};
 
@@ -132,6 +132,21 @@ impl Codes for Zmm {
     }
 
     #[inline(always)]
+    unsafe fn load_narrow(from: *const u8) -> [__m512i; 2] {
+        unsafe {
+            let levels = _mm512_broadcast_i32x4(_mm_loadu_si128(LEVELS.as_ptr().cast()));
+            let lower_half = _mm512_set1_epi8(15);
+            let codes = _mm512_loadu_si512(from.cast());
+            let lower = _mm512_and_si512(codes, lower_half);
+            let upper = _mm512_and_si512(_mm512_srli_epi16::<4>(codes), lower_half);
+            [
+                _mm512_shuffle_epi8(levels, lower),
+                _mm512_shuffle_epi8(levels, upper),
+            ]
+        }
+    }
+
+    #[inline(always)]
     unsafe fn query(from: *const u32) -> __m512i {
         unsafe { _mm512_set1_epi32(from.read_unaligned().cast_signed()) }
     }
@@ -152,11 +167,6 @@ impl Codes for Zmm {
     }
 
     #[inline(always)]
-    unsafe fn floats(from: *const u8) -> __m512 {
-        unsafe { _mm512_loadu_ps(from.cast()) }
-    }
-
-    #[inline(always)]
     unsafe fn halves(from: *const u8) -> __m512 {
         unsafe {
             let halves = _mm256_loadu_si256(from.cast());
@@ -165,25 +175,22 @@ impl Codes for Zmm {
     }
 
     #[inline(always)]
-    unsafe fn upper(
-        self,
-        scale: __m512,
-        code_error: __m512,
-        tail_error: __m512,
-        reach: &Reach,
-    ) -> __m512 {
+    unsafe fn errors(code_error: __m512, tail_error: __m512, reach: &Reach) -> __m512 {
         unsafe {
             let errors = _mm512_fmadd_ps(
-                code_error,
-                _mm512_set1_ps(reach.code),
-                _mm512_fmadd_ps(
-                    tail_error,
-                    _mm512_set1_ps(reach.tail),
-                    _mm512_set1_ps(reach.base),
-                ),
+                tail_error,
+                _mm512_set1_ps(reach.tail),
+                _mm512_set1_ps(reach.base),
             );
-            let scale = _mm512_mul_ps(scale, _mm512_set1_ps(reach.factor));
-            _mm512_fmadd_ps(_mm512_cvtepi32_ps(self.0), scale, errors)
+            _mm512_fmadd_ps(code_error, _mm512_set1_ps(reach.code), errors)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn scaled(self, scale: __m512, factor: f32, more: __m512) -> __m512 {
+        unsafe {
+            let scale = _mm512_mul_ps(scale, _mm512_set1_ps(factor));
+            _mm512_fmadd_ps(_mm512_cvtepi32_ps(self.0), scale, more)
         }
     }
 

@@ -2,9 +2,11 @@
 
 use rayon::prelude::*;
 
-use super::codes::{CODE_ERRORS, GROUP, STEP, STEP_BYTES, TAIL_ERRORS};
-use super::query::{above, distance, error, norm, product, quantise};
-use super::{FilterPlan, rounding, tails, underflow};
+use super::codes::{CODE_ERRORS, GROUP, Layout, NARROW_SCALES, STEP, STEP_BYTES, TAIL_ERRORS};
+use super::halves::{from_half, half_above, half_near};
+use super::narrow::NarrowCodes;
+use super::query::{above, codes_at, distance, error, largest, norm, product, quantise};
+use super::{CODE_LIMIT, FilterPlan, rounding, tails, underflow};
 use crate::interrupt::Interrupt;
 use crate::topk::Kernel;
 use crate::topk::block::Panel;
@@ -18,28 +20,46 @@ const GROUPS: usize = 16;
 /// Rows with a longer norm are left to the exact score: the bound's arithmetic can't overflow below it.
 pub(in crate::topk) const LONGEST: f64 = 1e15;
 
-/// What is stored of one part of a row.
-pub(super) struct CodedPart {
-    codes: Vec<i8>,
-    scale: f32,
+/// How far one part of a row is off.
+struct Off {
     /// `e1` or `e2` of the proof.
     error: f32,
     /// `|c1|` or `|c2|`.
     norm: f64,
 }
 
-/// What is stored of a row.
-pub(super) struct CodedRow {
-    first: CodedPart,
-    second: CodedPart,
+/// The first part of a row, or its shorter copy.
+struct FirstPart {
+    wide: Vec<i8>,
+    narrow: Vec<u8>,
+    /// The scales of both, which upper halves of floats suffice for.
+    scales: [f32; 2],
+    off: Off,
     /// `|z2|` of the proof.
     tail_norm: f32,
+}
+
+/// The second part of a row.
+struct SecondPart {
+    codes: Vec<i8>,
+    scale: f32,
+    off: Off,
+}
+
+/// What is stored of a row.
+struct CodedRow {
+    first: FirstPart,
+    narrow: Option<FirstPart>,
+    second: SecondPart,
 }
 
 impl FilterPlan {
     /// Bytes that the filter of so many rows takes.
     pub fn size(&self, rows: usize) -> usize {
-        self.head() + rows.div_ceil(GROUP) * self.stride() + rows * self.tail_stride()
+        let narrow = self.narrow_layout().map_or(0, Layout::stride);
+        self.head()
+            + rows.div_ceil(GROUP) * (self.layout().stride() + narrow)
+            + rows * self.tail_stride()
     }
 
     /// Writes the filter of all rows; `out` is of [`FilterPlan::size`] bytes.
@@ -57,33 +77,38 @@ impl FilterPlan {
         let (head, rest) = out.split_at_mut(self.head());
         self.write_head(head);
         let coder = Coder::new(self)?;
-        let (stride, tail_stride) = (self.stride(), self.tail_stride());
-        let (groups, tails) = rest.split_at_mut(vectors.rows().div_ceil(GROUP) * stride);
-        // Without a second part there are no bytes to share out; there must be chunks all the same.
-        let mut tails: Vec<&mut [u8]> = tails
-            .chunks_mut((GROUPS * GROUP * tail_stride).max(1))
-            .collect();
+        let (layout, narrow_layout) = (self.layout(), self.narrow_layout());
+        let groups = vectors.rows().div_ceil(GROUP);
+        let (wide, rest) = rest.split_at_mut(groups * layout.stride());
+        let (narrow, tails) = rest.split_at_mut(groups * narrow_layout.map_or(0, Layout::stride));
+        let tail_stride = self.tail_stride();
         let pieces = vectors.rows().div_ceil(GROUPS * GROUP);
-        tails.resize_with(pieces, Default::default);
-        groups
-            .par_chunks_mut(GROUPS * stride)
+        let wide = shared_out(wide, GROUPS * layout.stride(), pieces);
+        let narrow = shared_out(
+            narrow,
+            GROUPS * narrow_layout.map_or(0, Layout::stride),
+            pieces,
+        );
+        let tails = shared_out(tails, GROUPS * GROUP * tail_stride, pieces);
+        wide.into_par_iter()
+            .zip(narrow)
             .zip(tails)
             .enumerate()
-            .try_for_each(|(place, (groups, tails))| {
+            .try_for_each(|(place, ((wide, narrow), tails))| {
                 interrupt.check()?;
                 let first = place * GROUPS * GROUP;
                 let rows = coder.code(vectors.slice(first, first + GROUPS * GROUP));
-                for (group, rows) in groups.chunks_exact_mut(stride).zip(rows.chunks(GROUP)) {
-                    write_group(group, rows);
+                write_groups(wide, layout, rows.iter().map(|row| &row.first));
+                if let Some(layout) = narrow_layout {
+                    write_groups(
+                        narrow,
+                        layout,
+                        rows.iter().filter_map(|row| row.narrow.as_ref()),
+                    );
                 }
                 for (tail, row) in tails.chunks_exact_mut(tail_stride.max(1)).zip(&rows) {
-                    tails::write(
-                        tail,
-                        &row.second.codes,
-                        row.second.scale,
-                        row.second.error,
-                        row.tail_norm,
-                    );
+                    let SecondPart { codes, scale, off } = &row.second;
+                    tails::write(tail, codes, *scale, off.error, row.first.tail_norm);
                 }
                 Ok(())
             })
@@ -91,17 +116,25 @@ impl FilterPlan {
 
     /// The same plan with `k` such that it seldom raises the errors of these rows.
     pub(super) fn with_ratio(mut self, sample: Matrix<'_>) -> Result<Self> {
-        self.ratio = 1.0;
         let rows = Coder::new(&self)?.code_plainly(sample);
-        let parts = rows.iter().flat_map(|row| [&row.first, &row.second]);
-        let ratios = parts.map(|part| (part.norm / f64::from(part.error)) as f32);
-        let mut ratios: Vec<f32> = ratios
-            .filter(|ratio| *ratio > 0.0 && ratio.is_finite())
-            .collect();
-        ratios.sort_unstable_by(f32::total_cmp);
-        // A few rows may have unusually small errors.
-        let most = ratios.get(ratios.len() * 49 / 50).copied().unwrap_or(1.0);
-        self.ratio = most.clamp(1.0, 1e4);
+        let most = |parts: &mut dyn Iterator<Item = &Off>| {
+            let ratios = parts.map(|part| (part.norm / f64::from(part.error)) as f32);
+            let mut ratios: Vec<f32> = ratios
+                .filter(|ratio| *ratio > 0.0 && ratio.is_finite())
+                .collect();
+            ratios.sort_unstable_by(f32::total_cmp);
+            // A few rows may have unusually small errors.
+            let most = ratios.get(ratios.len() * 49 / 50).copied().unwrap_or(1.0);
+            most.clamp(1.0, 1e4)
+        };
+        self.ratios = [
+            most(&mut rows.iter().map(|row| &row.first.off)),
+            most(&mut rows.iter().map(|row| &row.second.off)),
+        ];
+        if let Some(narrow) = &mut self.narrow {
+            let parts = rows.iter().filter_map(|row| row.narrow.as_ref());
+            narrow.ratio = most(&mut parts.map(|part| &part.off));
+        }
         Ok(self)
     }
 }
@@ -113,6 +146,8 @@ struct Coder<'a> {
     panels: Vec<Panel>,
     /// The mean, rotated.
     shift: Vec<f64>,
+    /// One divided by each spread.
+    inverse_spreads: Vec<f32>,
     mean_norm: f64,
     /// `g` of the proof.
     rounding: f64,
@@ -131,6 +166,12 @@ impl<'a> Coder<'a> {
                 .chunks_exact(dimension)
                 .map(|row| product(row, &plan.mean))
                 .collect(),
+            inverse_spreads: plan
+                .narrow
+                .iter()
+                .flat_map(|narrow| &narrow.spreads)
+                .map(|spread| 1.0 / spread)
+                .collect(),
             mean_norm: norm(&plan.mean),
             rounding: rounding(dimension),
         })
@@ -138,13 +179,16 @@ impl<'a> Coder<'a> {
 
     fn code(&self, rows: Matrix<'_>) -> Vec<CodedRow> {
         let mut coded = self.code_plainly(rows);
-        for part in coded
-            .iter_mut()
-            .flat_map(|row| [&mut row.first, &mut row.second])
-        {
-            part.error = part
-                .error
-                .max(above(part.norm / f64::from(self.plan.ratio)));
+        let raise = |off: &mut Off, ratio: f32| {
+            off.error = off.error.max(above(off.norm / f64::from(ratio)));
+        };
+        let [first, second] = self.plan.ratios;
+        for row in &mut coded {
+            raise(&mut row.first.off, first);
+            raise(&mut row.second.off, second);
+            if let (Some(part), Some(plan)) = (&mut row.narrow, &self.plan.narrow) {
+                raise(&mut part.off, plan.ratio);
+            }
         }
         coded
     }
@@ -192,7 +236,6 @@ impl<'a> Coder<'a> {
         if let Some(along_mean) = z.first_mut() {
             *along_mean *= plan.mean_scale;
         }
-        let (z1, z2) = z.split_at(plan.coded);
         // What is lost in computing z: sums of the whole row where it is rotated, one rounding elsewhere.
         let lost = match &plan.rotation {
             Some(_) => {
@@ -203,66 +246,119 @@ impl<'a> Coder<'a> {
         } + underflow(plan.dimension());
         let h = plan.gram_error;
         let slack = f64::from(plan.mean_scale) * (lost + (self.rounding + h) * (1.0 + h) * y_norm);
-        if x_norm < LONGEST {
-            CodedRow {
-                first: code_part(z1, slack),
-                second: code_part(z2, slack),
-                tail_norm: above(norm(z2) + slack),
-            }
-        } else {
-            let unknown = |z: &[f32]| CodedPart {
-                codes: vec![0; z.len()],
-                scale: 0.0,
-                error: f32::INFINITY,
-                norm: 0.0,
-            };
-            CodedRow {
-                first: unknown(z1),
-                second: unknown(z2),
-                tail_norm: f32::INFINITY,
-            }
+        let known = x_norm < LONGEST;
+        // Codes of 0, and errors without end.
+        let z = if known { z } else { vec![0.0; z.len()] };
+        let slack = if known { slack } else { f64::INFINITY };
+        let (z1, z2) = z.split_at(plan.coded.min(z.len()));
+        let tail_norm = above(norm(z2) + slack);
+        let first = |wide, spreads: &[f32]| FirstPart {
+            tail_norm,
+            ..self.code_first(z1, wide, spreads, slack)
+        };
+        CodedRow {
+            first: first(plan.coded, &[]),
+            narrow: plan
+                .narrow
+                .as_ref()
+                .map(|narrow| first(narrow.wide, &narrow.spreads)),
+            second: code_second(z2, slack),
         }
     }
-}
 
-/// Codes, their scale and how far off they are, at most.
-fn code_part(z: &[f32], slack: f64) -> CodedPart {
-    let (codes, scale) = quantise(z);
-    CodedPart {
-        scale,
-        error: above(error(z, &codes, scale) + slack),
-        norm: f64::from(scale) * norm(&codes),
-        // A cast makes 0 of what is no number: any code is right, the error tells.
-        codes: codes.into_iter().map(|code| code as i8).collect(),
+    /// The first part, with 4-bit codes where there are spreads.
+    fn code_first(&self, z1: &[f32], wide: usize, spreads: &[f32], slack: f64) -> FirstPart {
+        let (z_wide, z_narrow) = z1.split_at(wide.min(z1.len()));
+        let scale = from_half(half_above(largest(z_wide) / CODE_LIMIT));
+        let codes = codes_at(z_wide, scale);
+        let narrow = NarrowCodes::new(z_narrow, spreads, &self.inverse_spreads);
+        let mut part = FirstPart {
+            wide: integers(&codes),
+            narrow: narrow.codes,
+            scales: [scale, narrow.scale],
+            off: Off {
+                error: above(error(z_wide, &codes, scale).hypot(narrow.error) + slack),
+                norm: (f64::from(scale) * norm(&codes)).hypot(narrow.norm),
+            },
+            tail_norm: f32::INFINITY,
+        };
+        // Padding; the query's codes are 0 there.
+        part.wide.resize(wide, 0);
+        part.narrow.resize(self.plan.coded - wide, 0);
+        part
     }
 }
 
-fn write_group(group: &mut [u8], rows: &[CodedRow]) {
-    let side = group.len() - super::SIDE_BYTES;
-    // Code 0, and nothing that could reach a threshold.
-    group[..side].fill(128);
-    group[side..].fill(0);
+fn code_second(z2: &[f32], slack: f64) -> SecondPart {
+    let (codes, scale) = quantise(z2);
+    SecondPart {
+        scale,
+        off: Off {
+            error: above(error(z2, &codes, scale) + slack),
+            norm: f64::from(scale) * norm(&codes),
+        },
+        codes: integers(&codes),
+    }
+}
+
+/// A cast makes 0 of what is no number: any code is right, the error tells.
+fn integers(codes: &[f32]) -> Vec<i8> {
+    codes.iter().map(|code| *code as i8).collect()
+}
+
+/// So many pieces of so many bytes, the last of which may be shorter; empty ones where there are no bytes.
+fn shared_out(bytes: &mut [u8], size: usize, pieces: usize) -> Vec<&mut [u8]> {
+    let mut shares: Vec<&mut [u8]> = bytes.chunks_mut(size.max(1)).collect();
+    shares.resize_with(pieces, Default::default);
+    shares
+}
+
+/// Writes groups, sixteen rows to each.
+fn write_groups<'a>(out: &mut [u8], layout: Layout, rows: impl Iterator<Item = &'a FirstPart>) {
+    let rows: Vec<&FirstPart> = rows.collect();
+    for (group, rows) in out
+        .chunks_exact_mut(layout.stride())
+        .zip(rows.chunks(GROUP))
+    {
+        write_group(group, layout, rows);
+    }
+}
+
+fn write_group(group: &mut [u8], layout: Layout, rows: &[&FirstPart]) {
+    let (codes, side) = group.split_at_mut(layout.code_bytes());
+    // Codes that don't matter, and nothing that could reach a threshold.
+    codes.fill(128);
+    side.fill(0);
+    let (wide, narrow) = codes.split_at_mut(layout.wide_bytes());
     for (lane, row) in rows.iter().enumerate() {
-        for (step, codes) in row.first.codes.chunks_exact(STEP).enumerate() {
+        for (step, codes) in row.wide.chunks_exact(STEP).enumerate() {
             let place = step * STEP_BYTES + lane * STEP;
-            for (byte, code) in group[place..place + STEP].iter_mut().zip(codes) {
+            for (byte, code) in wide[place..place + STEP].iter_mut().zip(codes) {
                 *byte = stored(*code);
             }
         }
-        let side = &mut group[side..];
-        side[lane * 4..][..4].copy_from_slice(&row.first.scale.to_le_bytes());
-        side[CODE_ERRORS + lane * 2..][..2].copy_from_slice(&half_above(row.first.error));
-        side[TAIL_ERRORS + lane * 2..][..2].copy_from_slice(&half_above(row.tail_norm));
+        for (pair, codes) in row.narrow.chunks_exact(2 * STEP).enumerate() {
+            let place = pair * STEP_BYTES + lane * STEP;
+            let (lower, upper) = codes.split_at(STEP);
+            for (byte, (lower, upper)) in narrow[place..place + STEP]
+                .iter_mut()
+                .zip(lower.iter().zip(upper))
+            {
+                *byte = lower | upper << 4;
+            }
+        }
+        for (place, half) in [
+            (0, half_near(row.scales[0])),
+            (NARROW_SCALES, half_near(row.scales[1])),
+            (CODE_ERRORS, half_above(row.off.error)),
+            (TAIL_ERRORS, half_above(row.tail_norm)),
+        ] {
+            side[place + lane * 2..][..2].copy_from_slice(&half);
+        }
     }
 }
 
 /// A code as a byte: see `codes.rs`.
 pub(super) fn stored(code: i8) -> u8 {
     (i16::from(code) + 128) as u8
-}
-
-/// The upper half of a float that is not below this one, which is not negative.
-pub(super) fn half_above(value: f32) -> [u8; 2] {
-    let half = value.to_bits().saturating_add(0xFFFF) >> 16;
-    (half as u16).to_le_bytes()
 }

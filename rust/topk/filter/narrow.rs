@@ -1,0 +1,64 @@
+//! 4-bit codes of a row.
+
+use super::codes::LEVELS;
+use super::halves::{from_half, half_near};
+use super::query::norm;
+
+/// 4-bit codes are for values of this root mean square, which [`LEVELS`] are best for.
+const NARROW_UNIT: f32 = 127.0 / 2.7326;
+
+/// The 4-bit codes of some coordinates.
+pub(super) struct NarrowCodes {
+    pub(super) codes: Vec<u8>,
+    pub(super) scale: f32,
+    /// The norm of what the codes stand for.
+    pub(super) norm: f64,
+    /// How far they are from the coordinates.
+    pub(super) error: f64,
+}
+
+impl NarrowCodes {
+    pub(super) fn new(z: &[f32], spreads: &[f32], inverse_spreads: &[f32]) -> Self {
+        let mut even: Vec<f32> = z
+            .iter()
+            .zip(inverse_spreads)
+            .map(|(z, inverse)| z * inverse)
+            .collect();
+        let root_mean_square = norm(&even) / (z.len().max(1) as f64).sqrt();
+        let scale = from_half(half_near(root_mean_square as f32 / NARROW_UNIT));
+        let inverse = if scale > 0.0 {
+            (1.0 / scale).min(f32::MAX)
+        } else {
+            0.0
+        };
+        for value in &mut even {
+            *value *= inverse;
+        }
+        let codes: Vec<u8> = even.iter().map(|value| nearest_level(*value)).collect();
+        let (mut error, mut norm) = (0.0, 0.0);
+        for ((z, spread), code) in z.iter().zip(spreads).zip(&codes) {
+            let level = f64::from(LEVELS[usize::from(*code) % LEVELS.len()]) - 128.0;
+            let value = level * f64::from(scale) * f64::from(*spread);
+            error += (f64::from(*z) - value).powi(2);
+            norm += value * value;
+        }
+        NarrowCodes {
+            codes,
+            scale,
+            norm: norm.sqrt(),
+            error: error.sqrt(),
+        }
+    }
+}
+
+/// The place of the level that is nearest to a value.
+pub(super) fn nearest_level(value: f32) -> u8 {
+    // All are compared with, which is vector code.
+    let levels = LEVELS.iter().zip(&LEVELS[1..]);
+    levels
+        .map(|(below, above)| {
+            let middle = (f32::from(*below) + f32::from(*above)) / 2.0 - 128.0;
+            u8::from(value > middle)
+        })
+        .sum()
+}

@@ -1,0 +1,194 @@
+//! What a search would cost with so many components and such codes, by a trial on a sample.
+
+use rayon::prelude::*;
+
+use super::learn::{PROBES, Rotated};
+use super::query::norm;
+use super::tails;
+use crate::Result;
+use crate::interrupt::Interrupt;
+
+/// The number of components is a multiple of this.
+pub(super) const STRETCH: usize = 32;
+
+/// A row that the first part leaves costs as much as so many bytes in the scan; more than it does for one query
+/// and few results, because queries in batches and deep results leave more rows.
+const LEFT: f64 = 3072.0;
+
+/// The cosine, after centring, at which a probe's tenth row is taken to be, where it is nearer. Rows may have
+/// near-duplicates, queries do not: for queries of two encoders it was 0.43 to 0.67. Lower than that is safe: a few
+/// components too many cost little, too few cost much.
+const NEAREST: f64 = 0.4;
+
+/// The error of codes, of row and query together, in shares of the norms: what 8 bits give.
+const CODE_ERROR: f32 = 0.015;
+
+/// The error of a row's 4-bit codes: 0.0975 where values are normally distributed, and no row's quite are.
+const NARROW_ERROR: f32 = 0.105;
+
+/// Numbers of [`STRETCH`]es with 8-bit codes that are tried before 4-bit codes.
+const WIDE_STRETCHES: [usize; 5] = [0, 1, 2, 4, 8];
+
+/// Kinds of codes: of 8 bits, or of 4 after one of these numbers of stretches.
+const KINDS: usize = 1 + WIDE_STRETCHES.len();
+
+/// What a row that is left costs as much as, for the few queries that read 4-bit codes.
+const LEFT_BY_FEW: f64 = 1536.0;
+
+/// A shorter copy of the first part must cost less than such a share of it, because it takes room, too.
+const NARROW_PAYS: f64 = 0.85;
+
+/// How many [`STRETCH`]es of components to scan, and how many of these have 8-bit codes in the shorter copy, if it is to
+/// be.
+pub(super) struct Choice {
+    cost: f64,
+    pub(super) stretches: usize,
+    pub(super) narrow: Option<usize>,
+}
+
+/// Queries on a sample of the rows.
+pub(super) struct Trial {
+    spectrum: Spectrum,
+    queries: Vec<f32>,
+    /// What each query's answer reaches.
+    reached: Vec<f32>,
+    /// Pairs of a row and a query.
+    pairs: f64,
+}
+
+impl Trial {
+    pub(super) fn new(rotated: Rotated, reached: Vec<f32>) -> Self {
+        let Rotated {
+            rows,
+            queries,
+            dimension,
+        } = rotated;
+        let squares: f64 = rows.iter().map(|value| f64::from(value * value)).sum();
+        let row_norm = (squares * dimension as f64 / rows.len() as f64).sqrt();
+        let reached = queries
+            .chunks_exact(dimension)
+            .zip(reached)
+            .map(|(query, reached)| reached.min((NEAREST * norm(&query[1..]) * row_norm) as f32))
+            .collect();
+        Trial {
+            pairs: (rows.len() / dimension * PROBES) as f64,
+            spectrum: Spectrum::new(rows, dimension),
+            queries,
+            reached,
+        }
+    }
+
+    /// What searches of many and of few queries together cost least.
+    pub(super) fn cheapest(&self, interrupt: &Interrupt) -> Result<Choice> {
+        let dimension = self.spectrum.dimension;
+        let survivors = self.survivors(interrupt)?;
+        let share = |stretch: usize, kind: usize| survivors[stretch * KINDS + kind] / self.pairs;
+        let choice = |stretch: usize| {
+            let coded = ((stretch + 1) * STRETCH).min(dimension) as f64;
+            let by_many = coded + share(stretch, 0) * LEFT;
+            let by_few = coded + share(stretch, 0) * LEFT_BY_FEW;
+            let narrow = WIDE_STRETCHES
+                .iter()
+                .enumerate()
+                .filter(|(_, wide)| **wide <= stretch && **wide * STRETCH + tails::SIDE < dimension)
+                .map(|(kind, wide)| {
+                    let bytes = ((wide * STRETCH) as f64 + coded) / 2.0;
+                    (bytes + share(stretch, kind + 1) * LEFT_BY_FEW, *wide)
+                })
+                .filter(|(cost, _)| *cost < NARROW_PAYS * by_few)
+                .min_by(|(x, _), (y, _)| x.total_cmp(y));
+            Choice {
+                cost: by_many + narrow.map_or(by_few, |(cost, _)| cost),
+                stretches: stretch + 1,
+                narrow: narrow.map(|(_, wide)| wide),
+            }
+        };
+        let choices = (1..dimension.div_ceil(STRETCH)).map(choice);
+        Ok(choices.fold(
+            choice(0),
+            |best, next| if next.cost < best.cost { next } else { best },
+        ))
+    }
+
+    /// How many of all pairs are left, for each number of stretches and each kind of codes.
+    fn survivors(&self, interrupt: &Interrupt) -> Result<Vec<f64>> {
+        let counts = self
+            .queries
+            .par_chunks_exact(self.spectrum.dimension)
+            .zip(&self.reached)
+            .map(|(query, reached)| {
+                interrupt.check()?;
+                Ok(self.spectrum.survivors(query, *reached))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let places = counts.first().map_or(0, Vec::len);
+        let sum = |place| counts.iter().map(|counts| f64::from(counts[place])).sum();
+        Ok((0..places).map(sum).collect())
+    }
+}
+
+/// Rotated rows, and how much of each lies in its first stretches.
+struct Spectrum {
+    rows: Vec<f32>,
+    /// Per row and stretch, the norm up to the stretch's end and the norm behind it.
+    norms: Vec<(f32, f32)>,
+    dimension: usize,
+}
+
+impl Spectrum {
+    fn new(rows: Vec<f32>, dimension: usize) -> Self {
+        let norms = rows.chunks_exact(dimension).flat_map(norms).collect();
+        Spectrum {
+            rows,
+            norms,
+            dimension,
+        }
+    }
+
+    /// How many rows can reach the score as far as their first stretches tell, for each number of stretches, and for
+    /// each of these with 8-bit codes and with 4-bit codes after so many as [`WIDE_STRETCHES`] has.
+    fn survivors(&self, query: &[f32], reached: f32) -> Vec<u32> {
+        let stretches = self.dimension.div_ceil(STRETCH);
+        let query_norms: Vec<(f32, f32)> = norms(query).collect();
+        let mut survivors = vec![0; stretches * KINDS];
+        for (row, norms) in self
+            .rows
+            .chunks_exact(self.dimension)
+            .zip(self.norms.chunks_exact(stretches))
+        {
+            let wides = WIDE_STRETCHES.map(|wide| match wide.checked_sub(1) {
+                Some(last) => norms.get(last).map_or(0.0, |(inside, _)| inside * inside),
+                None => 0.0,
+            });
+            let mut product = 0.0;
+            let parts = row.chunks(STRETCH).zip(query.chunks(STRETCH));
+            let survivors = survivors.chunks_exact_mut(KINDS);
+            for (((x, y), survivors), (norms, query_norms)) in
+                parts.zip(survivors).zip(norms.iter().zip(&query_norms))
+            {
+                product += x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
+                let ((inside, outside), (query_inside, query_outside)) = (norms, query_norms);
+                let bound = product + CODE_ERROR * inside * query_inside + outside * query_outside;
+                let [all_wide, rest @ ..] = survivors else {
+                    continue;
+                };
+                *all_wide += u32::from(bound >= reached);
+                for (survivors, wide) in rest.iter_mut().zip(wides) {
+                    let narrow = (inside * inside - wide).max(0.0).sqrt();
+                    *survivors +=
+                        u32::from(bound + NARROW_ERROR * narrow * query_inside >= reached);
+                }
+            }
+        }
+        survivors
+    }
+}
+
+/// For each stretch, the norm up to its end and the norm behind it.
+fn norms(row: &[f32]) -> impl Iterator<Item = (f32, f32)> {
+    let total: f32 = row.iter().map(|value| value * value).sum();
+    row.chunks(STRETCH).scan(0.0f32, move |inside, stretch| {
+        *inside += stretch.iter().map(|value| value * value).sum::<f32>();
+        Some((inside.sqrt(), (total - *inside).max(0.0).sqrt()))
+    })
+}
