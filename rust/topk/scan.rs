@@ -12,9 +12,12 @@ const SHARED_BLOCK_BYTES: usize = 128 << 10;
 /// Bytes of rows in a block that is read once. Long streams let the hardware run ahead.
 const STREAMED_BLOCK_BYTES: usize = 1 << 20;
 
-/// Bytes that each stream is asked for ahead of where it is read: with several queries the hardware
-/// alone falls behind, because there are fewer streams and they are read more slowly.
+/// Bytes that each stream is asked for ahead of where it is read.
 pub(super) const STREAM_AHEAD_BYTES: usize = 8 << 10;
+
+/// Queries that a streamed block is asked for ahead with: the hardware alone falls behind, because there are few streams
+/// and they are read slowly. With fewer queries it is quicker left alone.
+const FEWEST_ASKING: usize = 4;
 
 /// Bytes of queries that are scored together, so that they stay in the second-level cache.
 const QUERY_BYTES: usize = 384 << 10;
@@ -97,11 +100,11 @@ impl<'a> FullScan<'a> {
     /// A shared block is read from memory while the worker's block before it, `rows_ahead`, is computed: each
     /// panel's turn asks for its share of the lines. A streamed block asks for what comes soon.
     fn prefetch(&self, turn: usize, rows_ahead: Option<usize>) -> Prefetch {
-        if self.panels.len() == 1 {
+        if let [panel] = self.panels.as_slice() {
             return Prefetch {
                 ahead: STREAM_AHEAD_BYTES / self.vectors.element().size(),
                 first: 0,
-                every: 1,
+                every: usize::from(panel.width() >= FEWEST_ASKING),
             };
         }
         rows_ahead.map_or_else(Prefetch::default, |rows| Prefetch {
