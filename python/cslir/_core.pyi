@@ -601,8 +601,14 @@ class ZstandardReader:
     def read(self, size: int) -> bytes:
         """Returns up to so many bytes, none at the end alone."""
 
-def read_bandwidth(*, threads: int | None = None) -> float:
-    """Measures the bytes per second that the threads read from memory together (takes a second)."""
+def read_bandwidth(
+    vectors: NDArray[np.float32] | NDArray[np.float16] | None = None, *, threads: int | None = None
+) -> float:
+    """Measures the bytes per second that the threads read from memory together (takes a second).
+
+    Of these vectors, where they are given: it depends on where in memory they lie. They should be far larger
+    than the caches.
+    """
 
 def multiply_add_peak(*, threads: int | None = None) -> float:
     """Measures the float operations per second of the active kernel's instructions, memory left aside."""

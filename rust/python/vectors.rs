@@ -126,11 +126,23 @@ fn threads() -> usize {
     default_threads()
 }
 
-/// Bytes per second that `threads` threads read from memory.
+/// Bytes per second that `threads` threads read from memory: from these vectors, or from some memory.
 #[pyfunction]
-#[pyo3(signature = (*, threads = None))]
-fn read_bandwidth(python: Python<'_>, threads: Option<usize>) -> PyResult<f64> {
-    interruptible_at(Placement::OwnCores, python, threads, topk::read_bandwidth)
+#[pyo3(signature = (vectors = None, *, threads = None))]
+fn read_bandwidth(
+    python: Python<'_>,
+    vectors: Option<&Bound<'_, PyAny>>,
+    threads: Option<usize>,
+) -> PyResult<f64> {
+    let own_cores = Placement::OwnCores;
+    let Some(vectors) = vectors else {
+        return interruptible_at(own_cores, python, threads, topk::read_bandwidth);
+    };
+    let vectors = ReadableVectors::new(vectors, "vectors")?;
+    let vectors = vectors.matrix()?;
+    interruptible_at(own_cores, python, threads, |interrupt| {
+        topk::read_bandwidth_of(vectors, interrupt)
+    })
 }
 
 /// Floating-point operations per second of `threads` threads at best.

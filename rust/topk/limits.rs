@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+use super::Matrix;
 use super::dispatch::Kernel;
+use super::element::Values;
 use super::filter::CodeKernel;
 use crate::Result;
 use crate::interrupt::Interrupt;
@@ -13,25 +15,36 @@ use crate::interrupt::Interrupt;
 /// Values read in a measurement: far more than caches hold.
 const READ_VALUES: usize = 1 << 25;
 
-/// Values that a thread reads in one go, as four streams.
+/// Values that a thread reads in one go, as two streams or four: which is quicker depends on the machine.
 const PIECE: usize = 1 << 17;
 
 /// Rounds of multiply-adds in a measurement.
 const ROUNDS: u64 = 1 << 21;
 
 /// Measurements, of which the best counts: others may use the machine too.
-const MEASUREMENTS: usize = 12;
+const MEASUREMENTS: usize = 8;
 
 /// Bytes per second that the current pool's threads read from memory together.
 pub fn read_bandwidth(interrupt: &Interrupt) -> Result<f64> {
     let values: Vec<u64> = (0..READ_VALUES as u64).into_par_iter().collect();
-    let seconds = best_seconds(interrupt, || {
-        values
-            .par_chunks(PIECE)
-            .map(sum_in_streams)
-            .reduce(|| 0, u64::wrapping_add)
-    })?;
-    Ok(size_of_val(values.as_slice()) as f64 / seconds)
+    read_values(&values, interrupt)
+}
+
+/// The same where they read these vectors: it depends on where in memory these lie.
+pub fn read_bandwidth_of(vectors: Matrix<'_>, interrupt: &Interrupt) -> Result<f64> {
+    let bytes = match vectors.values() {
+        Values::Float32(values) => bytemuck::cast_slice(values),
+        Values::Float16(bits) | Values::BFloat16(bits) => bytemuck::cast_slice(bits),
+    };
+    let (_, values, _) = bytemuck::pod_align_to::<u8, u64>(bytes);
+    read_values(values, interrupt)
+}
+
+fn read_values(values: &[u64], interrupt: &Interrupt) -> Result<f64> {
+    let by_two = seconds_to_read::<2>(values, interrupt)?;
+    let by_four = seconds_to_read::<4>(values, interrupt)?;
+    let seconds = by_two.min(by_four);
+    Ok(size_of_val(values) as f64 / seconds)
 }
 
 /// Floating-point operations per second of the current pool's threads together, two for each
@@ -83,31 +96,53 @@ fn best_seconds<T>(interrupt: &Interrupt, mut work: impl FnMut() -> T) -> Result
     Ok(best)
 }
 
-fn sum_in_streams(values: &[u64]) -> u64 {
-    let (front, back) = values.split_at(values.len() / 2);
-    let (first, second) = front.split_at(front.len() / 2);
-    let (third, fourth) = back.split_at(back.len() / 2);
-    first
-        .iter()
-        .zip(second)
-        .zip(third)
-        .zip(fourth)
-        .fold(0u64, |sum, (((a, b), c), d)| {
-            sum.wrapping_add(*a)
-                .wrapping_add(*b)
-                .wrapping_add(*c)
-                .wrapping_add(*d)
-        })
+/// The least time to read values, each piece as so many streams.
+fn seconds_to_read<const STREAMS: usize>(values: &[u64], interrupt: &Interrupt) -> Result<f64> {
+    best_seconds(interrupt, || {
+        values
+            .par_chunks(PIECE)
+            .map(sum_in_streams::<STREAMS>)
+            .reduce(|| 0, u64::wrapping_add)
+    })
+}
+
+/// Sums up values, read as `STREAMS` streams.
+fn sum_in_streams<const STREAMS: usize>(values: &[u64]) -> u64 {
+    let (streams, rest) = values.split_at(values.len() / STREAMS * STREAMS);
+    let length = streams.len() / STREAMS;
+    let mut sums = [0u64; STREAMS];
+    for at in 0..length {
+        for (stream, sum) in sums.iter_mut().enumerate() {
+            *sum = sum.wrapping_add(streams[stream * length + at]);
+        }
+    }
+    let all = sums.iter().chain(rest);
+    all.fold(0, |sum, value| sum.wrapping_add(*value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topk::Element;
 
     #[test]
     fn every_value_of_a_piece_is_read() {
-        let values: Vec<u64> = (1..=64).collect();
-        assert_eq!(sum_in_streams(&values), 64 * 65 / 2);
+        let values: Vec<u64> = (1..=67).collect();
+        assert_eq!(sum_in_streams::<2>(&values), 67 * 68 / 2);
+        assert_eq!(sum_in_streams::<4>(&values), 67 * 68 / 2);
+    }
+
+    #[test]
+    fn vectors_of_any_element_and_alignment_are_read() {
+        let (floats, bits) = ([1.0; 33], [0; 35]);
+        let vectors = [
+            Matrix::new(&floats[1..], 8, 4).unwrap(),
+            Matrix::of_bits(Element::Float16, &bits[3..], 8, 4).unwrap(),
+            Matrix::of_bits(Element::BFloat16, &bits[..2], 1, 2).unwrap(),
+        ];
+        for vectors in vectors {
+            assert!(read_bandwidth_of(vectors, &Interrupt::new()).unwrap() > 0.0);
+        }
     }
 
     #[test]
