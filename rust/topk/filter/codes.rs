@@ -316,13 +316,27 @@ unsafe fn add_narrow<V: Codes, const R: usize, const Q: usize>(
     }
 }
 
+/// Sums that start as the queries say.
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "counted loops of constant length are unrolled"
+)]
 unsafe fn start_sums<V: Codes, const R: usize, const Q: usize>(
     starts: &[[i32; 2]],
     section: usize,
 ) -> [[V; Q]; R] {
     // SAFETY: the caller's CPU has the instructions.
-    unsafe { std::array::from_fn(|_| std::array::from_fn(|q| V::start(starts[q][section]))) }
+    unsafe {
+        let mut sums = [[V::start(0); Q]; R];
+        for q in 0..Q {
+            let start = V::start(starts[q][section]);
+            for r in 0..R {
+                sums[r][q] = start;
+            }
+        }
+        sums
+    }
 }
 
 /// Adds the products of a step of R groups with Q queries, whose words are at the panel.
