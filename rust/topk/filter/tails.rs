@@ -6,7 +6,7 @@
 //! so that kernels can read all of it as codes.
 
 use super::Candidate;
-use super::halves::half_above;
+use super::halves::{from_half, half_above};
 use super::query::start;
 use super::write::stored;
 use crate::prefetch::prefetch;
@@ -60,22 +60,34 @@ impl TailQuery {
 
     /// The bound of a row, given the bound of its first part; never above that.
     #[inline(always)]
-    fn upper(&self, row: &[u8], first: f32, dot: impl Fn(&[u8], &[i8]) -> i32) -> f32 {
-        let Some((_, side)) = row.split_last_chunk::<SIDE>() else {
-            return first;
-        };
-        let [a, b, c, d, e, f, g, h] = *side;
-        let scale = f32::from_le_bytes([a, b, c, d]);
-        let half = |low, high| f32::from_bits(u32::from(u16::from_le_bytes([low, high])) << 16);
-        let (error, norm) = (half(e, f), half(g, h));
-        let sum = self.start + dot(row, &self.codes);
-        let product = sum as f32 * (scale * self.factor);
-        let outside = norm * self.tail;
+    fn upper(&self, first: f32, sum: i32, side: Side) -> f32 {
+        let product = (self.start + sum) as f32 * (side.scale * self.factor);
+        let outside = side.norm * self.tail;
         // Rounding in this sum: relative to the largest numbers in it.
         let rounding = (first.abs() + outside) * 1e-6;
-        let upper = first - outside + product + error * self.code + rounding;
+        let upper = first - outside + product + side.error * self.code + rounding;
         // NaN tells nothing.
         if upper < first { upper } else { first }
+    }
+}
+
+/// What stands at the end of a row.
+#[derive(Clone, Copy, Default)]
+struct Side {
+    scale: f32,
+    error: f32,
+    norm: f32,
+}
+
+impl Side {
+    #[inline(always)]
+    fn read(bytes: [u8; SIDE]) -> Self {
+        let [a, b, c, d, e, f, g, h] = bytes;
+        Side {
+            scale: f32::from_le_bytes([a, b, c, d]),
+            error: from_half([e, f]),
+            norm: from_half([g, h]),
+        }
     }
 }
 
@@ -89,6 +101,9 @@ pub(super) struct Tails<'a> {
 
 /// Lowers the bounds of candidates from number `from` on, and drops those that are below the threshold then.
 /// `dot` is given a row's bytes and as many codes of the query, a multiple of [`STEP`].
+///
+/// Some candidates at a time, in steps without branches: whether a row is dropped can't be guessed, and what comes after a
+/// wrong guess would not be asked from memory.
 #[inline(always)]
 pub(super) fn refine(
     tails: &Tails<'_>,
@@ -98,24 +113,42 @@ pub(super) fn refine(
     dot: impl Fn(&[u8], &[i8]) -> i32,
 ) {
     let stride = tails.stride;
-    assert!(stride.is_multiple_of(STEP) && stride == tails.query.codes.len());
+    let query = tails.query;
+    assert!(stride.is_multiple_of(STEP) && stride == query.codes.len());
     let mut kept = from;
-    for at in from..candidates.len() {
-        if let Some(later) = candidates.get(at + AHEAD) {
-            prefetch_row(tails.bytes, stride, later.row as usize);
+    for soon in candidates.iter().skip(from).take(AHEAD) {
+        prefetch_row(tails.bytes, stride, soon.row as usize);
+    }
+    for first in (from..candidates.len()).step_by(TOGETHER) {
+        let count = (candidates.len() - first).min(TOGETHER);
+        let mut sums = [0; TOGETHER];
+        let mut sides = [Side::default(); TOGETHER];
+        for (at, (sum, side)) in sums.iter_mut().zip(&mut sides).take(count).enumerate() {
+            if let Some(later) = candidates.get(first + at + AHEAD) {
+                prefetch_row(tails.bytes, stride, later.row as usize);
+            }
+            let start = candidates[first + at].row as usize * stride;
+            let row = &tails.bytes[start..start + stride];
+            *sum = dot(row, &query.codes);
+            if let Some(bytes) = row.last_chunk() {
+                *side = Side::read(*bytes);
+            }
         }
-        let candidate = candidates[at];
-        let start = candidate.row as usize * stride;
-        let row = &tails.bytes[start..start + stride];
-        let upper = tails.query.upper(row, candidate.upper, &dot);
-        let refined = Candidate { upper, ..candidate };
-        if refined.can_reach(threshold) {
-            candidates[kept] = refined;
-            kept += 1;
+        let mut now = [Candidate { upper: 0.0, row: 0 }; TOGETHER];
+        now[..count].copy_from_slice(&candidates[first..first + count]);
+        for (candidate, (sum, side)) in now.iter_mut().zip(sums.iter().zip(&sides)) {
+            candidate.upper = query.upper(candidate.upper, *sum, *side);
+        }
+        for candidate in &now[..count] {
+            candidates[kept] = *candidate;
+            kept += usize::from(candidate.can_reach(threshold));
         }
     }
     candidates.truncate(kept);
 }
+
+/// Candidates that are refined together.
+const TOGETHER: usize = 16;
 
 /// Asks memory for the second part of a row.
 #[inline(always)]
@@ -127,7 +160,7 @@ pub(super) fn prefetch_row(bytes: &[u8], stride: usize, row: usize) {
 }
 
 /// Candidates between the one whose second part is read and the one that memory is asked for.
-const AHEAD: usize = 16;
+const AHEAD: usize = 32;
 
 /// Dot products on any CPU.
 pub(super) fn dot(row: &[u8], query: &[i8]) -> i32 {
