@@ -138,7 +138,7 @@ mod tests {
         let vectors = [
             Matrix::new(&floats[1..], 8, 4).unwrap(),
             Matrix::of_bits(Element::Float16, &bits[3..], 8, 4).unwrap(),
-            Matrix::of_bits(Element::BFloat16, &bits[..2], 1, 2).unwrap(),
+            Matrix::of_bits(Element::BFloat16, &bits[..8], 1, 8).unwrap(),
         ];
         for vectors in vectors {
             assert!(read_bandwidth_of(vectors, &Interrupt::new()).unwrap() > 0.0);
