@@ -388,16 +388,7 @@ impl<'a> Search<'a> {
             first_unit += rows.div_ceil(step);
         }
         Search {
-            rescorer: Rescorer::new(
-                kernel,
-                parts,
-                values,
-                dimension,
-                places.iter().any(|place| place.way.finds_candidates()),
-                places
-                    .iter()
-                    .any(|place| matches!(place.way, Way::Gather(_))),
-            ),
+            rescorer: Rescorer::new(kernel, parts, values, dimension),
             places,
             units: first_unit,
             k,
@@ -588,7 +579,8 @@ impl<'a> Pass<'a> {
         }
         // Before there is a threshold all rows are candidates: few rows are enough for a first one, and some more
         // for a better one.
-        let mut few = if worker.thresholds.contains(&f32::NEG_INFINITY) {
+        let begins = worker.thresholds.contains(&f32::NEG_INFINITY);
+        let mut few = if begins {
             (2 * self.k).max(8 * GROUP).div_ceil(GROUP)
         } else {
             chosen.len()
@@ -602,7 +594,7 @@ impl<'a> Pass<'a> {
         while !rest.is_empty() {
             let (chosen, later) = rest.split_at(few.min(rest.len()));
             rest = later;
-            few *= 8;
+            few *= 2;
             let Worker {
                 thresholds,
                 candidates,
@@ -615,7 +607,8 @@ impl<'a> Pass<'a> {
                 bounded.scan(chosen, next, thresholds, candidates, scores);
             } else if let Way::Filter(queries, _) = &place.way {
                 queries.scan(chosen, thresholds, candidates);
-                if !thresholds.contains(&f32::NEG_INFINITY) {
+                // What low thresholds leave says nothing about the rest.
+                if !begins {
                     let left = candidates.iter().zip(&before);
                     let left = left.map(|(now, before)| now.len() - before).sum();
                     patience.learn(left, chosen.len() * GROUP * before.len());
