@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use super::block::{Block, LANES};
+use super::block::{Block, LANES, Panel};
 use super::element::Values;
 use super::outer::OuterBlock;
 use super::scalar;
@@ -162,6 +162,41 @@ impl Kernel {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 | Kernel::Avx512Vnni => unsafe { avx512::score(block) },
+        }
+    }
+
+    /// Scores whole rows of `dimension` values, wherever they lie, with the only query of a panel.
+    pub(super) fn score_scattered(
+        self,
+        rows: &[Values<'_>],
+        dimension: usize,
+        query: &Panel,
+        scores: &mut [f32],
+    ) {
+        // As in `score`.
+        assert!(rows.len() == scores.len() && query.width() == 1);
+        assert!(dimension > 0 && query.len() >= dimension.next_multiple_of(LANES));
+        assert!(rows.iter().all(|row| row.len() == dimension));
+        let mut scores = scores;
+        for rows in rows.chunk_by(|x, y| x.element() == y.element()) {
+            let now;
+            (now, scores) = scores.split_at_mut(rows.len());
+            let element = rows[0].element();
+            // SAFETY: the assertions above are the contract; a `Kernel` other than Scalar comes from `available`, which
+            // asked the CPU.
+            unsafe {
+                match self {
+                    Kernel::Scalar => scalar::score_scattered(element, rows, dimension, query, now),
+                    #[cfg(target_arch = "x86_64")]
+                    Kernel::Avx2 | Kernel::AvxVnni => {
+                        avx2::score_scattered(element, rows, dimension, query, now);
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    Kernel::Avx512 | Kernel::Avx512Vnni => {
+                        avx512::score_scattered(element, rows, dimension, query, now);
+                    }
+                }
+            }
         }
     }
 

@@ -68,6 +68,14 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Where they begin.
+    pub(super) fn as_ptr(self) -> *const u8 {
+        match self {
+            Values::Float32(values) => values.as_ptr().cast(),
+            Values::Float16(bits) | Values::BFloat16(bits) => bits.as_ptr().cast(),
+        }
+    }
+
     /// Asks memory for all of them.
     pub(super) fn prefetch(self) {
         match self {

@@ -15,7 +15,7 @@
 //! Every kernel follows it exactly, and the tests compare bits.
 
 use super::block::{Block, LANES};
-use super::element::{Encoding, Float32};
+use super::element::{Encoding, Float32, Values};
 
 /// Sixteen partial sums in the registers of one instruction set.
 ///
@@ -192,6 +192,71 @@ unsafe fn score_tile<V, E, const R: usize, const Q: usize>(
             }
             pair += 8;
         }
+    }
+}
+
+/// The rows of a call of [`score_scattered`]: as many as [`Lanes::fold`] takes.
+pub(super) const SCATTERED: usize = 8;
+
+/// Scores rows, wherever each lies, with one query, `R` at a time.
+///
+/// # Safety
+///
+/// The CPU has the instruction set of `V`; `R` is at most [`SCATTERED`]; there are as many scores as rows; each row is of `E`,
+/// and has as many values as `query` but for the zeros that this is padded with to whole registers.
+#[inline(always)]
+pub(super) unsafe fn score_scattered<V, E, const R: usize>(
+    rows: &[Values<'_>],
+    dimension: usize,
+    query: &[f32],
+    scores: &mut [f32],
+) where
+    V: Load<Float32> + Load<E>,
+    E: Encoding,
+{
+    for (rows, scores) in rows.chunks(R).zip(scores.chunks_mut(R)) {
+        // Where rows are too few, the last one is scored again.
+        let mut starts = [std::ptr::null(); R];
+        for (at, start) in starts.iter_mut().enumerate() {
+            *start = rows[at.min(rows.len() - 1)].as_ptr().cast();
+        }
+        // SAFETY: the caller's contract, and the chunks have a row.
+        let all = unsafe { score_rows_at::<V, E, R>(&starts, dimension, query.as_ptr()) };
+        scores.copy_from_slice(&all[..scores.len()]);
+    }
+}
+
+#[inline(always)]
+unsafe fn score_rows_at<V, E, const R: usize>(
+    rows: &[*const E::Stored; R],
+    dimension: usize,
+    query: *const f32,
+) -> [f32; SCATTERED]
+where
+    V: Load<Float32> + Load<E>,
+    E: Encoding,
+{
+    const { assert!(R <= SCATTERED) };
+    // SAFETY: the caller's rows are whole, and the query is padded.
+    unsafe {
+        let mut sums = [V::zero(); SCATTERED];
+        let whole = dimension / LANES * LANES;
+        let mut at = 0;
+        while at < whole {
+            let y = <V as Load<Float32>>::load(query.add(at));
+            for r in 0..R {
+                sums[r] = sums[r].multiply_add(<V as Load<E>>::load(rows[r].add(at)), y);
+            }
+            at += LANES;
+        }
+        if at < dimension {
+            let y = <V as Load<Float32>>::load(query.add(at));
+            for r in 0..R {
+                let x = <V as Load<E>>::load_first(rows[r].add(at), dimension - at);
+                sums[r] = sums[r].multiply_add(x, y);
+            }
+        }
+        V::fold(sums)
     }
 }
 

@@ -4,17 +4,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
-use super::block::{Block, Panel, Prefetch};
+use super::block::Panel;
 use super::dispatch::Kernel;
 use super::element::Values;
 use super::filter::Candidate;
 use super::matrix::Matrix;
-use super::products::block_products;
 use super::search::Part;
 use super::select::{self, Selection};
 
-/// Rows that are copied together and scored in one call.
-const ROWS: usize = 16;
+/// Rows that are scored in one call, while as many are asked from memory.
+const ROWS: usize = 8;
+
+/// The fewest candidates to score between two looks at the threshold.
+const FEWEST: usize = 16;
 
 /// How many times more candidates are scored between two looks at the threshold where threads share the work,
 /// and how many are worth sharing.
@@ -43,10 +45,8 @@ pub(super) struct Rescorer<'a> {
     kernel: Kernel,
     /// Each part's first row, and its rows.
     parts: Vec<(u32, Matrix<'a>)>,
-    /// One panel for each query, where there is a filter.
-    singles: Vec<Panel>,
-    /// Panels of all queries, where rows are picked.
-    panels: Vec<Panel>,
+    /// A panel for each.
+    queries: Vec<Panel>,
     dimension: usize,
 }
 
@@ -56,16 +56,7 @@ impl<'a> Rescorer<'a> {
         parts: &[Part<'a>],
         queries: &[f32],
         dimension: usize,
-        filters: bool,
-        gathers: bool,
     ) -> Self {
-        let panels = |wanted, widest| {
-            if wanted {
-                Panel::all(queries, dimension, widest)
-            } else {
-                Vec::new()
-            }
-        };
         let firsts = parts.iter().scan(0, |next, part| {
             let first = *next;
             *next += part.vectors.rows() as u32;
@@ -75,8 +66,7 @@ impl<'a> Rescorer<'a> {
             kernel,
             // Empty parts would stand in the way of the search for a row's part.
             parts: firsts.filter(|(_, vectors)| vectors.rows() > 0).collect(),
-            singles: panels(filters, 1),
-            panels: panels(gathers, kernel.widest_panel()),
+            queries: Panel::all(queries, dimension, 1),
             dimension,
         }
     }
@@ -91,32 +81,33 @@ impl<'a> Rescorer<'a> {
         shared: &Threshold,
         together: bool,
     ) -> u64 {
-        candidates.sort_unstable_by(most_promising_first);
         let mut rescored = 0;
-        let mut rest = candidates.as_slice();
+        let mut most = turn(selection, selection.threshold().max(shared.get()));
+        if together {
+            most *= TOGETHER;
+        }
         loop {
             let threshold = selection.threshold().max(shared.get());
-            let most = turn(selection, threshold) * if together { TOGETHER } else { 1 };
-            let turn = &rest[..rest.len().min(most)];
-            let turn = turn.partition_point(|candidate| candidate.can_reach(threshold));
-            if turn == 0 {
-                break;
+            candidates.retain(|candidate| candidate.can_reach(threshold));
+            let now = most_promising(candidates, most);
+            if now.is_empty() {
+                return rescored;
             }
-            let (now, later) = rest.split_at(turn);
-            if together && turn > TOGETHER {
+            if together && now.len() > TOGETHER {
                 let scores: Vec<Vec<f32>> = now
-                    .par_chunks(turn.div_ceil(rayon::current_num_threads()))
+                    .par_chunks(now.len().div_ceil(rayon::current_num_threads()))
                     .map(|now| self.scores(query, now))
                     .collect();
-                offer(now, scores.into_iter().flatten(), selection, shared);
+                offer(&now, scores.into_iter().flatten(), selection, shared);
             } else {
-                offer(now, self.scores(query, now), selection, shared);
+                offer(&now, self.scores(query, &now), selection, shared);
             }
-            rescored += turn as u64;
-            rest = later;
+            rescored += now.len() as u64;
+            if together {
+                // The threshold changes less and less, and starting threads takes time.
+                most *= 2;
+            }
         }
-        candidates.clear();
-        rescored
     }
 
     /// Scores a few of the most promising candidates in full, to raise the threshold, and drops those that
@@ -129,107 +120,90 @@ impl<'a> Rescorer<'a> {
         shared: &Threshold,
     ) -> u64 {
         let threshold = selection.threshold().max(shared.get());
-        let turn = turn(selection, threshold).min(candidates.len());
-        if turn < candidates.len() {
-            candidates.select_nth_unstable_by(turn, most_promising_first);
-        }
-        let rest = candidates.split_off(turn);
-        offer(
-            candidates,
-            self.scores(query, candidates),
-            selection,
-            shared,
-        );
+        let now = most_promising(candidates, turn(selection, threshold));
+        offer(&now, self.scores(query, &now), selection, shared);
         let threshold = selection.threshold().max(shared.get());
-        candidates.clear();
-        candidates.extend(
-            rest.into_iter()
-                .filter(|candidate| candidate.can_reach(threshold)),
-        );
-        turn as u64
+        candidates.retain(|candidate| candidate.can_reach(threshold));
+        now.len() as u64
     }
 
     /// The exact scores of candidates.
     fn scores(&self, query: usize, candidates: &[Candidate]) -> Vec<f32> {
-        let mut values = vec![0.0; ROWS * self.dimension];
         let mut scores = vec![0.0; candidates.len()];
-        let row_of = |candidate: &Candidate| candidate.row;
-        self.prefetch(candidates.iter().take(ROWS).map(row_of));
-        for (turn, (chunk, scores)) in candidates
-            .chunks(ROWS)
-            .zip(scores.chunks_mut(ROWS))
-            .enumerate()
-        {
-            let next = candidates.iter().skip((turn + 1) * ROWS);
-            self.prefetch(next.take(ROWS).map(row_of));
-            self.copy(chunk.iter().map(row_of), &mut values);
-            self.score(
-                &values[..chunk.len() * self.dimension],
-                &self.singles[query],
-                scores,
-            );
-        }
+        let mut places = scores.chunks_mut(ROWS);
+        let rows = candidates.iter().map(|candidate| candidate.row);
+        self.visit(rows, |_, rows| {
+            if let Some(scores) = places.next() {
+                self.score(query, rows, scores);
+            }
+        });
         scores
     }
 
     /// Scores rows with all queries.
     pub(super) fn score_all(&self, rows: impl Iterator<Item = u32>, selections: &mut [Selection]) {
-        let rows: Vec<u32> = rows.collect();
-        let mut values = vec![0.0; ROWS * self.dimension];
-        let mut scores = vec![0.0; ROWS * selections.len()];
-        for (turn, chunk) in rows.chunks(ROWS).enumerate() {
-            self.prefetch(rows.iter().copied().skip((turn + 1) * ROWS).take(ROWS));
-            let rows = chunk;
-            self.copy(rows.iter().copied(), &mut values);
-            let values = &values[..rows.len() * self.dimension];
-            block_products(
-                self.kernel,
-                values,
-                &self.panels,
-                self.dimension,
-                &mut scores,
-            );
-            for (row, scores) in rows.iter().zip(scores.chunks_exact(selections.len())) {
-                for (selection, score) in selections.iter_mut().zip(scores) {
-                    selection.offer_one(*row, *score);
+        let mut scores = [0.0; ROWS];
+        self.visit(rows, |numbers, rows| {
+            let scores = &mut scores[..rows.len()];
+            for (query, selection) in selections.iter_mut().enumerate() {
+                self.score(query, rows, scores);
+                for (number, score) in numbers.iter().zip(&*scores) {
+                    selection.offer_one(*number, *score);
                 }
             }
-        }
-    }
-
-    /// Asks memory for the rows that will be copied.
-    fn prefetch(&self, rows: impl Iterator<Item = u32>) {
-        for row in rows {
-            if let Some((vectors, row)) = self.locate(row) {
-                vectors.slice(row, row + 1).values().prefetch();
-            }
-        }
-    }
-
-    fn copy(&self, rows: impl Iterator<Item = u32>, values: &mut [f32]) {
-        for (row, values) in rows.zip(values.chunks_exact_mut(self.dimension)) {
-            if let Some((vectors, row)) = self.locate(row) {
-                vectors.decode_row(row, values);
-            }
-        }
-    }
-
-    fn locate(&self, row: u32) -> Option<(Matrix<'a>, usize)> {
-        let after = self.parts.partition_point(|(first, _)| *first <= row);
-        let (first, vectors) = self.parts[..after].last()?;
-        Some((*vectors, (row - first) as usize))
-    }
-
-    fn score(&self, values: &[f32], panel: &Panel, scores: &mut [f32]) {
-        self.kernel.score(&mut Block {
-            values: Values::Float32(values),
-            dimension: self.dimension,
-            panel,
-            scores,
-            streams: false,
-            prefetch: Prefetch::default(),
         });
     }
+
+    fn score(&self, query: usize, rows: &[Values<'_>], scores: &mut [f32]) {
+        self.kernel
+            .score_scattered(rows, self.dimension, &self.queries[query], scores);
+    }
+
+    /// Calls back with [`ROWS`] rows and their numbers after the other, at the end fewer, while the next ones are asked from
+    /// memory. The rows exist.
+    fn visit(
+        &self,
+        mut numbers: impl Iterator<Item = u32>,
+        mut visit: impl FnMut(&[u32], &[Values<'_>]),
+    ) {
+        let mut now = self.ask(&mut numbers);
+        while now.count > 0 {
+            let next = self.ask(&mut numbers);
+            visit(&now.numbers[..now.count], &now.rows[..now.count]);
+            now = next;
+        }
+    }
+
+    /// Asks memory for the next rows.
+    fn ask(&self, numbers: &mut impl Iterator<Item = u32>) -> Asked<'a> {
+        let mut asked = Asked {
+            numbers: [0; ROWS],
+            rows: [Values::Float32(&[]); ROWS],
+            count: 0,
+        };
+        for number in numbers.take(ROWS) {
+            let row = self.row(number);
+            row.prefetch();
+            asked.numbers[asked.count] = number;
+            asked.rows[asked.count] = row;
+            asked.count += 1;
+        }
+        asked
+    }
+
+    fn row(&self, number: u32) -> Values<'a> {
+        let part = self.parts.partition_point(|(first, _)| *first <= number) - 1;
+        let (first, vectors) = self.parts[part];
+        let row = (number - first) as usize;
+        vectors.slice(row, row + 1).values()
+    }
+}
+
+/// Some rows that memory was asked for.
+struct Asked<'a> {
+    numbers: [u32; ROWS],
+    rows: [Values<'a>; ROWS],
+    count: usize,
 }
 
 fn offer(
@@ -249,10 +223,21 @@ fn offer(
 /// k takes time, too.
 fn turn(selection: &Selection, threshold: f32) -> usize {
     if threshold == f32::NEG_INFINITY {
-        selection.k().max(ROWS)
+        selection.k().max(FEWEST)
     } else {
-        (selection.k() / 4).max(ROWS)
+        (selection.k() / 4).max(FEWEST)
     }
+}
+
+/// Takes so many candidates out, at most, whose bounds are the highest; in any order.
+fn most_promising(candidates: &mut Vec<Candidate>, count: usize) -> Vec<Candidate> {
+    let Some(rest) = candidates.len().checked_sub(count) else {
+        return std::mem::take(candidates);
+    };
+    if rest > 0 {
+        candidates.select_nth_unstable_by(rest, |x, y| most_promising_first(y, x));
+    }
+    candidates.split_off(rest)
 }
 
 /// NaN, which is no bound at all, comes first, whatever its sign. Among equals the order is free.
