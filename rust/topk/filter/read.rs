@@ -233,6 +233,8 @@ impl<'a> FilterQueries<'a> {
             bytes: self.filter.tails,
             stride,
             query: &self.tails[query],
+            // The scan of other blocks asks for the candidates that it notes.
+            asks: self.streams,
         };
         self.kernel.refine(&tails, candidates, from, threshold);
     }

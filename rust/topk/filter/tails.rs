@@ -6,7 +6,7 @@
 //! so that kernels can read all of it as codes.
 
 use super::Candidate;
-use super::halves::{from_half, half_above};
+use super::halves::half_above;
 use super::query::start;
 use super::write::stored;
 use crate::prefetch::prefetch;
@@ -58,36 +58,19 @@ impl TailQuery {
         }
     }
 
-    /// The bound of a row, given the bound of its first part; never above that.
+    /// The bound of a row, given the bound of its first part; never above that. `side` is what stands at the row's end.
     #[inline(always)]
-    fn upper(&self, first: f32, sum: i32, side: Side) -> f32 {
-        let product = (self.start + sum) as f32 * (side.scale * self.factor);
-        let outside = side.norm * self.tail;
+    fn upper(&self, first: f32, sum: i32, side: u64) -> f32 {
+        let scale = f32::from_bits(side as u32);
+        let error = f32::from_bits((side >> 16) as u32 & 0xFFFF_0000);
+        let norm = f32::from_bits((side >> 32) as u32 & 0xFFFF_0000);
+        let product = (self.start + sum) as f32 * (scale * self.factor);
+        let outside = norm * self.tail;
         // Rounding in this sum: relative to the largest numbers in it.
         let rounding = (first.abs() + outside) * 1e-6;
-        let upper = first - outside + product + side.error * self.code + rounding;
+        let upper = first - outside + product + error * self.code + rounding;
         // NaN tells nothing.
         if upper < first { upper } else { first }
-    }
-}
-
-/// What stands at the end of a row.
-#[derive(Clone, Copy, Default)]
-struct Side {
-    scale: f32,
-    error: f32,
-    norm: f32,
-}
-
-impl Side {
-    #[inline(always)]
-    fn read(bytes: [u8; SIDE]) -> Self {
-        let [a, b, c, d, e, f, g, h] = bytes;
-        Side {
-            scale: f32::from_le_bytes([a, b, c, d]),
-            error: from_half([e, f]),
-            norm: from_half([g, h]),
-        }
     }
 }
 
@@ -97,6 +80,8 @@ pub(super) struct Tails<'a> {
     /// Bytes of a row.
     pub(super) stride: usize,
     pub(super) query: &'a TailQuery,
+    /// Whether to ask memory for rows ahead: nobody has.
+    pub(super) asks: bool,
 }
 
 /// Lowers the bounds of candidates from number `from` on, and drops those that are below the threshold then.
@@ -117,21 +102,23 @@ pub(super) fn refine(
     assert!(stride.is_multiple_of(STEP) && stride == query.codes.len());
     let mut kept = from;
     for soon in candidates.iter().skip(from).take(AHEAD) {
-        prefetch_row(tails.bytes, stride, soon.row as usize);
+        if tails.asks {
+            prefetch_row(tails.bytes, stride, soon.row as usize);
+        }
     }
     for first in (from..candidates.len()).step_by(TOGETHER) {
         let count = (candidates.len() - first).min(TOGETHER);
         let mut sums = [0; TOGETHER];
-        let mut sides = [Side::default(); TOGETHER];
+        let mut sides = [0; TOGETHER];
         for (at, (sum, side)) in sums.iter_mut().zip(&mut sides).take(count).enumerate() {
-            if let Some(later) = candidates.get(first + at + AHEAD) {
+            if let (true, Some(later)) = (tails.asks, candidates.get(first + at + AHEAD)) {
                 prefetch_row(tails.bytes, stride, later.row as usize);
             }
             let start = candidates[first + at].row as usize * stride;
             let row = &tails.bytes[start..start + stride];
             *sum = dot(row, &query.codes);
             if let Some(bytes) = row.last_chunk() {
-                *side = Side::read(*bytes);
+                *side = u64::from_le_bytes(*bytes);
             }
         }
         let mut now = [Candidate { upper: 0.0, row: 0 }; TOGETHER];
