@@ -279,4 +279,9 @@ impl<P: Products> Codes for Ymm<P> {
     unsafe fn prefetch(address: *const u8) {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
     }
+
+    #[inline(always)]
+    unsafe fn prefetch_near(address: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
 }

@@ -95,8 +95,10 @@ pub(super) trait Codes: Copy {
     unsafe fn reaches(floats: Self::Floats, threshold: f32) -> u16;
     /// Writes sixteen floats.
     unsafe fn store(floats: Self::Floats, to: *mut f32);
-    /// Asks for a cache line; any address is allowed.
+    /// Asks memory for a cache line; any address is allowed.
     unsafe fn prefetch(address: *const u8);
+    /// Asks for a cache line that will be read next; any address is allowed.
+    unsafe fn prefetch_near(address: *const u8);
 }
 
 /// What a group has of each row.
@@ -377,13 +379,21 @@ unsafe fn store_sums<V: Codes, const R: usize, const Q: usize>(
     finished
 }
 
-/// Asks memory for what stands a distance ahead of a group's codes.
+/// Asks memory for what stands a distance ahead of a group's codes; and where several groups are looked at together, the
+/// cache for the next ones.
 #[inline(always)]
 unsafe fn ask_ahead<V: Codes, const R: usize>(
     block: &CodeBlock<'_>,
     groups: &[*const u8; R],
     at: usize,
 ) {
+    if R > 1 {
+        let next = R * block.layout.stride() + at;
+        for group in groups {
+            // SAFETY: the caller's CPU has the instructions; any address is allowed.
+            unsafe { V::prefetch_near(group.wrapping_add(next)) };
+        }
+    }
     if block.ahead_bytes.contains(&at) {
         for group in groups {
             // SAFETY: the caller's CPU has the instructions; any address is allowed.

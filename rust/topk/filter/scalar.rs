@@ -114,4 +114,7 @@ impl Codes for Plain {
 
     #[inline(always)]
     unsafe fn prefetch(_address: *const u8) {}
+
+    #[inline(always)]
+    unsafe fn prefetch_near(_address: *const u8) {}
 }

@@ -208,4 +208,9 @@ impl Codes for Zmm {
     unsafe fn prefetch(address: *const u8) {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
     }
+
+    #[inline(always)]
+    unsafe fn prefetch_near(address: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
 }
