@@ -90,7 +90,9 @@ pub(super) fn way<'a>(
             };
             // A multiple of all tile heights.
             let groups = match usage {
-                Usage::WherePays => (bytes / queries.layout().stride()).next_multiple_of(24),
+                Usage::WherePays => (bytes / queries.layout().stride())
+                    .max(1)
+                    .next_multiple_of(24),
                 #[cfg(test)]
                 Usage::Always | Usage::Never => 1,
             };

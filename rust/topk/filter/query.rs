@@ -285,7 +285,8 @@ fn quantise_in_pairs(values: &[f32]) -> (Vec<f32>, f32) {
     for pair in codes.chunks_exact_mut(2) {
         // Only where the scale itself is rounded, next to zero, or where there are no numbers.
         let most = f32::from(SHORT_LIMIT) - pair[0].abs();
-        pair[1] = pair[1].clamp(-most, most);
+        // Not clamp, which panics where a limit is no number.
+        pair[1] = pair[1].max(-most).min(most);
     }
     (codes, scale)
 }

@@ -6,7 +6,8 @@ use super::*;
 use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
 use crate::topk::search::{Usage, search_with};
-use crate::topk::{Found, Kernel, Matrix, Part, Workers};
+use crate::topk::tests::specified_score;
+use crate::topk::{Found, Kernel, Matrix, Part, Workers, search};
 
 /// Values from a linear congruential generator: cheap, and the same everywhere.
 fn noise(count: usize, seed: u64) -> Vec<f32> {
@@ -504,6 +505,7 @@ fn hard_values(count: usize) -> impl Strategy<Value = Vec<f32>> {
         1 => (-3i8..4).prop_map(f32::from),
         1 => (-1.0f32..1.0, -40i32..40).prop_map(|(value, power)| value * 2f32.powi(power)),
         1 => any::<u16>().prop_map(|bits| f32::from_bits(u32::from(bits))),
+        1 => prop_oneof![Just(1e16f32), Just(-1e16)],
     ];
     prop::collection::vec(value, count)
 }
@@ -654,10 +656,58 @@ proptest! {
                     let score: f64 =
                         row.iter().zip(query).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
                     prop_assert!(score <= f64::from(candidate.upper), "{} > {}", score, candidate.upper);
+                    let score = specified_score(row, query);
+                    prop_assert!(score <= candidate.upper, "{} > {}", score, candidate.upper);
                 }
             }
         }
     }
+}
+
+#[test]
+fn rows_longer_than_a_block_are_searched() {
+    let (rows, dimension) = (128, 65_532);
+    let values = noise(rows * dimension, 1);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
+    let filter = Filter::read(&bytes, rows, dimension).unwrap();
+    let queries = Matrix::new(&values[..dimension], 1, dimension).unwrap();
+    let parts = [whole(vectors, Some(&filter))];
+    let found = search(&parts, queries, 1, Workers::Pool, &Interrupt::new()).unwrap();
+    assert_eq!(found.rows, [0]);
+}
+
+#[test]
+fn a_query_whose_rotation_overflows_is_answered() {
+    let (rows, dimension) = (100usize, 64usize);
+    let sign = |row: usize, column: usize| 1.0 - 2.0 * ((row & column).count_ones() % 2) as f32;
+    let rotation: Vec<f32> = (0..dimension * dimension)
+        .map(|place| sign(place / dimension, place % dimension) / 8.0)
+        .collect();
+    let plan = FilterPlan {
+        gram_error: learn::gram_error(&rotation, dimension),
+        rotation: Some(rotation),
+        coded: 32,
+        ..plain_plan(dimension, vec![0.0; dimension])
+    };
+    let values: Vec<f32> = noise(rows * dimension, 1)
+        .iter()
+        .map(|value| value * 1e-4)
+        .collect();
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let bytes = filter_bytes(vectors, &plan);
+    let filter = Filter::read(&bytes, rows, dimension).unwrap();
+    // Half the lanes of its second coordinate sum up to infinity, the others to minus infinity.
+    let query: Vec<f32> = (0..dimension)
+        .map(|place| 3e38 * sign(2, place) * if place % 2 == 0 { 1.0 } else { -1.0 })
+        .collect();
+    let queries = Matrix::new(&query, 1, dimension).unwrap();
+    same_answer(
+        &[whole(vectors, Some(&filter))],
+        &[whole(vectors, None)],
+        queries,
+        5,
+    );
 }
 
 proptest! {
