@@ -9,8 +9,8 @@ use super::Matrix;
 use super::dispatch::Kernel;
 use super::element::Values;
 use super::filter::CodeKernel;
-use crate::Result;
 use crate::interrupt::Interrupt;
+use crate::{Error, Result};
 
 /// Values read in a measurement: far more than caches hold.
 const READ_VALUES: usize = 1 << 25;
@@ -31,7 +31,14 @@ pub fn read_bandwidth(interrupt: &Interrupt) -> Result<f64> {
 }
 
 /// The same where they read these vectors: it depends on where in memory these lie.
+///
+/// # Errors
+///
+/// No vectors, or an interrupt.
 pub fn read_bandwidth_of(vectors: Matrix<'_>, interrupt: &Interrupt) -> Result<f64> {
+    if vectors.rows() == 0 {
+        return Err(Error::input("no vectors to read", "give at least one row"));
+    }
     let bytes = match vectors.values() {
         Values::Float32(values) => bytemuck::cast_slice(values),
         Values::Float16(bits) | Values::BFloat16(bits) => bytemuck::cast_slice(bits),

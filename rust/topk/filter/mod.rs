@@ -37,9 +37,10 @@
 //! Algorithms", 2002, section 3.1), with `g` for `d / 16` multiply-adds and four additions. Now
 //! `|q| |x| <= |q| |m| + |q| |y|`, and `|q| <= |w| / sqrt(1 - h) <= (1 + h) (|w1| + |w2|)`: so
 //! `(g + h) (1 + h) |y|` is added to each of a row's errors, and `g |q| |m|` to the query's product with the
-//! mean; to a row's errors `s` times as much, because of the scaling. What rounding does to `z` and `w`, and in the filter's own arithmetic, is covered in the same way; and
-//! so is what is lost next to zero, where the error of a product is not relative to it: less than the smallest
-//! normal float for each. All stored errors are rounded up.
+//! mean; to a row's errors `s` times as much, because of the scaling. What rounding does to `z` and `w`, and in
+//! the filter's own arithmetic, is covered in the same way; and so is what is lost next to zero, where the error
+//! of a product is not relative to it: less than the smallest normal float for each. All stored errors are
+//! rounded up.
 //!
 //! A row whose upper bound is below the k-th best exact score of any k rows is not among the k best: nothing
 //! is dismissed that belongs to the answer. Ties need no care: an equal bound is not below.

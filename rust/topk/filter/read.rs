@@ -85,10 +85,13 @@ impl<'a> Filter<'a> {
                         && narrow_wide < coded
                         && (coded - narrow_wide).is_multiple_of(2 * STEP)
                         && narrow_ratio >= 1.0
+                        && narrow_ratio.is_finite()
                 }
                 _ => false,
             }
-            && ratios.iter().all(|ratio| *ratio >= 1.0)
+            && ratios
+                .iter()
+                .all(|ratio| *ratio >= 1.0 && ratio.is_finite())
             && (1.0..=if rotated == 1 { MOST_MEAN_SCALE } else { 1.0 }).contains(&mean_scale)
             && is_power_of_two(mean_scale)
             && (0.0..=MOST_GRAM_ERROR).contains(&gram_error);
@@ -115,7 +118,10 @@ impl<'a> Filter<'a> {
             ratios,
         };
         let mut spreads = plan.narrow.iter().flat_map(|narrow| &narrow.spreads);
-        if !spreads.all(|spread| spread.is_normal() && *spread > 0.0) {
+        let mut others = plan.mean.iter().chain(plan.rotation.iter().flatten());
+        if !spreads.all(|spread| spread.is_normal() && *spread > 0.0)
+            || !others.all(|value| value.is_finite())
+        {
             return Err(foreign());
         }
         let of_groups = |stride| rows.div_ceil(GROUP).checked_mul(stride);

@@ -326,7 +326,7 @@ fn write_groups<'a>(out: &mut [u8], layout: Layout, rows: impl Iterator<Item = &
 
 fn write_group(group: &mut [u8], layout: Layout, rows: &[&FirstPart]) {
     let (codes, side) = group.split_at_mut(layout.code_bytes());
-    // Codes that don't matter, and nothing that could reach a threshold.
+    // Rows that don't exist have codes that don't matter: no choice of groups takes them in.
     codes.fill(128);
     side.fill(0);
     let (wide, narrow) = codes.split_at_mut(layout.wide_bytes());
