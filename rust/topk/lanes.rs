@@ -195,7 +195,7 @@ unsafe fn score_tile<V, E, const R: usize, const Q: usize>(
     }
 }
 
-/// The rows of a call of [`score_scattered`]: as many as [`Lanes::fold`] takes.
+/// Most rows that [`score_scattered`] scores side by side: as many as [`Lanes::fold`] takes.
 pub(super) const SCATTERED: usize = 8;
 
 /// Scores rows, wherever each lies, with one query, `R` at a time.

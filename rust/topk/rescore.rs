@@ -8,19 +8,26 @@ use super::block::Panel;
 use super::dispatch::Kernel;
 use super::element::Values;
 use super::filter::Candidate;
+use super::lanes::SCATTERED;
 use super::matrix::Matrix;
+use super::products::block_products;
 use super::search::Part;
 use super::select::{self, Selection};
 
 /// Rows that are scored in one call, while as many are asked from memory.
-const ROWS: usize = 8;
+const ROWS: usize = SCATTERED;
 
 /// The fewest candidates to score between two looks at the threshold.
 const FEWEST: usize = 16;
 
-/// How many times more candidates are scored between two looks at the threshold where threads share the work,
-/// and how many are worth sharing.
+/// How many times more candidates are scored before the first look at the threshold where threads share the work.
 const TOGETHER: usize = 8;
+
+/// Queries that are worth copying rows for.
+const FEWEST_IN_TILES: usize = 24;
+
+/// Fewer candidates are not worth sharing.
+const FEWEST_SHARED: usize = 9;
 
 /// A score that k rows are known to reach, or guessed to, shared by all workers. It only rises.
 pub(super) struct Threshold(AtomicU32);
@@ -47,6 +54,8 @@ pub(super) struct Rescorer<'a> {
     parts: Vec<(u32, Matrix<'a>)>,
     /// A panel for each.
     queries: Vec<Panel>,
+    /// Panels of several, where there are many.
+    panels: Vec<Panel>,
     dimension: usize,
 }
 
@@ -66,6 +75,11 @@ impl<'a> Rescorer<'a> {
             kernel,
             // Empty parts would stand in the way of the search for a row's part.
             parts: firsts.filter(|(_, vectors)| vectors.rows() > 0).collect(),
+            panels: if queries.len() / dimension < FEWEST_IN_TILES {
+                Vec::new()
+            } else {
+                Panel::all(queries, dimension, kernel.widest_panel())
+            },
             queries: Panel::all(queries, dimension, 1),
             dimension,
         }
@@ -88,12 +102,17 @@ impl<'a> Rescorer<'a> {
         }
         loop {
             let threshold = selection.threshold().max(shared.get());
+            let before = candidates.len();
             candidates.retain(|candidate| candidate.can_reach(threshold));
+            if candidates.len() > before / 2 {
+                // The threshold hardly changes any more, and each look at all that wait takes time.
+                most *= 2;
+            }
             let now = most_promising(candidates, most);
             if now.is_empty() {
                 return rescored;
             }
-            if together && now.len() > TOGETHER {
+            if together && now.len() >= FEWEST_SHARED {
                 let scores: Vec<Vec<f32>> = now
                     .par_chunks(now.len().div_ceil(rayon::current_num_threads()))
                     .map(|now| self.scores(query, now))
@@ -103,10 +122,6 @@ impl<'a> Rescorer<'a> {
                 offer(&now, self.scores(query, &now), selection, shared);
             }
             rescored += now.len() as u64;
-            if together {
-                // The threshold changes less and less, and starting threads takes time.
-                most *= 2;
-            }
         }
     }
 
@@ -142,12 +157,39 @@ impl<'a> Rescorer<'a> {
 
     /// Scores rows with all queries.
     pub(super) fn score_all(&self, rows: impl Iterator<Item = u32>, selections: &mut [Selection]) {
+        if !self.panels.is_empty() {
+            return self.score_all_in_tiles(rows, selections);
+        }
         let mut scores = [0.0; ROWS];
         self.visit(rows, |numbers, rows| {
             let scores = &mut scores[..rows.len()];
             for (query, selection) in selections.iter_mut().enumerate() {
                 self.score(query, rows, scores);
                 for (number, score) in numbers.iter().zip(&*scores) {
+                    selection.offer_one(*number, *score);
+                }
+            }
+        });
+    }
+
+    /// The same for many queries: rows are copied side by side, and read once for several queries.
+    fn score_all_in_tiles(&self, rows: impl Iterator<Item = u32>, selections: &mut [Selection]) {
+        let mut values = vec![0.0; ROWS * self.dimension];
+        let mut scores = vec![0.0; ROWS * selections.len()];
+        self.visit(rows, |numbers, rows| {
+            let values = &mut values[..rows.len() * self.dimension];
+            for (row, values) in rows.iter().zip(values.chunks_exact_mut(self.dimension)) {
+                row.decode(values);
+            }
+            block_products(
+                self.kernel,
+                values,
+                &self.panels,
+                self.dimension,
+                &mut scores,
+            );
+            for (number, scores) in numbers.iter().zip(scores.chunks_exact(selections.len())) {
+                for (selection, score) in selections.iter_mut().zip(scores) {
                     selection.offer_one(*number, *score);
                 }
             }
@@ -235,21 +277,18 @@ fn most_promising(candidates: &mut Vec<Candidate>, count: usize) -> Vec<Candidat
         return std::mem::take(candidates);
     };
     if rest > 0 {
-        candidates.select_nth_unstable_by(rest, |x, y| most_promising_first(y, x));
+        candidates.select_nth_unstable_by(rest, |x, y| promise(x).total_cmp(&promise(y)));
     }
     candidates.split_off(rest)
 }
 
-/// NaN, which is no bound at all, comes first, whatever its sign. Among equals the order is free.
-fn most_promising_first(x: &Candidate, y: &Candidate) -> std::cmp::Ordering {
-    let upper = |candidate: &Candidate| {
-        if candidate.upper.is_nan() {
-            f32::INFINITY
-        } else {
-            candidate.upper
-        }
-    };
-    upper(y).total_cmp(&upper(x))
+/// How high a candidate's score may be; without end where its bound is NaN, which is none at all.
+fn promise(candidate: &Candidate) -> f32 {
+    if candidate.upper.is_nan() {
+        f32::INFINITY
+    } else {
+        candidate.upper
+    }
 }
 
 #[cfg(test)]
@@ -257,18 +296,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_bound_comes_first() {
-        let mut candidates = [1.0, -f32::NAN, f32::NEG_INFINITY, f32::NAN, 2.0]
-            .map(|upper| Candidate { upper, row: 0 });
-        candidates.sort_by(most_promising_first);
-        assert!(
-            candidates[..2]
-                .iter()
-                .all(|candidate| candidate.upper.is_nan())
-        );
-        assert_eq!(
-            candidates.map(|candidate| candidate.upper)[2..],
-            [2.0, 1.0, f32::NEG_INFINITY]
-        );
+    fn what_is_no_bound_is_taken_first() {
+        let uppers = [1.0, -f32::NAN, f32::NEG_INFINITY, f32::NAN, 2.0];
+        let mut candidates: Vec<Candidate> = uppers
+            .iter()
+            .map(|upper| Candidate {
+                upper: *upper,
+                row: 0,
+            })
+            .collect();
+        let first = most_promising(&mut candidates, 2);
+        assert!(first.iter().all(|candidate| candidate.upper.is_nan()));
+        let second = most_promising(&mut candidates, 1);
+        assert_eq!(second[0].upper, 2.0);
+        assert_eq!(most_promising(&mut candidates, 9).len(), 2);
+        assert!(candidates.is_empty());
     }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Error;
+use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
 
 /// The specification, in the plainest words that say it.
@@ -416,4 +417,65 @@ fn an_interrupt_ends_the_search() {
         top_k(vectors, vectors, 1, Workers::Caller, &interrupt),
         Err(Error::Interrupted)
     ));
+}
+
+#[test]
+fn rows_that_are_picked_are_scored_alike_for_one_query_and_for_many() {
+    let (rows, dimension, batch, k) = (400, 37, 30, 7);
+    let floats = values(rows * dimension, 1);
+    let bits: Vec<u16> = values(rows * dimension, 2)
+        .iter()
+        .map(|value| half::f16::from_f32(*value).to_bits())
+        .collect();
+    let mut allowed = Bitmap::new(rows);
+    for row in (0..rows).step_by(9) {
+        allowed.set(row);
+    }
+    // Of two element types.
+    let parts = [
+        Matrix::new(&floats, rows, dimension).unwrap(),
+        Matrix::of_bits(Element::Float16, &bits, rows, dimension).unwrap(),
+    ]
+    .map(|vectors| Part {
+        vectors,
+        filter: None,
+        allowed: Some(&allowed),
+    });
+    let queries = values(batch * dimension, 3);
+    for kernel in Kernel::available() {
+        let search = |queries: &[f32]| {
+            let queries = Matrix::new(queries, queries.len() / dimension, dimension).unwrap();
+            let (usage, workers) = (search::Usage::Never, Workers::Pool);
+            search::search_with(
+                kernel,
+                usage,
+                &parts,
+                queries,
+                k,
+                workers,
+                &Interrupt::new(),
+            )
+            .unwrap()
+        };
+        let together = search(&queries);
+        let mut one_by_one = Found::default();
+        for query in queries.chunks_exact(dimension) {
+            let found = search(query);
+            let mut row = vec![0.0; dimension];
+            for (number, score) in found.rows.iter().zip(&found.scores) {
+                let number = *number as usize;
+                parts[number / rows]
+                    .vectors
+                    .decode_row(number % rows, &mut row);
+                assert_eq!(*score, specified_score(&row, query));
+            }
+            one_by_one.rows.extend(found.rows);
+            one_by_one.scores.extend(found.scores);
+        }
+        assert_eq!(
+            (together.rows, together.scores),
+            (one_by_one.rows, one_by_one.scores),
+            "{kernel}"
+        );
+    }
 }

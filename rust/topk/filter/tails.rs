@@ -17,6 +17,12 @@ pub(super) const SIDE: usize = 8;
 /// Bytes that a kernel reads at a time.
 pub(super) const STEP: usize = 32;
 
+/// Candidates that are refined side by side.
+const SIDE_BY_SIDE: usize = 16;
+
+/// Candidates between the one whose second part is read and the one that memory is asked for.
+const AHEAD: usize = 32;
+
 /// Writes the second part of a row.
 pub(super) fn write(out: &mut [u8], codes: &[i8], scale: f32, error: f32, norm: f32) {
     let Some(side) = out.len().checked_sub(SIDE) else {
@@ -106,10 +112,10 @@ pub(super) fn refine(
             prefetch_row(tails.bytes, stride, soon.row as usize);
         }
     }
-    for first in (from..candidates.len()).step_by(TOGETHER) {
-        let count = (candidates.len() - first).min(TOGETHER);
-        let mut sums = [0; TOGETHER];
-        let mut sides = [0; TOGETHER];
+    for first in (from..candidates.len()).step_by(SIDE_BY_SIDE) {
+        let count = (candidates.len() - first).min(SIDE_BY_SIDE);
+        let mut sums = [0; SIDE_BY_SIDE];
+        let mut sides = [0; SIDE_BY_SIDE];
         for (at, (sum, side)) in sums.iter_mut().zip(&mut sides).take(count).enumerate() {
             if let (true, Some(later)) = (tails.asks, candidates.get(first + at + AHEAD)) {
                 prefetch_row(tails.bytes, stride, later.row as usize);
@@ -121,7 +127,7 @@ pub(super) fn refine(
                 *side = u64::from_le_bytes(*bytes);
             }
         }
-        let mut now = [Candidate { upper: 0.0, row: 0 }; TOGETHER];
+        let mut now = [Candidate { upper: 0.0, row: 0 }; SIDE_BY_SIDE];
         now[..count].copy_from_slice(&candidates[first..first + count]);
         for (candidate, (sum, side)) in now.iter_mut().zip(sums.iter().zip(&sides)) {
             candidate.upper = query.upper(candidate.upper, *sum, *side);
@@ -134,9 +140,6 @@ pub(super) fn refine(
     candidates.truncate(kept);
 }
 
-/// Candidates that are refined together.
-const TOGETHER: usize = 16;
-
 /// Asks memory for the second part of a row.
 #[inline(always)]
 pub(super) fn prefetch_row(bytes: &[u8], stride: usize, row: usize) {
@@ -145,9 +148,6 @@ pub(super) fn prefetch_row(bytes: &[u8], stride: usize, row: usize) {
         prefetch(bytes, line);
     }
 }
-
-/// Candidates between the one whose second part is read and the one that memory is asked for.
-const AHEAD: usize = 32;
 
 /// Dot products on any CPU.
 pub(super) fn dot(row: &[u8], query: &[i8]) -> i32 {
