@@ -27,7 +27,7 @@ const TOGETHER: usize = 8;
 const FEWEST_IN_TILES: usize = 24;
 
 /// Fewer candidates are not worth sharing.
-const FEWEST_SHARED: usize = 9;
+const FEWEST_SHARED: usize = 256;
 
 /// A score that k rows are known to reach, or guessed to, shared by all workers. It only rises.
 pub(super) struct Threshold(AtomicU32);
