@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::block::{Block, LANES};
-use super::element::{BFloat16, Element, Encoding, Float16, Float32, Values};
+use super::element::{BFloat16, Encoding, Float16, Float32, Values};
 use super::lanes::{self, Lanes, Load, score_block};
 use super::outer::{self, OuterBlock, note_candidates};
 
@@ -43,33 +43,20 @@ where
     }
 }
 
-/// Scores rows of one element type, wherever they lie, with one query.
+/// Scores rows, wherever they lie, with one query.
 ///
 /// # Safety
 ///
 /// The CPU has AVX2, FMA and F16C; the rest is as for [`lanes::score_scattered`].
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn score_scattered(
-    element: Element,
     rows: &[Values<'_>],
     dimension: usize,
     query: &[f32],
     scores: &mut [f32],
 ) {
     // SAFETY: the caller's contract.
-    unsafe {
-        match element {
-            Element::Float32 => {
-                lanes::score_scattered::<Ymm, Float32, 4>(rows, dimension, query, scores);
-            }
-            Element::Float16 => {
-                lanes::score_scattered::<Ymm, Float16, 4>(rows, dimension, query, scores);
-            }
-            Element::BFloat16 => {
-                lanes::score_scattered::<Ymm, BFloat16, 4>(rows, dimension, query, scores);
-            }
-        }
-    }
+    unsafe { lanes::score_scattered::<Ymm, 4>(rows, dimension, query, scores) }
 }
 
 /// Registers of the widest panel of [`note_outer`].

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::block::Block;
-use super::element::{BFloat16, Element, Encoding, Float16, Float32, Values};
+use super::element::{BFloat16, Encoding, Float16, Float32, Values};
 use super::lanes::{self, Lanes, Load, score_block};
 use super::outer::{self, OuterBlock, note_candidates};
 
@@ -51,33 +51,20 @@ where
     }
 }
 
-/// Scores rows of one element type, wherever they lie, with one query.
+/// Scores rows, wherever they lie, with one query.
 ///
 /// # Safety
 ///
 /// The CPU has AVX-512F, VL and BW; the rest is as for [`lanes::score_scattered`].
 #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
 pub(super) unsafe fn score_scattered(
-    element: Element,
     rows: &[Values<'_>],
     dimension: usize,
     query: &[f32],
     scores: &mut [f32],
 ) {
     // SAFETY: the caller's contract.
-    unsafe {
-        match element {
-            Element::Float32 => {
-                lanes::score_scattered::<Zmm, Float32, 8>(rows, dimension, query, scores);
-            }
-            Element::Float16 => {
-                lanes::score_scattered::<Zmm, Float16, 8>(rows, dimension, query, scores);
-            }
-            Element::BFloat16 => {
-                lanes::score_scattered::<Zmm, BFloat16, 8>(rows, dimension, query, scores);
-            }
-        }
-    }
+    unsafe { lanes::score_scattered::<Zmm, 8>(rows, dimension, query, scores) }
 }
 
 /// Registers of the widest panel of [`note_outer`].

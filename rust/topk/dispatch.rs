@@ -177,24 +177,17 @@ impl Kernel {
         assert!(rows.len() == scores.len() && query.width() == 1);
         assert!(dimension > 0 && query.len() >= dimension.next_multiple_of(LANES));
         assert!(rows.iter().all(|row| row.len() == dimension));
-        let mut scores = scores;
-        for rows in rows.chunk_by(|x, y| x.element() == y.element()) {
-            let now;
-            (now, scores) = scores.split_at_mut(rows.len());
-            let element = rows[0].element();
-            // SAFETY: the assertions above are the contract; a `Kernel` other than Scalar comes from `available`, which
-            // asked the CPU.
-            unsafe {
-                match self {
-                    Kernel::Scalar => scalar::score_scattered(element, rows, dimension, query, now),
-                    #[cfg(target_arch = "x86_64")]
-                    Kernel::Avx2 | Kernel::AvxVnni => {
-                        avx2::score_scattered(element, rows, dimension, query, now);
-                    }
-                    #[cfg(target_arch = "x86_64")]
-                    Kernel::Avx512 | Kernel::Avx512Vnni => {
-                        avx512::score_scattered(element, rows, dimension, query, now);
-                    }
+        // SAFETY: the assertions are the contract; a `Kernel` other than Scalar comes from `available`, which asked the CPU.
+        unsafe {
+            match self {
+                Kernel::Scalar => scalar::score_scattered(rows, dimension, query, scores),
+                #[cfg(target_arch = "x86_64")]
+                Kernel::Avx2 | Kernel::AvxVnni => {
+                    avx2::score_scattered(rows, dimension, query, scores);
+                }
+                #[cfg(target_arch = "x86_64")]
+                Kernel::Avx512 | Kernel::Avx512Vnni => {
+                    avx512::score_scattered(rows, dimension, query, scores);
                 }
             }
         }

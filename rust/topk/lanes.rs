@@ -15,7 +15,7 @@
 //! Every kernel follows it exactly, and the tests compare bits.
 
 use super::block::{Block, LANES};
-use super::element::{Encoding, Float32, Values};
+use super::element::{BFloat16, Element, Encoding, Float16, Float32, Values};
 
 /// Sixteen partial sums in the registers of one instruction set.
 ///
@@ -202,41 +202,53 @@ pub(super) const SCATTERED: usize = 8;
 ///
 /// # Safety
 ///
-/// The CPU has the instruction set of `V`; `R` is at most [`SCATTERED`]; there are as many scores as rows; each row is of `E`,
-/// and has as many values as `query` but for the zeros that this is padded with to whole registers.
+/// The CPU has the instruction set of `V`; there are as many scores as rows; each row has as many values as `query` but for the
+/// zeros that this is padded with to whole registers.
 #[inline(always)]
-pub(super) unsafe fn score_scattered<V, E, const R: usize>(
+pub(super) unsafe fn score_scattered<V, const R: usize>(
     rows: &[Values<'_>],
     dimension: usize,
     query: &[f32],
     scores: &mut [f32],
 ) where
-    V: Load<Float32> + Load<E>,
-    E: Encoding,
+    V: Load<Float32> + Load<Float16> + Load<BFloat16>,
 {
-    for (rows, scores) in rows.chunks(R).zip(scores.chunks_mut(R)) {
-        // Where rows are too few, the last one is scored again.
-        let mut starts = [std::ptr::null(); R];
-        for (at, start) in starts.iter_mut().enumerate() {
-            *start = rows[at.min(rows.len() - 1)].as_ptr().cast();
+    let mut places = scores.iter_mut();
+    for rows in rows.chunk_by(|x, y| x.element() == y.element()) {
+        for rows in rows.chunks(R) {
+            // SAFETY: the caller's contract; these rows are of one element type.
+            let scores = unsafe {
+                match rows[0].element() {
+                    Element::Float32 => score_few::<V, Float32, R>(rows, dimension, query),
+                    Element::Float16 => score_few::<V, Float16, R>(rows, dimension, query),
+                    Element::BFloat16 => score_few::<V, BFloat16, R>(rows, dimension, query),
+                }
+            };
+            for (place, score) in places.by_ref().take(rows.len()).zip(scores) {
+                *place = score;
+            }
         }
-        // SAFETY: the caller's contract, and the chunks have a row.
-        let all = unsafe { score_rows_at::<V, E, R>(&starts, dimension, query.as_ptr()) };
-        scores.copy_from_slice(&all[..scores.len()]);
     }
 }
 
+/// Scores 1 to `R` rows of `E`; the scores behind theirs mean nothing.
 #[inline(always)]
-unsafe fn score_rows_at<V, E, const R: usize>(
-    rows: &[*const E::Stored; R],
+unsafe fn score_few<V, E, const R: usize>(
+    few: &[Values<'_>],
     dimension: usize,
-    query: *const f32,
+    query: &[f32],
 ) -> [f32; SCATTERED]
 where
     V: Load<Float32> + Load<E>,
     E: Encoding,
 {
     const { assert!(R <= SCATTERED) };
+    // Where rows are too few, the last one is scored again.
+    let mut rows = [std::ptr::null::<E::Stored>(); R];
+    for (at, row) in rows.iter_mut().enumerate() {
+        *row = few[at.min(few.len() - 1)].as_ptr().cast();
+    }
+    let query = query.as_ptr();
     // SAFETY: the caller's rows are whole, and the query is padded.
     unsafe {
         let mut sums = [V::zero(); SCATTERED];

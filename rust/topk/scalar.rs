@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::block::{Block, LANES};
-use super::element::{BFloat16, Element, Encoding, Float16, Float32, Values};
+use super::element::{BFloat16, Encoding, Float16, Float32, Values};
 use super::lanes::{self, Lanes, Load, score_block};
 use super::outer::{self, OuterBlock, note_candidates};
 
@@ -30,32 +30,19 @@ fn score_rows<E: Encoding>(block: &mut Block<'_>, values: &[E::Stored]) {
     }
 }
 
-/// Scores rows of one element type, wherever they lie, with one query, on any CPU.
+/// Scores rows, wherever they lie, with one query, on any CPU.
 ///
 /// # Safety
 ///
 /// As for [`lanes::score_scattered`].
 pub(super) unsafe fn score_scattered(
-    element: Element,
     rows: &[Values<'_>],
     dimension: usize,
     query: &[f32],
     scores: &mut [f32],
 ) {
     // SAFETY: the caller's contract; plain Rust runs everywhere.
-    unsafe {
-        match element {
-            Element::Float32 => {
-                lanes::score_scattered::<Plain, Float32, 4>(rows, dimension, query, scores);
-            }
-            Element::Float16 => {
-                lanes::score_scattered::<Plain, Float16, 4>(rows, dimension, query, scores);
-            }
-            Element::BFloat16 => {
-                lanes::score_scattered::<Plain, BFloat16, 4>(rows, dimension, query, scores);
-            }
-        }
-    }
+    unsafe { lanes::score_scattered::<Plain, 4>(rows, dimension, query, scores) }
 }
 
 /// Registers of the widest panel of [`note_outer`].
