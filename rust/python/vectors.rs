@@ -134,14 +134,12 @@ fn read_bandwidth(
     vectors: Option<&Bound<'_, PyAny>>,
     threads: Option<usize>,
 ) -> PyResult<f64> {
-    let own_cores = Placement::OwnCores;
-    let Some(vectors) = vectors else {
-        return interruptible_at(own_cores, python, threads, topk::read_bandwidth);
-    };
-    let vectors = ReadableVectors::new(vectors, "vectors")?;
-    let vectors = vectors.matrix()?;
-    interruptible_at(own_cores, python, threads, |interrupt| {
-        topk::read_bandwidth_of(vectors, interrupt)
+    let vectors = vectors
+        .map(|vectors| ReadableVectors::new(vectors, "vectors"))
+        .transpose()?;
+    let vectors = vectors.as_ref().map(ReadableVectors::matrix).transpose()?;
+    interruptible_at(Placement::OwnCores, python, threads, |interrupt| {
+        topk::read_bandwidth(vectors, interrupt)
     })
 }
 

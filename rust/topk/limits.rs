@@ -24,34 +24,33 @@ const ROUNDS: u64 = 1 << 21;
 /// Measurements, of which the best counts: others may use the machine too.
 const MEASUREMENTS: usize = 8;
 
-/// Bytes per second that the current pool's threads read from memory together.
-pub fn read_bandwidth(interrupt: &Interrupt) -> Result<f64> {
-    let values: Vec<u64> = (0..READ_VALUES as u64).into_par_iter().collect();
-    read_values(&values, interrupt)
-}
-
-/// The same where they read these vectors: it depends on where in memory these lie.
+/// Bytes per second that the current pool's threads read from memory together. It depends on where in memory what is read
+/// lies: these vectors, or else values of its own.
 ///
 /// # Errors
 ///
-/// No vectors, or an interrupt.
-pub fn read_bandwidth_of(vectors: Matrix<'_>, interrupt: &Interrupt) -> Result<f64> {
-    if vectors.rows() == 0 {
-        return Err(Error::input("no vectors to read", "give at least one row"));
-    }
-    let bytes = match vectors.values() {
-        Values::Float32(values) => bytemuck::cast_slice(values),
-        Values::Float16(bits) | Values::BFloat16(bits) => bytemuck::cast_slice(bits),
+/// No rows in the vectors, or an interrupt.
+pub fn read_bandwidth(vectors: Option<Matrix<'_>>, interrupt: &Interrupt) -> Result<f64> {
+    let own: Vec<u64>;
+    let values = match vectors {
+        None => {
+            own = (0..READ_VALUES as u64).into_par_iter().collect();
+            &own
+        }
+        Some(vectors) if vectors.rows() == 0 => {
+            return Err(Error::input("no vectors to read", "give at least one row"));
+        }
+        Some(vectors) => {
+            let bytes = match vectors.values() {
+                Values::Float32(values) => bytemuck::cast_slice(values),
+                Values::Float16(bits) | Values::BFloat16(bits) => bytemuck::cast_slice(bits),
+            };
+            bytemuck::pod_align_to::<u8, u64>(bytes).1
+        }
     };
-    let (_, values, _) = bytemuck::pod_align_to::<u8, u64>(bytes);
-    read_values(values, interrupt)
-}
-
-fn read_values(values: &[u64], interrupt: &Interrupt) -> Result<f64> {
     let by_two = seconds_to_read::<2>(values, interrupt)?;
     let by_four = seconds_to_read::<4>(values, interrupt)?;
-    let seconds = by_two.min(by_four);
-    Ok(size_of_val(values) as f64 / seconds)
+    Ok(size_of_val(values) as f64 / by_two.min(by_four))
 }
 
 /// Floating-point operations per second of the current pool's threads together, two for each
@@ -148,7 +147,7 @@ mod tests {
             Matrix::of_bits(Element::BFloat16, &bits[..8], 1, 8).unwrap(),
         ];
         for vectors in vectors {
-            assert!(read_bandwidth_of(vectors, &Interrupt::new()).unwrap() > 0.0);
+            assert!(read_bandwidth(Some(vectors), &Interrupt::new()).unwrap() > 0.0);
         }
     }
 

@@ -39,7 +39,7 @@ mod tests;
 pub use dispatch::{KERNEL_VARIABLE, Kernel, instruction_sets};
 pub use element::Element;
 pub use filter::{Filter, FilterPlan};
-pub use limits::{int8_peak, multiply_add_peak, read_bandwidth, read_bandwidth_of};
+pub use limits::{int8_peak, multiply_add_peak, read_bandwidth};
 pub use matrix::Matrix;
 pub use search::{Found, Part, Workers, search};
 
