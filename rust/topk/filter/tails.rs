@@ -6,7 +6,7 @@
 //! so that kernels can read all of it as codes.
 
 use super::Candidate;
-use super::halves::half_above;
+use super::halves::{from_half, half_above};
 use super::query::start;
 use super::write::stored;
 use crate::prefetch::prefetch;
@@ -68,8 +68,8 @@ impl TailQuery {
     #[inline(always)]
     fn upper(&self, first: f32, sum: i32, side: u64) -> f32 {
         let scale = f32::from_bits(side as u32);
-        let error = f32::from_bits((side >> 16) as u32 & 0xFFFF_0000);
-        let norm = f32::from_bits((side >> 32) as u32 & 0xFFFF_0000);
+        let error = from_half(((side >> 32) as u16).to_le_bytes());
+        let norm = from_half(((side >> 48) as u16).to_le_bytes());
         let product = (self.start + sum) as f32 * (scale * self.factor);
         let outside = norm * self.tail;
         // Rounding in this sum: relative to the largest numbers in it.
@@ -107,19 +107,20 @@ pub(super) fn refine(
     let query = tails.query;
     assert!(stride.is_multiple_of(STEP) && stride == query.codes.len());
     let mut kept = from;
-    for soon in candidates.iter().skip(from).take(AHEAD) {
-        if tails.asks {
-            prefetch_row(tails.bytes, stride, soon.row as usize);
+    let ask = |candidates: &[Candidate], at: usize| {
+        if let (true, Some(candidate)) = (tails.asks, candidates.get(at)) {
+            prefetch_row(tails.bytes, stride, candidate.row as usize);
         }
+    };
+    for soon in from..from + AHEAD {
+        ask(candidates, soon);
     }
     for first in (from..candidates.len()).step_by(SIDE_BY_SIDE) {
         let count = (candidates.len() - first).min(SIDE_BY_SIDE);
         let mut sums = [0; SIDE_BY_SIDE];
         let mut sides = [0; SIDE_BY_SIDE];
         for (at, (sum, side)) in sums.iter_mut().zip(&mut sides).take(count).enumerate() {
-            if let (true, Some(later)) = (tails.asks, candidates.get(first + at + AHEAD)) {
-                prefetch_row(tails.bytes, stride, later.row as usize);
-            }
+            ask(candidates, first + at + AHEAD);
             let start = candidates[first + at].row as usize * stride;
             let row = &tails.bytes[start..start + stride];
             *sum = dot(row, &query.codes);
