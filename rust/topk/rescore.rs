@@ -23,9 +23,6 @@ const FEWEST: usize = 16;
 /// How many times more candidates are scored before the first look at the threshold where threads share the work.
 const TOGETHER: usize = 8;
 
-/// Queries that are worth copying rows for.
-const FEWEST_IN_TILES: usize = 24;
-
 /// Fewer candidates are not worth sharing.
 const FEWEST_SHARED: usize = 256;
 
@@ -54,8 +51,6 @@ pub(super) struct Rescorer<'a> {
     parts: Vec<(u32, Matrix<'a>)>,
     /// A panel for each.
     queries: Vec<Panel>,
-    /// Panels of several, where there are many.
-    panels: Vec<Panel>,
     dimension: usize,
 }
 
@@ -75,11 +70,6 @@ impl<'a> Rescorer<'a> {
             kernel,
             // Empty parts would stand in the way of the search for a row's part.
             parts: firsts.filter(|(_, vectors)| vectors.rows() > 0).collect(),
-            panels: if queries.len() / dimension < FEWEST_IN_TILES {
-                Vec::new()
-            } else {
-                Panel::all(queries, dimension, kernel.widest_panel())
-            },
             queries: Panel::all(queries, dimension, 1),
             dimension,
         }
@@ -95,34 +85,21 @@ impl<'a> Rescorer<'a> {
         shared: &Threshold,
         together: bool,
     ) -> u64 {
+        let threshold = selection.threshold().max(shared.get());
+        candidates.retain(|candidate| candidate.can_reach(threshold));
+        let mut most = turn(selection, threshold) * if together { TOGETHER } else { 1 };
         let mut rescored = 0;
-        let mut most = turn(selection, selection.threshold().max(shared.get()));
-        if together {
-            most *= TOGETHER;
-        }
-        loop {
-            let threshold = selection.threshold().max(shared.get());
-            let before = candidates.len();
-            candidates.retain(|candidate| candidate.can_reach(threshold));
-            if candidates.len() > before / 2 {
+        while !candidates.is_empty() {
+            let waiting = candidates.len();
+            let scored =
+                self.score_most_promising(query, candidates, selection, shared, most, together);
+            if candidates.len() > (waiting - scored) / 2 {
                 // The threshold hardly changes any more, and each look at all that wait takes time.
                 most *= 2;
             }
-            let now = most_promising(candidates, most);
-            if now.is_empty() {
-                return rescored;
-            }
-            if together && now.len() >= FEWEST_SHARED {
-                let scores: Vec<Vec<f32>> = now
-                    .par_chunks(now.len().div_ceil(rayon::current_num_threads()))
-                    .map(|now| self.scores(query, now))
-                    .collect();
-                offer(&now, scores.into_iter().flatten(), selection, shared);
-            } else {
-                offer(&now, self.scores(query, &now), selection, shared);
-            }
-            rescored += now.len() as u64;
+            rescored += scored;
         }
+        rescored as u64
     }
 
     /// Scores a few of the most promising candidates in full, to raise the threshold, and drops those that
@@ -134,12 +111,38 @@ impl<'a> Rescorer<'a> {
         selection: &mut Selection,
         shared: &Threshold,
     ) -> u64 {
-        let threshold = selection.threshold().max(shared.get());
-        let now = most_promising(candidates, turn(selection, threshold));
-        offer(&now, self.scores(query, &now), selection, shared);
+        let most = turn(selection, selection.threshold().max(shared.get()));
+        self.score_most_promising(query, candidates, selection, shared, most, false) as u64
+    }
+
+    /// Scores so many of the most promising candidates at most, and drops those that can't reach the threshold then; returns
+    /// how many it scored.
+    fn score_most_promising(
+        &self,
+        query: usize,
+        candidates: &mut Vec<Candidate>,
+        selection: &mut Selection,
+        shared: &Threshold,
+        most: usize,
+        together: bool,
+    ) -> usize {
+        let now = most_promising(candidates, most);
+        let scores = if together && now.len() >= FEWEST_SHARED {
+            now.par_chunks(now.len().div_ceil(rayon::current_num_threads()))
+                .map(|now| self.scores(query, now))
+                .collect::<Vec<_>>()
+                .concat()
+        } else {
+            self.scores(query, &now)
+        };
+        for (candidate, score) in now.iter().zip(scores) {
+            selection.offer_one(candidate.row, score);
+        }
+        selection.settle();
+        shared.raise(selection.threshold());
         let threshold = selection.threshold().max(shared.get());
         candidates.retain(|candidate| candidate.can_reach(threshold));
-        now.len() as u64
+        now.len()
     }
 
     /// The exact scores of candidates.
@@ -157,9 +160,6 @@ impl<'a> Rescorer<'a> {
 
     /// Scores rows with all queries.
     pub(super) fn score_all(&self, rows: impl Iterator<Item = u32>, selections: &mut [Selection]) {
-        if !self.panels.is_empty() {
-            return self.score_all_in_tiles(rows, selections);
-        }
         let mut scores = [0.0; ROWS];
         self.visit(rows, |numbers, rows| {
             let scores = &mut scores[..rows.len()];
@@ -172,8 +172,13 @@ impl<'a> Rescorer<'a> {
         });
     }
 
-    /// The same for many queries: rows are copied side by side, and read once for several queries.
-    fn score_all_in_tiles(&self, rows: impl Iterator<Item = u32>, selections: &mut [Selection]) {
+    /// The same for many queries, in panels: rows are copied side by side, and read once for several queries.
+    pub(super) fn score_all_in_tiles(
+        &self,
+        rows: impl Iterator<Item = u32>,
+        panels: &[Panel],
+        selections: &mut [Selection],
+    ) {
         let mut values = vec![0.0; ROWS * self.dimension];
         let mut scores = vec![0.0; ROWS * selections.len()];
         self.visit(rows, |numbers, rows| {
@@ -181,13 +186,7 @@ impl<'a> Rescorer<'a> {
             for (row, values) in rows.iter().zip(values.chunks_exact_mut(self.dimension)) {
                 row.decode(values);
             }
-            block_products(
-                self.kernel,
-                values,
-                &self.panels,
-                self.dimension,
-                &mut scores,
-            );
+            block_products(self.kernel, values, panels, self.dimension, &mut scores);
             for (number, scores) in numbers.iter().zip(scores.chunks_exact(selections.len())) {
                 for (selection, score) in selections.iter_mut().zip(scores) {
                     selection.offer_one(*number, *score);
@@ -246,19 +245,6 @@ struct Asked<'a> {
     numbers: [u32; ROWS],
     rows: [Values<'a>; ROWS],
     count: usize,
-}
-
-fn offer(
-    candidates: &[Candidate],
-    scores: impl IntoIterator<Item = f32>,
-    selection: &mut Selection,
-    shared: &Threshold,
-) {
-    for (candidate, score) in candidates.iter().zip(scores) {
-        selection.offer_one(candidate.row, score);
-    }
-    selection.settle();
-    shared.raise(selection.threshold());
 }
 
 /// Candidates to score between two looks at the threshold: k for a first one; later few, but selecting among

@@ -552,9 +552,15 @@ impl<'a> Pass<'a> {
                         &mut worker.selections,
                     );
                 }
-                Way::Gather(allowed) => {
+                Way::Gather(allowed, panels) => {
                     let rows = allowed.between(start, end).map(|row| place.first_row + row);
-                    search.rescorer.score_all(rows, &mut worker.selections);
+                    let selections = &mut worker.selections;
+                    match panels {
+                        Some(panels) => {
+                            search.rescorer.score_all_in_tiles(rows, panels, selections);
+                        }
+                        None => search.rescorer.score_all(rows, selections),
+                    }
                 }
                 Way::Filter(..) | Way::Bounded(_) => {
                     self.scan(place, start..end, next_start, &mut worker);

@@ -30,12 +30,15 @@ const ROWS_PER_NARROW_RESULT: usize = 4096;
 /// Where at most one row in so many takes part, these are scored without a look at the filter.
 const SPARSE: usize = 8;
 
+/// Queries that rows which are picked are worth copying for.
+const FEWEST_IN_TILES: usize = 24;
+
 /// How a part is searched.
 pub(super) enum Way<'a> {
     /// All rows in full.
     Full(FullScan<'a>),
-    /// The rows that take part, in full.
-    Gather(&'a Bitmap),
+    /// The rows that take part, in full; many queries in panels.
+    Gather(&'a Bitmap, Option<Vec<Panel>>),
     /// The filter first; where it leaves too much, bounds of the scores, if these pay.
     Filter(FilterQueries<'a>, Option<BoundedScan<'a>>),
     /// Bounds of the scores of all rows first.
@@ -102,7 +105,11 @@ pub(super) fn way<'a>(
             let step = bounded.rows_per_block();
             (Way::Bounded(bounded), step)
         }
-        (_, None, Some(allowed)) => (Way::Gather(allowed), 4096),
+        (_, None, Some(allowed)) => {
+            let many = values.len() / dimension >= FEWEST_IN_TILES;
+            let panels = many.then(|| Panel::all(values, dimension, kernel.widest_panel()));
+            (Way::Gather(allowed, panels), 4096)
+        }
         (_, None, None) => {
             let panels = Panel::all(values, dimension, kernel.widest_panel());
             let full = FullScan::new(kernel, part.vectors, panels);
