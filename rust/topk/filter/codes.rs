@@ -11,10 +11,11 @@
 //!
 //! An 8-bit code is an integer from -127 to 127, stored with 128 added: the dot product instruction of VNNI takes
 //! unsigned codes on one side and signed ones (the query's) on the other. Sums start at -128 times the
-//! query's sum, which takes it out again. A 4-bit code is the place of such an integer among [`LEVELS`].
+//! query's sum, which takes it out again. A 4-bit code is the place among [`LEVELS`] of an integer from -63 to 63, to which
+//! 63 is added in the same way.
 //!
-//! AVX2 adds two products in 16 bits, which saturate, so the absolute values of two neighbouring codes of a query
-//! are kept within [`SHORT_LIMIT`] together.
+//! AVX2 adds two products in 16 bits, which saturate, so where rows have 8-bit codes the absolute values of two neighbouring
+//! codes of a query are kept within [`SHORT_LIMIT`] together. The levels of 4-bit codes are small enough for any.
 
 use std::ops::Range;
 
@@ -31,12 +32,18 @@ pub(super) const STEP: usize = 4;
 /// Bytes of a step of a group.
 pub(super) const STEP_BYTES: usize = GROUP * STEP;
 
-/// What 4-bit codes stand for, as 8-bit codes are stored: the sixteen levels that are nearest to normally distributed
+/// What 4-bit codes stand for, with [`MIDDLE_LEVEL`] added: the sixteen levels that are nearest to normally distributed
 /// values, with the smallest mean square (Max, "Quantizing for Minimum Distortion", 1960, table I), so scaled that the
-/// largest is 127.
+/// largest is 63: products of two of them with any codes of a query fit 16 bits, 2 * 126 * 127 < 2^15.
 pub(super) const LEVELS: [u8; 16] = [
-    1, 32, 53, 70, 84, 97, 110, 122, 134, 146, 159, 172, 186, 203, 224, 255,
+    0, 15, 26, 34, 41, 48, 54, 60, 66, 72, 78, 85, 92, 100, 111, 126,
 ];
+
+/// The level of zero.
+pub(super) const MIDDLE_LEVEL: u8 = 63;
+
+/// What an 8-bit code of zero is stored as.
+pub(super) const MIDDLE_CODE: u8 = 128;
 
 /// The sum of two absolute codes of a query whose products with unsigned bytes fit 16 bits: 255 * 128 < 2^15.
 pub(super) const SHORT_LIMIT: u16 = 128;

@@ -1,11 +1,11 @@
 //! 4-bit codes of a row.
 
-use super::codes::LEVELS;
+use super::codes::{LEVELS, MIDDLE_LEVEL};
 use super::halves::{from_half, half_near};
 use super::query::norm;
 
 /// 4-bit codes are for values of this root mean square, which [`LEVELS`] are best for.
-const NARROW_UNIT: f32 = 127.0 / 2.7326;
+const NARROW_UNIT: f32 = 63.0 / 2.7326;
 
 /// The 4-bit codes of some coordinates.
 pub(super) struct NarrowCodes {
@@ -37,8 +37,7 @@ impl NarrowCodes {
         let codes: Vec<u8> = even.iter().map(|value| nearest_level(*value)).collect();
         let (mut error, mut norm) = (0.0, 0.0);
         for ((z, spread), code) in z.iter().zip(spreads).zip(&codes) {
-            let level = f64::from(LEVELS[usize::from(*code) % LEVELS.len()]) - 128.0;
-            let value = level * f64::from(scale) * f64::from(*spread);
+            let value = level(*code) * f64::from(scale) * f64::from(*spread);
             error += (f64::from(*z) - value).powi(2);
             norm += value * value;
         }
@@ -51,13 +50,18 @@ impl NarrowCodes {
     }
 }
 
+/// What a code stands for.
+pub(super) fn level(code: u8) -> f64 {
+    f64::from(LEVELS[usize::from(code) % LEVELS.len()]) - f64::from(MIDDLE_LEVEL)
+}
+
 /// The place of the level that is nearest to a value.
 pub(super) fn nearest_level(value: f32) -> u8 {
     // All are compared with, which is vector code.
     let levels = LEVELS.iter().zip(&LEVELS[1..]);
     levels
         .map(|(below, above)| {
-            let middle = (f32::from(*below) + f32::from(*above)) / 2.0 - 128.0;
+            let middle = (f32::from(*below) + f32::from(*above)) / 2.0 - f32::from(MIDDLE_LEVEL);
             u8::from(value > middle)
         })
         .sum()

@@ -1,6 +1,6 @@
 //! A query as the filter sees it: its codes, and how far its bounds reach.
 
-use super::codes::{GROUP, SHORT_LIMIT, STEP};
+use super::codes::{GROUP, MIDDLE_CODE, MIDDLE_LEVEL, SHORT_LIMIT, STEP};
 use super::dispatch::CodeKernel;
 use super::tails::TailQuery;
 use super::write::LONGEST;
@@ -31,7 +31,7 @@ pub(super) struct CodePanel {
     /// The queries' codes in words, interleaved: each step of all queries, then the next.
     pub(super) words: Vec<u32>,
     pub(super) reaches: Vec<Reach>,
-    /// What the sums start from, of 8-bit and of 4-bit codes: it takes out the 128 that is added to the rows' codes.
+    /// What the sums start from, of 8-bit and of 4-bit codes: it takes out what is added to the rows' codes.
     pub(super) starts: Vec<[i32; 2]>,
 }
 
@@ -104,8 +104,8 @@ impl CodePanel {
                 .iter()
                 .map(|query| {
                     [
-                        start(&query.codes[..query.wide]),
-                        start(&query.codes[query.wide..]),
+                        start(&query.codes[..query.wide], MIDDLE_CODE),
+                        start(&query.codes[query.wide..], MIDDLE_LEVEL),
                     ]
                 })
                 .collect(),
@@ -171,7 +171,7 @@ impl CodedQuery {
         };
         let (wide, narrow) = w1.split_at(wide_end.min(w1.len()));
         let wide = CodedPart::new(wide, in_pairs);
-        let narrow = CodedPart::new_with_spreads(narrow, spreads, in_pairs);
+        let narrow = CodedPart::new_with_spreads(narrow, spreads);
         let second = CodedPart::new(w2, false);
         let mut codes = wide.codes;
         codes.resize(wide_end, 0);
@@ -210,9 +210,9 @@ impl CodedQuery {
     }
 }
 
-/// What takes out the 128 that is added to the rows' codes.
-pub(super) fn start(codes: &[i8]) -> i32 {
-    -128 * codes.iter().map(|code| i32::from(*code)).sum::<i32>()
+/// What takes out the number that is added to the rows' codes.
+pub(super) fn start(codes: &[i8], added: u8) -> i32 {
+    -i32::from(added) * codes.iter().map(|code| i32::from(*code)).sum::<i32>()
 }
 
 /// Some coordinates of a query.
@@ -240,13 +240,13 @@ impl CodedPart {
     }
 
     /// The same where rows are divided by spreads, so that queries are multiplied by them.
-    fn new_with_spreads(w: &[f32], spreads: &[f32], in_pairs: bool) -> Self {
+    fn new_with_spreads(w: &[f32], spreads: &[f32]) -> Self {
         let scaled: Vec<f32> = w
             .iter()
             .zip(spreads)
             .map(|(w, spread)| w * spread)
             .collect();
-        let part = Self::new(&scaled, in_pairs);
+        let part = Self::new(&scaled, false);
         let factor = f64::from(part.factor);
         let squares = part
             .codes

@@ -6,6 +6,7 @@
 //! so that kernels can read all of it as codes.
 
 use super::Candidate;
+use super::codes::MIDDLE_CODE;
 use super::halves::{from_half, half_above};
 use super::query::start;
 use super::write::stored;
@@ -57,7 +58,7 @@ impl TailQuery {
         padded.resize((codes.len() + SIDE).next_multiple_of(STEP), 0);
         TailQuery {
             codes: padded,
-            start: start(codes),
+            start: start(codes, MIDDLE_CODE),
             factor,
             code,
             tail,

@@ -233,7 +233,8 @@ fn few_queries_read_4_bit_codes_which_leave_few_rows() {
 #[test]
 fn levels_are_found_for_the_values_next_to_them() {
     for (code, level) in codes::LEVELS.iter().enumerate() {
-        let value = f32::from(*level) - 128.0;
+        let value = f32::from(*level) - f32::from(codes::MIDDLE_LEVEL);
+        assert_eq!(narrow::level(code as u8), f64::from(value));
         for value in [value - 1.0, value, value + 1.0] {
             assert_eq!(usize::from(narrow::nearest_level(value)), code);
         }

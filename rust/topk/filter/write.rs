@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::codes::{CODE_ERRORS, GROUP, Layout, NARROW_SCALES, STEP, STEP_BYTES, TAIL_ERRORS};
+use super::codes::{
+    CODE_ERRORS, GROUP, Layout, MIDDLE_CODE, NARROW_SCALES, STEP, STEP_BYTES, TAIL_ERRORS,
+};
 use super::halves::{from_half, half_above, half_near};
 use super::narrow::NarrowCodes;
 use super::query::{above, codes_at, distance, error, largest, norm, product, quantise};
@@ -327,7 +329,7 @@ fn write_groups<'a>(out: &mut [u8], layout: Layout, rows: impl Iterator<Item = &
 fn write_group(group: &mut [u8], layout: Layout, rows: &[&FirstPart]) {
     let (codes, side) = group.split_at_mut(layout.code_bytes());
     // Rows that don't exist have codes that don't matter: no choice of groups takes them in.
-    codes.fill(128);
+    codes.fill(MIDDLE_CODE);
     side.fill(0);
     let (wide, narrow) = codes.split_at_mut(layout.wide_bytes());
     for (lane, row) in rows.iter().enumerate() {
@@ -360,5 +362,5 @@ fn write_group(group: &mut [u8], layout: Layout, rows: &[&FirstPart]) {
 
 /// A code as a byte: see `codes.rs`.
 pub(super) fn stored(code: i8) -> u8 {
-    (i16::from(code) + 128) as u8
+    (i16::from(code) + i16::from(MIDDLE_CODE)) as u8
 }
