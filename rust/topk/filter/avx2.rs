@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use super::Candidate;
 use super::codes::{CodeBlock, Codes, LEVELS, scan_block};
 use super::query::Reach;
-use super::tails::{self, Tails};
+use super::tails::{self, ROWS, Sums, TailCodes, Tails};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 5;
@@ -68,36 +68,78 @@ pub(super) unsafe fn refine(
     from: usize,
     threshold: f32,
 ) {
-    tails::refine(rows, candidates, from, threshold, |row, query| {
+    tails::refine(rows, candidates, from, threshold, |rows, codes| {
         // SAFETY: the caller's CPU has the instructions; `refine` promises the lengths.
-        unsafe { dot(row, query) }
+        unsafe { sums(rows, codes) }
     });
 }
 
-/// A dot product.
+/// [`tails::sums`].
 ///
 /// # Safety
 ///
-/// The CPU has AVX2; both are of the same multiple of 32 bytes.
+/// The CPU has AVX2; the planes of the query's codes are of the same multiple of 32 bytes, and no longer than a row.
 #[target_feature(enable = "avx2")]
 #[inline]
-unsafe fn dot(row: &[u8], query: &[i8]) -> i32 {
-    let mut sums = _mm256_setzero_si256();
-    for at in (0..row.len()).step_by(16) {
-        // SAFETY: both have 16 bytes from here on.
-        unsafe {
-            let row = _mm256_cvtepu8_epi16(_mm_loadu_si128(row.as_ptr().add(at).cast()));
-            let query = _mm256_cvtepi8_epi16(_mm_loadu_si128(query.as_ptr().add(at).cast()));
-            sums = _mm256_add_epi32(sums, _mm256_madd_epi16(row, query));
+unsafe fn sums(rows: [&[u8]; ROWS], codes: &TailCodes) -> Sums {
+    // SAFETY: all that is read is within the rows, and within planes of one length.
+    unsafe {
+        let load = |from: *const u8| _mm256_loadu_si256(from.cast());
+        let plane = |query: &[i8], at| _mm256_loadu_si256(query.as_ptr().add(at).cast());
+        let levels = _mm256_broadcastsi128_si256(_mm_loadu_si128(LEVELS.as_ptr().cast()));
+        let (half, quarter) = (_mm256_set1_epi8(15), _mm256_set1_epi8(3));
+        let level = |codes| _mm256_shuffle_epi8(levels, _mm256_and_si256(codes, half));
+        let [lower, upper] = &codes.halves;
+        let mut second = [_mm256_setzero_si256(); ROWS];
+        for at in (0..lower.len()).step_by(tails::STEP) {
+            let (lower, upper) = (plane(lower, at), plane(upper, at));
+            for (sum, row) in second.iter_mut().zip(rows) {
+                let codes = load(row.as_ptr().add(at));
+                *sum = InPairs::add(*sum, level(codes), lower);
+                *sum = InPairs::add(*sum, level(_mm256_srli_epi16::<4>(codes)), upper);
+            }
+        }
+        let [first, next, third, last] = &codes.quarters;
+        let code = |codes| _mm256_and_si256(codes, quarter);
+        let mut correction = [_mm256_setzero_si256(); ROWS];
+        for at in (0..first.len()).step_by(tails::STEP) {
+            let (from, after) = (plane(first, at), plane(next, at));
+            let (third, last) = (plane(third, at), plane(last, at));
+            for (sum, row) in correction.iter_mut().zip(rows) {
+                let codes = load(row.as_ptr().add(row.len() - first.len() + at));
+                *sum = InPairs::add(*sum, code(codes), from);
+                *sum = InPairs::add(*sum, code(_mm256_srli_epi16::<2>(codes)), after);
+                *sum = InPairs::add(*sum, code(_mm256_srli_epi16::<4>(codes)), third);
+                *sum = InPairs::add(*sum, code(_mm256_srli_epi16::<6>(codes)), last);
+            }
+        }
+        Sums {
+            second: fold(second),
+            correction: fold(correction),
         }
     }
-    let sums = _mm_add_epi32(
-        _mm256_castsi256_si128(sums),
-        _mm256_extracti128_si256::<1>(sums),
+}
+
+/// The sum of each register.
+///
+/// # Safety
+///
+/// The CPU has AVX2.
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn fold(sums: [__m256i; ROWS]) -> [i32; ROWS] {
+    let (x, y) = (
+        _mm256_hadd_epi32(sums[0], sums[1]),
+        _mm256_hadd_epi32(sums[2], sums[3]),
     );
-    let sums = _mm_add_epi32(sums, _mm_unpackhi_epi64(sums, sums));
-    let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<1>(sums));
-    _mm_cvtsi128_si32(sums)
+    // A sum of each in both halves.
+    let sums = _mm256_hadd_epi32(x, y);
+    let upper = _mm256_extracti128_si256::<1>(sums);
+    let sums = _mm_add_epi32(_mm256_castsi256_si128(sums), upper);
+    let mut folded = [0; ROWS];
+    // SAFETY: there is room for four numbers.
+    unsafe { _mm_storeu_si128(folded.as_mut_ptr().cast(), sums) };
+    folded
 }
 
 /// How products of codes are added.

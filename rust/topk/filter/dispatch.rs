@@ -65,7 +65,7 @@ impl CodeKernel {
         threshold: f32,
     ) {
         match self {
-            CodeKernel::Scalar => tails::refine(rows, candidates, from, threshold, tails::dot),
+            CodeKernel::Scalar => tails::refine(rows, candidates, from, threshold, tails::sums),
             // SAFETY: a `Kernel` other than Scalar comes from `available`, which asked the CPU.
             #[cfg(target_arch = "x86_64")]
             CodeKernel::Avx2 | CodeKernel::AvxVnni => unsafe {

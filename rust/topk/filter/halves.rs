@@ -6,6 +6,11 @@ pub(super) fn half_near(value: f32) -> [u8; 2] {
     (half as u16).to_le_bytes()
 }
 
+/// The upper half of a float that is not above this one, which is not negative.
+pub(super) fn half_below(value: f32) -> [u8; 2] {
+    ((value.to_bits() >> 16) as u16).to_le_bytes()
+}
+
 /// The float of an upper half.
 pub(super) fn from_half(half: [u8; 2]) -> f32 {
     f32::from_bits(u32::from(u16::from_le_bytes(half)) << 16)

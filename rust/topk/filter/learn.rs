@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::query::{error, norm, product, quantise};
 use super::trial::{Choice, STRETCH, Trial};
 use super::write::LONGEST;
-use super::{FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, NarrowPlan, STEP, WIDEST, tails};
+use super::{FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, NarrowPlan, STEP, WIDEST};
 use crate::Result;
 use crate::interrupt::Interrupt;
 use crate::topk::matrix::Matrix;
@@ -56,7 +56,8 @@ impl FilterPlan {
             narrow: None,
             gram_error: 0.0,
             mean_scale: 1.0,
-            ratios: [1.0; 2],
+            ratio: 1.0,
+            tail_spreads: Vec::new(),
             mean,
         };
         let plan = match components(&plain.mean, &sample, interrupt)? {
@@ -194,8 +195,7 @@ fn shortest(
     let Choice {
         stretches, narrow, ..
     } = trial.cheapest(interrupt)?;
-    // The second part then fills its bytes.
-    let coded = stretches * STRETCH + tails::SIDE;
+    let coded = stretches * STRETCH;
     if coded >= dimension {
         return Ok(plain);
     }
@@ -207,13 +207,12 @@ fn shortest(
         gram_error,
         mean_scale,
         rotation: Some(rotation),
-        narrow: narrow
-            .map(|wide| wide * STRETCH + tails::SIDE)
-            .map(|wide| NarrowPlan {
-                wide,
-                spreads: spreads[wide..coded].to_vec(),
-                ratio: 1.0,
-            }),
+        narrow: narrow.map(|wide| wide * STRETCH).map(|wide| NarrowPlan {
+            wide,
+            spreads: spreads[wide..coded].to_vec(),
+            ratio: 1.0,
+        }),
+        tail_spreads: spreads[coded..].to_vec(),
         coded,
         ..plain
     })

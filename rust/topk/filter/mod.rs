@@ -11,21 +11,24 @@
 //! ```
 //!
 //! The filter keeps two parts of `z`: the first coordinates, `z1`, for all rows to be scanned, and the others,
-//! `z2`, for the rows that the scan leaves. Of both it stores 8-bit codes times a scale per row, `c1` and
-//! `c2`; and of the query, `v1` and `v2`. Of `z1` it may store a shorter copy, too, for few queries: most of its
-//! coordinates as 4-bit codes times their spread (about the standard deviation of that coordinate) times a scale per row;
-//! there the query's codes are multiples of one divided by the spread. The bound is the same with this copy's `c1` and
-//! `v1`. By Cauchy and Schwarz
+//! `z2`, for the rows that the scan leaves. Of both it stores codes times a scale per row, `c1` and `c2`: 8-bit codes of the
+//! first, 4-bit codes of the second; and of the query, `v1` and `v2`. Of `z1` it may store a shorter copy, too, for few
+//! queries, with most of its coordinates in 4-bit codes; and with the second part corrections of these, `r`, in 2 bits. Codes
+//! of fewer than 8 bits are times the spread of their coordinate (about its standard deviation); there the query's codes are
+//! multiples of one divided by the spread. The bound is the same with this copy's `c1` and `v1`. By Cauchy and Schwarz
 //!
 //! ```text
-//! w1.z1 <= v1.c1 + |w1| |z1 - c1| + |w1 - v1| |c1|
-//! w2.z2 <= |w2| |z2|                                   after the first part
-//! w2.z2 <= v2.c2 + |w2| |z2 - c2| + |w2 - v2| |c2|     after the second
+//! w1.z1 <= v1.c1 + |w1| |z1 - c1| + |w1 - v1| |c1|                   the scan
+//! w2.z2 <= |w2| |z2|
+//! w1.z1 <= v1.(c1 + r) + |w1| |z1 - c1 - r| + |w1 - v1| |c1 + r|     after the second part
+//! w2.z2 <= v2.c2 + |w2| |z2 - c2| + |w2 - v2| |c2|
 //! ```
 //!
-//! A row so has three errors, `e1 = |z1 - c1|`, `|z2|` and `e2 = |z2 - c2|`, and what they are multiplied by
-//! is the query's. To spare two more numbers, `e1` is raised to `|c1| / k` at least, for a `k` that seldom
-//! raises it; then `|w1 - v1| |c1| <= k |w1 - v1| e1`. The same for `e2`, and for the shorter copy's `e1`.
+//! The scan takes two errors of a row, `e1 = |z1 - c1|` and `|z2|`, and what they are multiplied by is the query's. To spare
+//! two more numbers, `e1` is raised to `|c1| / k` and `|c1 + r| / k` at least, for a `k` that seldom raises it; then `k |w1 - v1| e1`
+//! is above `|w1 - v1| |c1|` and `|w1 - v1| |c1 + r|`. Of the second part there are two gains,
+//! `|z1 - c1| - |z1 - c1 - r|` and `|z2| - |z2 - c2|`. The bound falls by the first times `|w1|`, and by the second times
+//! `|w2| - 2 |w2 - v2|`, because there are codes only where `|c2|` is at most twice the second gain.
 //!
 //! The first coordinate is the direction of the mean. Queries have much of it, centred rows have little, and codes
 //! share one scale: so rows have it times `s`, a power of two, and queries divided by `s`. Products stay what they
@@ -40,7 +43,7 @@
 //! mean; to a row's errors `s` times as much, because of the scaling. What rounding does to `z` and `w`, and in
 //! the filter's own arithmetic, is covered in the same way; and so is what is lost next to zero, where the error
 //! of a product is not relative to it: less than the smallest normal float for each. All stored errors are
-//! rounded up.
+//! rounded up, and gains down, in which the same is added to both errors.
 //!
 //! A row whose upper bound is below the k-th best exact score of any k rows is not among the k best: nothing
 //! is dismissed that belongs to the answer. Ties need no care: an equal bound is not below.
@@ -74,6 +77,7 @@ pub(super) use read::FilterQueries;
 pub(super) use write::LONGEST;
 
 use codes::{Layout, STEP};
+use tails::TailLayout;
 
 /// The largest code.
 const CODE_LIMIT: f32 = 127.0;
@@ -101,8 +105,10 @@ pub struct FilterPlan {
     gram_error: f64,
     /// `s` of the proof, a power of two; 1 without a rotation.
     mean_scale: f32,
-    /// `k` of the proof, of each part.
-    ratios: [f32; 2],
+    /// `k` of the proof.
+    ratio: f32,
+    /// For each coordinate of the second part, what its codes are multiples of: about its standard deviation.
+    tail_spreads: Vec<f32>,
 }
 
 /// How the first part is written a second time, with 4-bit codes for most coordinates, for few queries: what these cost
@@ -155,12 +161,10 @@ impl FilterPlan {
         })
     }
 
-    /// Bytes of the second part of a row.
-    fn tail_stride(&self) -> usize {
-        match self.tail() {
-            0 => 0,
-            tail => (tail + tails::SIDE).next_multiple_of(tails::STEP),
-        }
+    /// The layout of the second part of a row.
+    fn tail_layout(&self) -> TailLayout {
+        let narrow = self.narrow_layout().map_or(0, |layout| layout.narrow);
+        TailLayout::new(self.tail(), narrow)
     }
 
     /// Bytes before the groups.
@@ -169,7 +173,8 @@ impl FilterPlan {
             .narrow
             .as_ref()
             .map_or(0, |narrow| narrow.spreads.len());
-        let floats = self.mean.len() + self.rotation.as_ref().map_or(0, Vec::len) + spreads;
+        let rotation = self.rotation.as_ref().map_or(0, Vec::len);
+        let floats = self.mean.len() + rotation + spreads + self.tail_spreads.len();
         (read::FIELDS + floats * size_of::<f32>()).next_multiple_of(64)
     }
 }

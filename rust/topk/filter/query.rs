@@ -2,7 +2,7 @@
 
 use super::codes::{GROUP, MIDDLE_CODE, MIDDLE_LEVEL, SHORT_LIMIT, STEP};
 use super::dispatch::CodeKernel;
-use super::tails::TailQuery;
+use super::tails::{LONGEST_FOR_GAIN, TailQuery};
 use super::write::LONGEST;
 use super::{CODE_LIMIT, FilterPlan, NarrowPlan, rounding, underflow};
 use crate::topk::block::{Panel, shares};
@@ -157,7 +157,8 @@ impl CodedQuery {
         let product = product(query, &plan.mean);
         // What is lost next to zero in the exact score, and in the product of the two scales, which is
         // multiplied by a sum of products of codes.
-        let lost_next_to_zero = f64::from(CODE_LIMIT * CODE_LIMIT + 8.0)
+        let lost_next_to_zero = 2.0
+            * f64::from(CODE_LIMIT * CODE_LIMIT + 8.0)
             * plan.dimension() as f64
             * f64::from(f32::MIN_POSITIVE);
         // Rounding errors of the exact score, and of this bound.
@@ -167,27 +168,37 @@ impl CodedQuery {
         let in_pairs = kernel.adds_in_16_bits();
         let (wide_end, spreads, ratio) = match narrow {
             Some(narrow) => (narrow.wide, narrow.spreads.as_slice(), narrow.ratio),
-            None => (plan.coded, &[][..], plan.ratios[0]),
+            None => (plan.coded, &[][..], plan.ratio),
         };
         let (wide, narrow) = w1.split_at(wide_end.min(w1.len()));
         let wide = CodedPart::new(wide, in_pairs);
         let narrow = CodedPart::new_with_spreads(narrow, spreads);
-        let second = CodedPart::new(w2, false);
+        let tail = (!w2.is_empty()).then(|| {
+            let layout = plan.tail_layout();
+            let second = CodedPart::new_with_spreads(w2, &plan.tail_spreads);
+            let inside = self::norm(w2);
+            // What the codes of the query may be off, for each length of a row's codes.
+            let off = second.off + lost + 1e-6 * inside;
+            let gain = below(inside - LONGEST_FOR_GAIN * off);
+            let tail = TailQuery::new(layout, &second.codes, second.factor, gain);
+            if spreads.is_empty() {
+                return tail;
+            }
+            tail.with_corrections(layout, &narrow.codes, narrow.factor, below(self::norm(w1)))
+        });
         let mut codes = wide.codes;
         codes.resize(wide_end, 0);
         codes.extend(narrow.codes);
         codes.resize(plan.coded, 0);
         // What a row's error is multiplied by.
-        let weight = |w: &[f32], off: f64, ratio: f32| {
-            let inside = self::norm(w) + lost;
-            inside + f64::from(ratio) * (off + lost + 1e-6 * inside)
-        };
         let off = wide.off.hypot(narrow.off);
+        let inside = self::norm(w1) + lost;
+        let weight = inside + f64::from(ratio) * (off + lost + 1e-6 * inside);
         let mut reach = Reach {
             factor: wide.factor,
             narrow_factor: narrow.factor,
             base: above(product + base_error),
-            code: above(weight(w1, off, ratio)),
+            code: above(weight),
             tail: above(self::norm(w2) + lost),
         };
         if norm > LONGEST {
@@ -198,14 +209,7 @@ impl CodedQuery {
             codes,
             wide: wide_end,
             reach,
-            tail: (!w2.is_empty()).then(|| {
-                TailQuery::new(
-                    &second.codes,
-                    second.factor,
-                    above(weight(w2, second.off, plan.ratios[1])),
-                    reach.tail,
-                )
-            }),
+            tail,
         }
     }
 }
@@ -367,6 +371,11 @@ pub(in crate::topk) fn above(number: f64) -> f32 {
     } else {
         above
     }
+}
+
+/// A float that is surely not above the number.
+pub(super) fn below(number: f64) -> f32 {
+    -above(-number)
 }
 
 // The layout's groups and the queries' words must agree about what a step is.

@@ -12,9 +12,9 @@ use crate::topk::scan::STREAM_AHEAD_BYTES;
 use crate::topk::{Kernel, Workers};
 use crate::{Error, Result};
 
-/// Bytes of the numbers before the mean: coordinates of the first part, whether there is a rotation, `k` of both parts,
+/// Bytes of the numbers before the mean: coordinates of the first part, whether there is a rotation, `k`,
 /// `h` and `s`; whether there is a shorter copy of the first part, its coordinates with 8-bit codes, and its `k`.
-pub(super) const FIELDS: usize = 36;
+pub(super) const FIELDS: usize = 32;
 
 impl FilterPlan {
     /// Writes what stands before the groups; `out` is of [`head`] bytes.
@@ -26,8 +26,7 @@ impl FilterPlan {
         let fields = [
             self.coded as u32,
             rotated,
-            self.ratios[0].to_bits(),
-            self.ratios[1].to_bits(),
+            self.ratio.to_bits(),
             gram_error.to_bits(),
             self.mean_scale.to_bits(),
             u32::from(self.narrow.is_some()),
@@ -39,6 +38,7 @@ impl FilterPlan {
         ];
         let rotation = self.rotation.iter().flatten();
         let spreads = self.narrow.iter().flat_map(|narrow| &narrow.spreads);
+        let spreads = spreads.chain(&self.tail_spreads);
         let floats = self.mean.iter().chain(rotation).chain(spreads);
         let words = fields
             .into_iter()
@@ -63,7 +63,7 @@ impl<'a> Filter<'a> {
         let mut word = || words.next().ok_or_else(foreign);
         let coded = word()? as usize;
         let rotated = word()?;
-        let ratios = [f32::from_bits(word()?), f32::from_bits(word()?)];
+        let ratio = f32::from_bits(word()?);
         let gram_error = f64::from(f32::from_bits(word()?));
         let mean_scale = f32::from_bits(word()?);
         let has_narrow = word()?;
@@ -89,9 +89,8 @@ impl<'a> Filter<'a> {
                 }
                 _ => false,
             }
-            && ratios
-                .iter()
-                .all(|ratio| *ratio >= 1.0 && ratio.is_finite())
+            && ratio >= 1.0
+            && ratio.is_finite()
             && (1.0..=if rotated == 1 { MOST_MEAN_SCALE } else { 1.0 }).contains(&mean_scale)
             && is_power_of_two(mean_scale)
             && (0.0..=MOST_GRAM_ERROR).contains(&gram_error);
@@ -100,7 +99,8 @@ impl<'a> Filter<'a> {
         }
         let rotation = rotated as usize * dimension * dimension;
         let spreads = has_narrow as usize * (coded - narrow_wide.min(coded));
-        if bytes.len() < FIELDS + (dimension + rotation + spreads) * 4 {
+        let tail_spreads = dimension.saturating_sub(coded);
+        if bytes.len() < FIELDS + (dimension + rotation + spreads + tail_spreads) * 4 {
             return Err(foreign());
         }
         let mut floats = words.map(f32::from_bits);
@@ -109,15 +109,17 @@ impl<'a> Filter<'a> {
             rotation: (rotated == 1).then(|| floats.by_ref().take(rotation).collect()),
             narrow: (has_narrow == 1).then(|| NarrowPlan {
                 wide: narrow_wide,
-                spreads: floats.take(spreads).collect(),
+                spreads: floats.by_ref().take(spreads).collect(),
                 ratio: narrow_ratio,
             }),
+            tail_spreads: floats.take(tail_spreads).collect(),
             coded,
             gram_error,
             mean_scale,
-            ratios,
+            ratio,
         };
-        let mut spreads = plan.narrow.iter().flat_map(|narrow| &narrow.spreads);
+        let spreads = plan.narrow.iter().flat_map(|narrow| &narrow.spreads);
+        let mut spreads = spreads.chain(&plan.tail_spreads);
         let mut others = plan.mean.iter().chain(plan.rotation.iter().flatten());
         if !spreads.all(|spread| spread.is_normal() && *spread > 0.0)
             || !others.all(|value| value.is_finite())
@@ -127,7 +129,7 @@ impl<'a> Filter<'a> {
         let of_groups = |stride| rows.div_ceil(GROUP).checked_mul(stride);
         let groups = of_groups(plan.layout().stride());
         let narrow_groups = of_groups(plan.narrow_layout().map_or(0, Layout::stride));
-        let tails = rows.checked_mul(plan.tail_stride());
+        let tails = rows.checked_mul(plan.tail_layout().stride);
         let (Some(groups), Some(narrow_groups), Some(tails)) = (groups, narrow_groups, tails)
         else {
             return Err(foreign());
@@ -231,13 +233,13 @@ impl<'a> FilterQueries<'a> {
         from: usize,
         threshold: f32,
     ) {
-        let stride = self.filter.plan.tail_stride();
-        if stride == 0 {
+        let layout = self.filter.plan.tail_layout();
+        if layout.stride == 0 {
             return;
         }
         let tails = Tails {
             bytes: self.filter.tails,
-            stride,
+            layout,
             query: &self.tails[query],
             // The scan of other blocks asks for the candidates that it notes.
             asks: self.streams,
@@ -280,7 +282,7 @@ impl<'a> FilterQueries<'a> {
                 groups: self.groups,
                 layout: self.layout,
                 tails: self.filter.tails,
-                tail_stride: self.filter.plan.tail_stride(),
+                tail_stride: self.filter.plan.tail_layout().stride,
                 chosen,
                 panel: &panel.words,
                 reaches: &panel.reaches,

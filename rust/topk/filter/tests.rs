@@ -64,7 +64,8 @@ fn plain_plan(dimension: usize, mean: Vec<f32>) -> FilterPlan {
         narrow: None,
         gram_error: 0.0,
         mean_scale: 1.0,
-        ratios: [64.0; 2],
+        ratio: 64.0,
+        tail_spreads: Vec::new(),
     }
 }
 
@@ -75,12 +76,17 @@ fn narrow_plan(coded: usize, wide: usize, ratio: f32, seed: u64) -> Option<Narro
     let wide = wide + coded.checked_sub(wide)? % (2 * STEP);
     (wide < coded).then(|| NarrowPlan {
         wide,
-        spreads: noise(coded - wide, seed ^ 3)
-            .iter()
-            .map(|value| 2f32.powf(value * 20.0))
-            .collect(),
+        spreads: spreads(coded - wide, seed ^ 3),
         ratio,
     })
+}
+
+/// Spreads of any size.
+fn spreads(count: usize, seed: u64) -> Vec<f32> {
+    noise(count, seed)
+        .iter()
+        .map(|value| 2f32.powf(value * 20.0))
+        .collect()
 }
 
 /// All rows, with or without a filter.
@@ -215,9 +221,10 @@ fn few_queries_read_4_bit_codes_which_leave_few_rows() {
         let row = values[row * dimension..].iter().zip(&query);
         row.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
     };
-    let mut scores: Vec<f64> = (0..rows).map(score).collect();
-    scores.sort_by(f64::total_cmp);
-    let tenth = scores[rows - 10] as f32;
+    let scores: Vec<f64> = (0..rows).map(score).collect();
+    let mut sorted = scores.clone();
+    sorted.sort_by(f64::total_cmp);
+    let tenth = sorted[rows - 10] as f32;
     for kernel in Kernel::available() {
         let few = FilterQueries::new(&filter, kernel, &query, true, Workers::Caller);
         let many = query.repeat(64);
@@ -227,6 +234,32 @@ fn few_queries_read_4_bit_codes_which_leave_few_rows() {
         few.scan(&chosen, &[tenth], &mut left);
         let left = left[0].len();
         assert!((10..rows / 10).contains(&left), "{kernel}: {left}");
+        let looseness = |queries: &FilterQueries<'_>, count: usize, refined: bool| {
+            let mut left = vec![Vec::new(); count];
+            let thresholds = vec![f32::NEG_INFINITY; left.len()];
+            queries.scan(&chosen, &thresholds, &mut left);
+            let mut left = left.remove(0);
+            if refined {
+                queries.refine(0, &mut left, 0, f32::NEG_INFINITY);
+            }
+            assert_eq!(left.len(), chosen.len() * 16);
+            let over =
+                |candidate: &Candidate| f64::from(candidate.upper) - scores[candidate.row as usize];
+            left.iter().map(over).sum::<f64>()
+        };
+        assert!(
+            looseness(&many, 64, true) < 0.5 * looseness(&many, 64, false),
+            "{kernel}"
+        );
+        assert!(
+            looseness(&few, 1, true) < 0.5 * looseness(&few, 1, false),
+            "{kernel}"
+        );
+        // What the corrections make up for.
+        assert!(
+            looseness(&few, 1, true) < looseness(&many, 64, false),
+            "{kernel}"
+        );
     }
 }
 
@@ -422,12 +455,12 @@ fn bytes_that_are_no_filter_are_refused() {
     // The 4-bit codes: whether there are any, after how many others, and what errors are raised to.
     assert!(plan.narrow.is_some());
     for (at, word) in [
-        (24, 0),
-        (24, 2),
-        (28, 4),
-        (28, 1 << 31),
-        (32, 0),
-        (32, f32::NAN.to_bits()),
+        (20, 0),
+        (20, 2),
+        (24, 4),
+        (24, 1 << 31),
+        (28, 0),
+        (28, f32::NAN.to_bits()),
     ] {
         let mut wrong = bytes.clone();
         wrong[at..at + 4].copy_from_slice(&word.to_le_bytes());
@@ -437,7 +470,7 @@ fn bytes_that_are_no_filter_are_refused() {
         );
     }
     // Their spreads, after the mean and the rotation.
-    let spread = 36 + (dimension + dimension * dimension) * 4;
+    let spread = 32 + (dimension + dimension * dimension) * 4;
     for value in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         let mut wrong = bytes.clone();
         wrong[spread..spread + 4].copy_from_slice(&value.to_le_bytes());
@@ -446,7 +479,7 @@ fn bytes_that_are_no_filter_are_refused() {
     // The scale of the mean's direction.
     for scale in [0.0, 0.5, 3.0, 2048.0, -2.0, f32::NAN, f32::INFINITY] {
         let mut wrong = bytes.clone();
-        wrong[20..24].copy_from_slice(&scale.to_le_bytes());
+        wrong[16..20].copy_from_slice(&scale.to_le_bytes());
         assert!(Filter::read(&wrong, rows, dimension).is_err(), "{scale}");
     }
 }
@@ -599,6 +632,7 @@ proptest! {
             rotation: Some(rotation),
             coded,
             narrow: narrow_plan(coded, wide, ratio, seed),
+            tail_spreads: spreads(dimension - coded, seed ^ 4),
             ..plain_plan(dimension, mean)
         };
         let bytes = filter_bytes(vectors, &plan);
@@ -633,7 +667,8 @@ proptest! {
             rotation: Some(rotation),
             coded,
             narrow: narrow.and_then(|(wide, ratio)| narrow_plan(coded, wide, ratio, seed)),
-            ratios: [100.0; 2],
+            ratio: 100.0,
+            tail_spreads: spreads(dimension - coded, seed ^ 4),
         };
         let bytes = filter_bytes(vectors, &plan);
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
@@ -689,6 +724,7 @@ fn a_query_whose_rotation_overflows_is_answered() {
         gram_error: learn::gram_error(&rotation, dimension),
         rotation: Some(rotation),
         coded: 32,
+        tail_spreads: spreads(32, 4),
         ..plain_plan(dimension, vec![0.0; dimension])
     };
     let values: Vec<f32> = noise(rows * dimension, 1)

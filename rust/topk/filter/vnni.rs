@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use super::Candidate;
 use super::codes::{CodeBlock, Codes, GROUP, LEVELS, STEP_BYTES, scan_block};
 use super::query::Reach;
-use super::tails::{self, Tails};
+use super::tails::{self, ROWS, Sums, TailCodes, Tails};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 8;
@@ -47,36 +47,90 @@ pub(super) unsafe fn refine(
     from: usize,
     threshold: f32,
 ) {
-    tails::refine(rows, candidates, from, threshold, |row, query| {
+    tails::refine(rows, candidates, from, threshold, |rows, codes| {
         // SAFETY: the caller's CPU has the instructions; `refine` promises the lengths.
-        unsafe { dot(row, query) }
+        unsafe { sums(rows, codes) }
     });
 }
 
-/// A dot product.
+/// [`tails::sums`].
 ///
 /// # Safety
 ///
-/// The CPU has AVX-512 F, VL, BW and VNNI; both are of the same multiple of 32 bytes.
+/// The CPU has AVX-512 F, VL, BW and VNNI; the planes of the query's codes are as long as each other, of 32 bytes or a multiple
+/// of 64, and no longer than a row.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512vnni")]
 #[inline]
-unsafe fn dot(row: &[u8], query: &[i8]) -> i32 {
-    let mut sums = _mm256_setzero_si256();
-    for at in (0..row.len()).step_by(32) {
-        // SAFETY: both have 32 bytes from here on.
-        unsafe {
-            let row = _mm256_loadu_si256(row.as_ptr().add(at).cast());
-            let query = _mm256_loadu_si256(query.as_ptr().add(at).cast());
-            sums = _mm256_dpbusd_epi32(sums, row, query);
+unsafe fn sums(rows: [&[u8]; ROWS], codes: &TailCodes) -> Sums {
+    // SAFETY: all that is read is within the rows, and within planes of one length.
+    unsafe {
+        let load = |from: *const u8, mask| _mm512_maskz_loadu_epi8(mask, from.cast());
+        let plane = |query: &[i8], at, mask| _mm512_maskz_loadu_epi8(mask, query.as_ptr().add(at));
+        let levels = _mm512_broadcast_i32x4(_mm_loadu_si128(LEVELS.as_ptr().cast()));
+        let (half, quarter) = (_mm512_set1_epi8(15), _mm512_set1_epi8(3));
+        let level = |codes| _mm512_shuffle_epi8(levels, _mm512_and_si512(codes, half));
+        let [lower, upper] = &codes.halves;
+        let mask = whole(lower.len());
+        let mut second = [_mm512_setzero_si512(); ROWS];
+        for at in (0..lower.len()).step_by(64) {
+            let (lower, upper) = (plane(lower, at, mask), plane(upper, at, mask));
+            for (sum, row) in second.iter_mut().zip(rows) {
+                let codes = load(row.as_ptr().add(at), mask);
+                *sum = _mm512_dpbusd_epi32(*sum, level(codes), lower);
+                *sum = _mm512_dpbusd_epi32(*sum, level(_mm512_srli_epi16::<4>(codes)), upper);
+            }
+        }
+        let [first, next, third, last] = &codes.quarters;
+        let mask = whole(first.len());
+        let code = |codes| _mm512_and_si512(codes, quarter);
+        let mut correction = [_mm512_setzero_si512(); ROWS];
+        for at in (0..first.len()).step_by(64) {
+            let (from, after) = (plane(first, at, mask), plane(next, at, mask));
+            let (third, last) = (plane(third, at, mask), plane(last, at, mask));
+            for (sum, row) in correction.iter_mut().zip(rows) {
+                let codes = load(row.as_ptr().add(row.len() - first.len() + at), mask);
+                *sum = _mm512_dpbusd_epi32(*sum, code(codes), from);
+                *sum = _mm512_dpbusd_epi32(*sum, code(_mm512_srli_epi16::<2>(codes)), after);
+                *sum = _mm512_dpbusd_epi32(*sum, code(_mm512_srli_epi16::<4>(codes)), third);
+                *sum = _mm512_dpbusd_epi32(*sum, code(_mm512_srli_epi16::<6>(codes)), last);
+            }
+        }
+        Sums {
+            second: fold(second),
+            correction: fold(correction),
         }
     }
-    let sums = _mm_add_epi32(
-        _mm256_castsi256_si128(sums),
-        _mm256_extracti128_si256::<1>(sums),
-    );
-    let sums = _mm_add_epi32(sums, _mm_unpackhi_epi64(sums, sums));
-    let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<1>(sums));
-    _mm_cvtsi128_si32(sums)
+}
+
+/// The sum of each register.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F and VL.
+#[target_feature(enable = "avx512f,avx512vl")]
+#[inline]
+unsafe fn fold(sums: [__m512i; ROWS]) -> [i32; ROWS] {
+    let pair = |x, y| _mm512_add_epi32(_mm512_unpacklo_epi32(x, y), _mm512_unpackhi_epi32(x, y));
+    let (x, y) = (pair(sums[0], sums[1]), pair(sums[2], sums[3]));
+    // A sum of each in every 128 bits.
+    let sums = _mm512_add_epi32(_mm512_unpacklo_epi64(x, y), _mm512_unpackhi_epi64(x, y));
+    let upper = _mm512_extracti64x4_epi64::<1>(sums);
+    let sums = _mm256_add_epi32(_mm512_castsi512_si256(sums), upper);
+    let upper = _mm256_extracti128_si256::<1>(sums);
+    let sums = _mm_add_epi32(_mm256_castsi256_si128(sums), upper);
+    let mut folded = [0; ROWS];
+    // SAFETY: there is room for four numbers.
+    unsafe { _mm_storeu_si128(folded.as_mut_ptr().cast(), sums) };
+    folded
+}
+
+/// The bytes of a register to read of a plane that is a multiple of registers, or half of one.
+fn whole(bytes: usize) -> u64 {
+    if bytes.is_multiple_of(64) {
+        u64::MAX
+    } else {
+        u64::from(u32::MAX)
+    }
 }
 
 /// Registers that [`multiply_adds`] works on.

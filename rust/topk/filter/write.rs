@@ -5,9 +5,10 @@ use rayon::prelude::*;
 use super::codes::{
     CODE_ERRORS, GROUP, Layout, MIDDLE_CODE, NARROW_SCALES, STEP, STEP_BYTES, TAIL_ERRORS,
 };
-use super::halves::{from_half, half_above, half_near};
-use super::narrow::NarrowCodes;
-use super::query::{above, codes_at, distance, error, largest, norm, product, quantise};
+use super::halves::{from_half, half_above, half_below, half_near};
+use super::narrow::{Corrections, NarrowCodes};
+use super::query::{above, below, codes_at, distance, error, largest, norm, product};
+use super::tails::{LONGEST_FOR_GAIN, TailRow};
 use super::{CODE_LIMIT, FilterPlan, rounding, tails, underflow};
 use crate::interrupt::Interrupt;
 use crate::topk::Kernel;
@@ -22,11 +23,11 @@ const GROUPS: usize = 16;
 /// Rows with a longer norm are left to the exact score: the bound's arithmetic can't overflow below it.
 pub(in crate::topk) const LONGEST: f64 = 1e15;
 
-/// How far one part of a row is off.
+/// How far the first part of a row is off.
 struct Off {
-    /// `e1` or `e2` of the proof.
+    /// `e1` of the proof.
     error: f32,
-    /// `|c1|` or `|c2|`.
+    /// `|c1|`, or the norm of what it is corrected to, if that is longer.
     norm: f64,
 }
 
@@ -39,13 +40,17 @@ struct FirstPart {
     off: Off,
     /// `|z2|` of the proof.
     tail_norm: f32,
+    corrections: Corrections,
+    /// How much less the error is with them.
+    correction_gain: f32,
 }
 
 /// The second part of a row.
 struct SecondPart {
-    codes: Vec<i8>,
+    codes: Vec<u8>,
     scale: f32,
-    off: Off,
+    /// How much nearer than zeros the codes are to the row.
+    gain: f32,
 }
 
 /// What is stored of a row.
@@ -55,13 +60,28 @@ struct CodedRow {
     second: SecondPart,
 }
 
+impl CodedRow {
+    fn tail(&self) -> TailRow<'_> {
+        // Without a shorter copy there are no corrections.
+        let corrected = self.narrow.as_ref().unwrap_or(&self.first);
+        TailRow {
+            codes: &self.second.codes,
+            scale: self.second.scale,
+            gain: self.second.gain,
+            corrections: &corrected.corrections.codes,
+            correction_scale: corrected.corrections.scale,
+            correction_gain: corrected.correction_gain,
+        }
+    }
+}
+
 impl FilterPlan {
     /// Bytes that the filter of so many rows takes.
     pub fn size(&self, rows: usize) -> usize {
         let narrow = self.narrow_layout().map_or(0, Layout::stride);
         self.head()
             + rows.div_ceil(GROUP) * (self.layout().stride() + narrow)
-            + rows * self.tail_stride()
+            + rows * self.tail_layout().stride
     }
 
     /// Writes the filter of all rows; `out` is of [`FilterPlan::size`] bytes.
@@ -83,7 +103,8 @@ impl FilterPlan {
         let groups = vectors.rows().div_ceil(GROUP);
         let (wide, rest) = rest.split_at_mut(groups * layout.stride());
         let (narrow, tails) = rest.split_at_mut(groups * narrow_layout.map_or(0, Layout::stride));
-        let tail_stride = self.tail_stride();
+        let tail_layout = self.tail_layout();
+        let tail_stride = tail_layout.stride;
         let pieces = vectors.rows().div_ceil(GROUPS * GROUP);
         let wide = shared_out(wide, GROUPS * layout.stride(), pieces);
         let narrow = shared_out(
@@ -109,8 +130,7 @@ impl FilterPlan {
                     );
                 }
                 for (tail, row) in tails.chunks_exact_mut(tail_stride.max(1)).zip(&rows) {
-                    let SecondPart { codes, scale, off } = &row.second;
-                    tails::write(tail, codes, *scale, off.error, row.first.tail_norm);
+                    tails::write(tail, tail_layout, &row.tail());
                 }
                 Ok(())
             })
@@ -129,10 +149,7 @@ impl FilterPlan {
             let most = ratios.get(ratios.len() * 49 / 50).copied().unwrap_or(1.0);
             most.clamp(1.0, 1e4)
         };
-        self.ratios = [
-            most(&mut rows.iter().map(|row| &row.first.off)),
-            most(&mut rows.iter().map(|row| &row.second.off)),
-        ];
+        self.ratio = most(&mut rows.iter().map(|row| &row.first.off));
         if let Some(narrow) = &mut self.narrow {
             let parts = rows.iter().filter_map(|row| row.narrow.as_ref());
             narrow.ratio = most(&mut parts.map(|part| &part.off));
@@ -148,8 +165,8 @@ struct Coder<'a> {
     panels: Vec<Panel>,
     /// The mean, rotated.
     shift: Vec<f64>,
-    /// One divided by each spread.
-    inverse_spreads: Vec<f32>,
+    /// One divided by each spread, of the first part's 4-bit codes and of the second part.
+    inverse_spreads: [Vec<f32>; 2],
     mean_norm: f64,
     /// `g` of the proof.
     rounding: f64,
@@ -168,12 +185,10 @@ impl<'a> Coder<'a> {
                 .chunks_exact(dimension)
                 .map(|row| product(row, &plan.mean))
                 .collect(),
-            inverse_spreads: plan
-                .narrow
-                .iter()
-                .flat_map(|narrow| &narrow.spreads)
-                .map(|spread| 1.0 / spread)
-                .collect(),
+            inverse_spreads: [
+                inverse(plan.narrow.as_ref().map_or(&[], |narrow| &narrow.spreads)),
+                inverse(&plan.tail_spreads),
+            ],
             mean_norm: norm(&plan.mean),
             rounding: rounding(dimension),
         })
@@ -184,10 +199,8 @@ impl<'a> Coder<'a> {
         let raise = |off: &mut Off, ratio: f32| {
             off.error = off.error.max(above(off.norm / f64::from(ratio)));
         };
-        let [first, second] = self.plan.ratios;
         for row in &mut coded {
-            raise(&mut row.first.off, first);
-            raise(&mut row.second.off, second);
+            raise(&mut row.first.off, self.plan.ratio);
             if let (Some(part), Some(plan)) = (&mut row.narrow, &self.plan.narrow) {
                 raise(&mut part.off, plan.ratio);
             }
@@ -264,7 +277,7 @@ impl<'a> Coder<'a> {
                 .narrow
                 .as_ref()
                 .map(|narrow| first(narrow.wide, &narrow.spreads)),
-            second: code_second(z2, slack),
+            second: self.code_second(z2),
         }
     }
 
@@ -273,34 +286,54 @@ impl<'a> Coder<'a> {
         let (z_wide, z_narrow) = z1.split_at(wide.min(z1.len()));
         let scale = from_half(half_above(largest(z_wide) / CODE_LIMIT));
         let codes = codes_at(z_wide, scale);
-        let narrow = NarrowCodes::new(z_narrow, spreads, &self.inverse_spreads);
+        let inverse_spreads = &self.inverse_spreads[0];
+        let narrow = NarrowCodes::new(z_narrow, spreads, inverse_spreads);
+        let count = z_narrow.len().min(self.plan.tail_layout().corrected());
+        let corrections = Corrections::new(z_narrow, spreads, inverse_spreads, &narrow, count);
+        let wide_error = error(z_wide, &codes, scale);
+        let (before, after) = (
+            wide_error.hypot(narrow.error),
+            wide_error.hypot(corrections.error),
+        );
+        let longest = narrow.norm.max(corrections.norm);
         let mut part = FirstPart {
             wide: integers(&codes),
             narrow: narrow.codes,
             scales: [scale, narrow.scale],
             off: Off {
-                error: above(error(z_wide, &codes, scale).hypot(narrow.error) + slack),
-                norm: (f64::from(scale) * norm(&codes)).hypot(narrow.norm),
+                error: above(before + slack),
+                norm: (f64::from(scale) * norm(&codes)).hypot(longest),
             },
             tail_norm: f32::INFINITY,
+            corrections,
+            correction_gain: gain(before - after),
         };
         // Padding; the query's codes are 0 there.
         part.wide.resize(wide, 0);
         part.narrow.resize(self.plan.coded - wide, 0);
         part
     }
+
+    fn code_second(&self, z2: &[f32]) -> SecondPart {
+        let codes = NarrowCodes::new(z2, &self.plan.tail_spreads, &self.inverse_spreads[1]);
+        let gain = gain(norm(z2) - codes.error);
+        // The bound takes this for granted; codes that gain so little are not missed.
+        let pays = codes.norm <= f64::from(gain) * LONGEST_FOR_GAIN;
+        SecondPart {
+            scale: if pays { codes.scale } else { 0.0 },
+            gain: if pays { gain } else { 0.0 },
+            codes: codes.codes,
+        }
+    }
 }
 
-fn code_second(z2: &[f32], slack: f64) -> SecondPart {
-    let (codes, scale) = quantise(z2);
-    SecondPart {
-        scale,
-        off: Off {
-            error: above(error(z2, &codes, scale) + slack),
-            norm: f64::from(scale) * norm(&codes),
-        },
-        codes: integers(&codes),
-    }
+/// A gain as it is stored: surely not above the number, and not negative; 0 where it is none.
+fn gain(number: f64) -> f32 {
+    from_half(half_below(below(number).max(0.0)))
+}
+
+fn inverse(spreads: &[f32]) -> Vec<f32> {
+    spreads.iter().map(|spread| 1.0 / spread).collect()
 }
 
 /// A cast makes 0 of what is no number: any code is right, the error tells.
