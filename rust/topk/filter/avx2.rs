@@ -189,6 +189,7 @@ impl<P: Products> Codes for Ymm<P> {
     type Rows = [__m256i; 2];
     type Query = __m256i;
     type Floats = [__m256; 2];
+    const FEW_SUMS: usize = 1;
 
     #[inline(always)]
     unsafe fn start(sum: i32) -> Self {
@@ -231,6 +232,17 @@ impl<P: Products> Codes for Ymm<P> {
             let sums = [
                 P::add(self.0[0], rows[0], query),
                 P::add(self.0[1], rows[1], query),
+            ];
+            Ymm(sums, PhantomData)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, other: Self) -> Self {
+        unsafe {
+            let sums = [
+                _mm256_add_epi32(self.0[0], other.0[0]),
+                _mm256_add_epi32(self.0[1], other.0[1]),
             ];
             Ymm(sums, PhantomData)
         }

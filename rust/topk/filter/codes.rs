@@ -73,6 +73,8 @@ pub(super) trait Codes: Copy {
     type Query: Copy;
     /// Sixteen floats.
     type Floats: Copy;
+    /// Twice as many of these, and what a step needs, are in registers.
+    const FEW_SUMS: usize;
 
     /// Sixteen equal sums.
     unsafe fn start(sum: i32) -> Self;
@@ -84,6 +86,8 @@ pub(super) trait Codes: Copy {
     unsafe fn query(from: *const u32) -> Self::Query;
     /// Adds four products to each sum.
     unsafe fn add(self, rows: Self::Rows, query: Self::Query) -> Self;
+    /// The sums of both.
+    unsafe fn plus(self, other: Self) -> Self;
     /// Writes sixteen sums.
     unsafe fn store_sums(self, to: *mut i32);
     /// Reads sixteen sums.
@@ -310,6 +314,10 @@ unsafe fn add_narrow<V: Codes, const R: usize, const Q: usize>(
     // SAFETY: the caller's contract.
     unsafe {
         let mut sums = start_sums::<V, R, Q>(block.starts, 1);
+        // Each addition waits for the one before to the same sum. Few sums leave the CPU without work meanwhile: then there
+        // are two of each.
+        let few = R * Q <= V::FEW_SUMS;
+        let mut others = [[V::start(0); Q]; R];
         for at in (block.layout.wide_bytes()..block.layout.code_bytes()).step_by(STEP_BYTES) {
             ask_ahead::<V, R>(block, groups, at);
             let [lower, upper] = V::load_narrow(groups[0].add(at));
@@ -318,8 +326,16 @@ unsafe fn add_narrow<V: Codes, const R: usize, const Q: usize>(
                 [lower[r], upper[r]] = V::load_narrow(groups[r].add(at));
             }
             add_step(&mut sums, &lower, panel);
-            add_step(&mut sums, &upper, panel.add(Q));
+            let sums = if few { &mut others } else { &mut sums };
+            add_step(sums, &upper, panel.add(Q));
             panel = panel.add(2 * Q);
+        }
+        if few {
+            for r in 0..R {
+                for q in 0..Q {
+                    sums[r][q] = sums[r][q].plus(others[r][q]);
+                }
+            }
         }
         store_sums(&sums)
     }

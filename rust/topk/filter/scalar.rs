@@ -31,6 +31,7 @@ impl Codes for Plain {
     type Rows = [u8; STEP_BYTES];
     type Query = [i8; STEP];
     type Floats = [f32; GROUP];
+    const FEW_SUMS: usize = 0;
 
     #[inline(always)]
     unsafe fn start(sum: i32) -> Self {
@@ -64,6 +65,14 @@ impl Codes for Plain {
             for (place, code) in query.iter().enumerate() {
                 *sum += i32::from(rows[row * STEP + place]) * i32::from(*code);
             }
+        }
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn plus(mut self, other: Self) -> Self {
+        for (sum, other) in self.0.iter_mut().zip(other.0) {
+            *sum += other;
         }
         self
     }

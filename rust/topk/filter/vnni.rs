@@ -174,6 +174,7 @@ impl Codes for Zmm {
     type Rows = __m512i;
     type Query = __m512i;
     type Floats = __m512;
+    const FEW_SUMS: usize = 8;
 
     #[inline(always)]
     unsafe fn start(sum: i32) -> Self {
@@ -208,6 +209,11 @@ impl Codes for Zmm {
     #[inline(always)]
     unsafe fn add(self, rows: __m512i, query: __m512i) -> Self {
         unsafe { Zmm(_mm512_dpbusd_epi32(self.0, rows, query)) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, other: Self) -> Self {
+        unsafe { Zmm(_mm512_add_epi32(self.0, other.0)) }
     }
 
     #[inline(always)]
