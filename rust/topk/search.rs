@@ -655,7 +655,7 @@ impl<'a> Pass<'a> {
                 .rescore(query, candidates, selection, shared, false)
         };
         *threshold = shared.get();
-        *due = candidates.len() + self.k.max(FEWEST_WAITING);
+        *due = candidates.len() + self.k.max(FEWEST_WAITING).max(candidates.len() / 4);
     }
 }
 

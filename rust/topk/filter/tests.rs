@@ -243,9 +243,12 @@ fn few_queries_read_4_bit_codes_which_leave_few_rows() {
                 queries.refine(0, &mut left, 0, f32::NEG_INFINITY);
             }
             assert_eq!(left.len(), chosen.len() * 16);
-            let over =
-                |candidate: &Candidate| f64::from(candidate.upper) - scores[candidate.row as usize];
-            left.iter().map(over).sum::<f64>()
+            let over = left.iter().map(|candidate| {
+                let over = f64::from(candidate.upper) - scores[candidate.row as usize];
+                assert!(over >= 0.0, "{kernel}, refined: {refined}, {over}");
+                over
+            });
+            over.sum::<f64>()
         };
         assert!(
             looseness(&many, 64, true) < 0.5 * looseness(&many, 64, false),
@@ -674,8 +677,9 @@ proptest! {
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
         // So few that all kernels read 4-bit codes, where there are any.
         let queries = noise(2 * dimension, seed + 2);
-        for kernel in Kernel::available() {
-            let coded = FilterQueries::new(&filter, kernel, &queries, true, Workers::Caller);
+        let kernels = Kernel::available().flat_map(|kernel| [(kernel, true), (kernel, false)]);
+        for (kernel, narrow) in kernels {
+            let coded = FilterQueries::new(&filter, kernel, &queries, narrow, Workers::Caller);
             let mut candidates = vec![Vec::new(); 2];
             let chosen: Vec<Chosen> =
                 (0..rows as u32 / 16).map(|group| Chosen { group, rows: u16::MAX }).collect();
