@@ -1,6 +1,6 @@
 //! Exact search over several parts, each with its filter and with the rows that take part.
 //!
-//! Workers take units of work: a block of a part. A part without filter is scored in full or, where there are
+//! Workers take units of work (`pass.rs`): a block of a part. A part without filter is scored in full or, where there are
 //! many queries, by bounds of its scores. The rows that a filter or bounds can't dismiss wait as candidates
 //! until there are enough of them, are then scored in full, the most promising first, and raise the threshold
 //! for all workers. At the end the candidates of all workers are scored in one go, until the next one can't
@@ -11,12 +11,10 @@
 //! Where k rows of both turn out to reach the guess, all that was left out was behind the k-th best. Where they
 //! don't, which is rare, the query is searched again without a guess.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod pass;
 
-use rayon::prelude::*;
-
-use super::filter::{Candidate, Chosen, Filter, GROUP};
-use super::rescore::{Rescorer, Threshold};
+use super::filter::Filter;
+use super::rescore::Rescorer;
 use super::scan;
 use super::select::Selection;
 use super::ways::{Way, way};
@@ -25,27 +23,13 @@ use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
 use crate::{Error, Result};
 
-/// Where the filter leaves more than one row in so many to its second part, bounds of all scores are quicker.
-const ROWS_PER_LEFT: usize = 8;
-
-/// So many units are then searched without it, at first.
-const FEWEST_WITHOUT: u32 = 4;
-
-/// A unit in so many is in the sample that thresholds are guessed from.
-const SAMPLED: usize = 16;
+use pass::{Pass, SAMPLED, Units};
 
 /// Fewer units are too few to take a sample of.
 const FEWEST_UNITS: usize = 64;
 
 /// A threshold for fewer results rises fast without a guess, where there is one query.
 const FEWEST_GUESSED: usize = 32;
-
-/// Candidates wait, because the threshold rises until most of them can be dismissed unseen; but where more
-/// than these wait, they are scored.
-const MOST_WAITING: usize = 1 << 16;
-
-/// Candidates that a better threshold is worth while for.
-const FEWEST_WAITING: usize = 64;
 
 /// Who does the work of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,92 +258,6 @@ struct Search<'a> {
     rescorer: Rescorer<'a>,
 }
 
-/// The units of a pass.
-#[derive(Clone, Copy)]
-enum Units {
-    All,
-    /// One in [`SAMPLED`].
-    Sample,
-    /// All but the sample.
-    Rest,
-}
-
-impl Units {
-    /// How many these are of so many.
-    fn count(self, all: usize) -> usize {
-        let sample = all.div_ceil(SAMPLED);
-        match self {
-            Units::All => all,
-            Units::Sample => sample,
-            Units::Rest => all - sample,
-        }
-    }
-
-    /// The number among all of the one that is at a place among these.
-    fn unit(self, place: usize) -> usize {
-        match self {
-            Units::All => place,
-            Units::Sample => place.saturating_mul(SAMPLED),
-            Units::Rest => place + place / (SAMPLED - 1) + 1,
-        }
-    }
-}
-
-/// A scan of some units.
-struct Pass<'a> {
-    search: &'a Search<'a>,
-    /// Rows to find.
-    k: usize,
-    units: Units,
-    /// What the sample has, if this is the pass over the rest.
-    sample: Option<&'a [Selection]>,
-    thresholds: Vec<Threshold>,
-    next: AtomicUsize,
-}
-
-/// What a worker keeps from unit to unit, so that its thresholds are soon tight. Which worker takes which
-/// unit is left to chance: the result doesn't depend on it.
-#[derive(Default)]
-struct Worker {
-    selections: Vec<Selection>,
-    /// Per query, rows that wait to be scored in full.
-    candidates: Vec<Vec<Candidate>>,
-    thresholds: Vec<f32>,
-    /// Per query, how many candidates make it worth while to raise the threshold.
-    due: Vec<usize>,
-    chosen: Vec<Chosen>,
-    scores: Vec<f32>,
-    rescored: u64,
-    /// Whether filters do their work here.
-    patience: Patience,
-}
-
-/// Units to go without a filter: twice as many whenever it has left too much again.
-#[derive(Default)]
-struct Patience {
-    without: u32,
-    next: u32,
-}
-
-impl Patience {
-    /// Whether to use the filter for the next unit.
-    fn tries(&mut self) -> bool {
-        let tries = self.without == 0;
-        self.without = self.without.saturating_sub(1);
-        tries
-    }
-
-    /// Takes in that the filter left so many of some rows to look at more closely.
-    fn learn(&mut self, left: usize, rows: usize) {
-        if left > rows / ROWS_PER_LEFT {
-            self.next = (self.next * 2).max(FEWEST_WITHOUT);
-            self.without = self.next;
-        } else {
-            self.next = 0;
-        }
-    }
-}
-
 impl<'a> Search<'a> {
     fn new(
         kernel: Kernel,
@@ -397,6 +295,15 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The place that has a unit.
+    fn place(&self, unit: usize) -> Option<&Place<'a>> {
+        let after = self
+            .places
+            .partition_point(|place| place.first_unit <= unit);
+        // Parts without rows have no units, and come before the one that has this unit.
+        self.places[..after].last()
+    }
+
     /// The best rows of each query; `None` where a guess was too high.
     fn run(
         &self,
@@ -430,272 +337,5 @@ impl<'a> Search<'a> {
         let share = self.k as f64 / SAMPLED as f64;
         let depth = (share + 3.0 * share.sqrt() + 3.0) as usize;
         (depth < self.k).then_some(depth)
-    }
-}
-
-impl<'a> Pass<'a> {
-    fn new(
-        search: &'a Search<'a>,
-        k: usize,
-        units: Units,
-        sample: Option<&'a [Selection]>,
-    ) -> Self {
-        let guess = |query: usize| match sample.map(|sample| sample[query].threshold()) {
-            // What is no number is reported at the end; it dismisses nothing.
-            Some(guess) if guess.is_finite() => guess,
-            _ => f32::NEG_INFINITY,
-        };
-        Pass {
-            search,
-            k,
-            units,
-            sample,
-            thresholds: (0..search.queries)
-                .map(|query| Threshold::new(guess(query)))
-                .collect(),
-            next: AtomicUsize::new(0),
-        }
-    }
-
-    /// Scans, and gives the settled selections of all queries.
-    fn run(&self, rescored: &mut u64, interrupt: &Interrupt) -> Result<Vec<Selection>> {
-        let count = self.search.workers.count();
-        let units = self.units.count(self.search.units);
-        let mut workers = match count.clamp(1, units.max(1)) {
-            1 => vec![self.work(interrupt)?],
-            workers => (0..workers)
-                .into_par_iter()
-                .with_max_len(1)
-                .map(|_| self.work(interrupt))
-                .collect::<Result<Vec<Worker>>>()?,
-        }
-        .into_iter();
-        let mut merged = workers.next().unwrap_or_default();
-        for worker in workers {
-            merged.rescored += worker.rescored;
-            let theirs = worker.selections.iter().zip(worker.candidates);
-            for (query, (selection, candidates)) in theirs.enumerate() {
-                merged.selections[query].merge(selection);
-                merged.candidates[query].extend(candidates);
-            }
-        }
-        *rescored += merged.rescored;
-        for (selection, sample) in merged.selections.iter_mut().zip(self.sample.unwrap_or(&[])) {
-            selection.merge(sample);
-        }
-        let together = self.search.queries < count;
-        let settle = |(query, (mut selection, mut candidates)): (usize, (Selection, Vec<_>))| {
-            interrupt.check()?;
-            selection.settle();
-            let rescored = self.search.rescorer.rescore(
-                query,
-                &mut candidates,
-                &mut selection,
-                &self.thresholds[query],
-                together,
-            );
-            Ok((selection, rescored))
-        };
-        let settled = if count == 1 || self.search.queries == 1 {
-            let queries = merged.selections.into_iter().zip(merged.candidates);
-            queries.enumerate().map(settle).collect::<Result<Vec<_>>>()
-        } else {
-            let queries = merged.selections.into_par_iter().zip(merged.candidates);
-            queries.enumerate().map(settle).collect::<Result<Vec<_>>>()
-        }?;
-        *rescored += settled.iter().map(|(_, rescored)| rescored).sum::<u64>();
-        Ok(settled
-            .into_iter()
-            .map(|(selection, _)| selection)
-            .collect())
-    }
-
-    /// Takes unit after unit until none is left.
-    fn work(&self, interrupt: &Interrupt) -> Result<Worker> {
-        let search = self.search;
-        let mut worker = Worker {
-            selections: vec![Selection::new(self.k); search.queries],
-            candidates: vec![Vec::new(); search.queries],
-            thresholds: vec![f32::NEG_INFINITY; search.queries],
-            due: vec![2 * self.k.max(2 * FEWEST_WAITING); search.queries],
-            ..Worker::default()
-        };
-        let take = || self.units.unit(self.next.fetch_add(1, Ordering::Relaxed));
-        let mut next = take();
-        loop {
-            // The unit after this one is taken already, so that it can be asked from memory meanwhile.
-            let unit = std::mem::replace(&mut next, take());
-            if unit >= search.units {
-                return Ok(worker);
-            }
-            interrupt.check()?;
-            let after = search
-                .places
-                .partition_point(|place| place.first_unit <= unit);
-            // Parts without rows have no units, and come before the one that has this unit.
-            let Some(place) = search.places[..after].last() else {
-                continue;
-            };
-            let start = (unit - place.first_unit) * place.step;
-            let end = (start + place.step).min(place.part.vectors.rows());
-            let next_start = next
-                .saturating_sub(place.first_unit)
-                .saturating_mul(place.step);
-            let next_start = (next_start < place.part.vectors.rows()).then_some(next_start);
-            match &place.way {
-                Way::Full(full) => {
-                    full.scan(
-                        start,
-                        next_start,
-                        place.first_row,
-                        &mut worker.scores,
-                        &mut worker.selections,
-                    );
-                }
-                Way::Gather(allowed, panels) => {
-                    let rows = allowed.between(start, end).map(|row| place.first_row + row);
-                    let selections = &mut worker.selections;
-                    match panels {
-                        Some(panels) => {
-                            search.rescorer.score_all_in_tiles(rows, panels, selections);
-                        }
-                        None => search.rescorer.score_all(rows, selections),
-                    }
-                }
-                Way::Filter(..) | Way::Bounded(_) => {
-                    self.scan(place, start..end, next_start, &mut worker);
-                }
-            }
-        }
-    }
-
-    /// A unit of a part whose candidates are found first.
-    fn scan(
-        &self,
-        place: &Place<'_>,
-        rows: std::ops::Range<usize>,
-        next: Option<usize>,
-        worker: &mut Worker,
-    ) {
-        let mut chosen = std::mem::take(&mut worker.chosen);
-        chosen.clear();
-        chosen.extend(choose(place.part.allowed, rows));
-        for (threshold, shared) in worker.thresholds.iter_mut().zip(&self.thresholds) {
-            *threshold = threshold.max(shared.get());
-        }
-        // Before there is a threshold all rows are candidates: few rows are enough for a first one, and some more
-        // for a better one.
-        let begins = worker.thresholds.contains(&f32::NEG_INFINITY);
-        let mut few = if begins {
-            (2 * self.k).max(8 * GROUP).div_ceil(GROUP)
-        } else {
-            chosen.len()
-        };
-        let without_filter = match &place.way {
-            Way::Bounded(bounded) => Some(bounded),
-            Way::Filter(_, Some(bounded)) if !worker.patience.tries() => Some(bounded),
-            _ => None,
-        };
-        let mut rest = &chosen[..];
-        while !rest.is_empty() {
-            let (chosen, later) = rest.split_at(few.min(rest.len()));
-            rest = later;
-            few *= 2;
-            let Worker {
-                thresholds,
-                candidates,
-                scores,
-                patience,
-                ..
-            } = worker;
-            let before: Vec<usize> = candidates.iter().map(Vec::len).collect();
-            if let Some(bounded) = without_filter {
-                bounded.scan(chosen, next, thresholds, candidates, scores);
-            } else if let Way::Filter(queries, _) = &place.way {
-                queries.scan(chosen, thresholds, candidates);
-                // What low thresholds leave says nothing about the rest.
-                if !begins {
-                    let left = candidates.iter().zip(&before);
-                    let left = left.map(|(now, before)| now.len() - before).sum();
-                    patience.learn(left, chosen.len() * GROUP * before.len());
-                }
-                for (query, before) in before.iter().enumerate() {
-                    let candidates = &mut candidates[query];
-                    queries.refine(query, candidates, *before, thresholds[query]);
-                }
-            }
-            for (candidates, before) in candidates.iter_mut().zip(before) {
-                for candidate in &mut candidates[before..] {
-                    candidate.row += place.first_row;
-                }
-            }
-            for query in 0..self.search.queries {
-                self.raise_threshold(query, worker);
-            }
-        }
-        worker.chosen = chosen;
-    }
-
-    /// Scores candidates where there is no threshold yet, or where so many wait that a better one is due.
-    fn raise_threshold(&self, query: usize, worker: &mut Worker) {
-        let (selection, shared) = (&mut worker.selections[query], &self.thresholds[query]);
-        let candidates = &mut worker.candidates[query];
-        let threshold = &mut worker.thresholds[query];
-        let due = &mut worker.due[query];
-        if candidates.len() < *due && *threshold > f32::NEG_INFINITY {
-            return;
-        }
-        worker.rescored += if candidates.len() < MOST_WAITING {
-            self.search
-                .rescorer
-                .raise(query, candidates, selection, shared)
-        } else {
-            self.search
-                .rescorer
-                .rescore(query, candidates, selection, shared, false)
-        };
-        *threshold = shared.get();
-        *due = candidates.len() + self.k.max(FEWEST_WAITING).max(candidates.len() / 4);
-    }
-}
-
-/// The groups that hold these rows, as far as they take part. The first row is that of a group.
-fn choose(allowed: Option<&Bitmap>, rows: std::ops::Range<usize>) -> impl Iterator<Item = Chosen> {
-    rows.clone().step_by(GROUP).filter_map(move |first| {
-        // The last group may have rows that don't exist.
-        let exist = u16::MAX >> (GROUP - (rows.end - first).min(GROUP));
-        let group = first / GROUP;
-        let rows = allowed.map_or(exist, |allowed| allowed.group(group) & exist);
-        (rows != 0).then_some(Chosen {
-            group: group as u32,
-            rows,
-        })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_filter_that_leaves_too_much_is_tried_less_and_less() {
-        let mut patience = Patience::default();
-        let mut tried = Vec::new();
-        for unit in 0..40 {
-            if patience.tries() {
-                tried.push(unit);
-                patience.learn(300, 1_000);
-            }
-        }
-        assert_eq!(tried, [0, 5, 14, 31]);
-        patience = Patience::default();
-        patience.learn(300, 1_000);
-        assert!(!patience.tries());
-        patience.learn(10, 1_000);
-        patience.without = 0;
-        assert!(
-            patience.tries() && patience.tries(),
-            "a good unit makes up for the bad ones"
-        );
     }
 }

@@ -154,17 +154,6 @@ impl CodedQuery {
             }
             None => 0.0,
         };
-        let product = product(query, &plan.mean);
-        // What is lost next to zero in the exact score, and in the product of the two scales, which is
-        // multiplied by a sum of products of codes.
-        let lost_next_to_zero = 2.0
-            * f64::from(CODE_LIMIT * CODE_LIMIT + 8.0)
-            * plan.dimension() as f64
-            * f64::from(f32::MIN_POSITIVE);
-        // Rounding errors of the exact score, and of this bound.
-        let base_error = (rounding(plan.dimension()) + 1e-6) * norm * self::norm(&plan.mean)
-            + product.abs() * 1e-6
-            + lost_next_to_zero;
         let in_pairs = kernel.adds_in_16_bits();
         let (wide_end, spreads, ratio) = match narrow {
             Some(narrow) => (narrow.wide, narrow.spreads.as_slice(), narrow.ratio),
@@ -173,19 +162,8 @@ impl CodedQuery {
         let (wide, narrow) = w1.split_at(wide_end.min(w1.len()));
         let wide = CodedPart::new(wide, in_pairs);
         let narrow = CodedPart::new_with_spreads(narrow, spreads);
-        let tail = (!w2.is_empty()).then(|| {
-            let layout = plan.tail_layout();
-            let second = CodedPart::new_with_spreads(w2, &plan.tail_spreads);
-            let inside = self::norm(w2);
-            // What the codes of the query may be off, for each length of a row's codes.
-            let off = second.off + lost + 1e-6 * inside;
-            let gain = below(inside - LONGEST_FOR_GAIN * off);
-            let tail = TailQuery::new(layout, &second.codes, second.factor, gain);
-            if spreads.is_empty() {
-                return tail;
-            }
-            tail.with_corrections(layout, &narrow.codes, narrow.factor, below(self::norm(w1)))
-        });
+        let corrected = (!spreads.is_empty()).then_some((&narrow, w1));
+        let tail = (!w2.is_empty()).then(|| code_tail(plan, w2, lost, corrected));
         let mut codes = wide.codes;
         codes.resize(wide_end, 0);
         codes.extend(narrow.codes);
@@ -197,7 +175,7 @@ impl CodedQuery {
         let mut reach = Reach {
             factor: wide.factor,
             narrow_factor: narrow.factor,
-            base: above(product + base_error),
+            base: above(base(plan, query, norm)),
             code: above(weight),
             tail: above(self::norm(w2) + lost),
         };
@@ -211,6 +189,44 @@ impl CodedQuery {
             reach,
             tail,
         }
+    }
+}
+
+/// The query's product with the mean, and above it by all rounding errors that are the same for all rows.
+fn base(plan: &FilterPlan, query: &[f32], norm: f64) -> f64 {
+    let product = product(query, &plan.mean);
+    // What is lost next to zero in the exact score, and in the product of the two scales, which is
+    // multiplied by a sum of products of codes; in corrections no more.
+    let lost_next_to_zero = 2.0
+        * f64::from(CODE_LIMIT * CODE_LIMIT + 8.0)
+        * plan.dimension() as f64
+        * f64::from(f32::MIN_POSITIVE);
+    // Rounding errors of the exact score, and of this bound.
+    let base_error = (rounding(plan.dimension()) + 1e-6) * norm * self::norm(&plan.mean)
+        + product.abs() * 1e-6
+        + lost_next_to_zero;
+    product + base_error
+}
+
+/// The second part of a query, with the codes for 4-bit codes of the first and the first itself, if these are scanned.
+fn code_tail(
+    plan: &FilterPlan,
+    w2: &[f32],
+    lost: f64,
+    narrow: Option<(&CodedPart, &[f32])>,
+) -> TailQuery {
+    let layout = plan.tail_layout();
+    let second = CodedPart::new_with_spreads(w2, &plan.tail_spreads);
+    let inside = norm(w2);
+    // What the codes of the query may be off, for each length of a row's codes.
+    let off = second.off + lost + 1e-6 * inside;
+    let gain = below(inside - LONGEST_FOR_GAIN * off);
+    let tail = TailQuery::new(layout, &second.codes, second.factor, gain);
+    match narrow {
+        Some((narrow, w1)) => {
+            tail.with_corrections(layout, &narrow.codes, narrow.factor, below(norm(w1)))
+        }
+        None => tail,
     }
 }
 

@@ -57,75 +57,7 @@ impl<'a> Filter<'a> {
     /// The bytes are no filter of so many rows of this dimension.
     pub fn read(bytes: &'a [u8], rows: usize, dimension: usize) -> Result<Filter<'a>> {
         let foreign = || Error::input("the filter does not fit the rows", "build the index again");
-        let mut words = bytes
-            .chunks_exact(4)
-            .filter_map(|word| word.try_into().ok().map(u32::from_le_bytes));
-        let mut word = || words.next().ok_or_else(foreign);
-        let coded = word()? as usize;
-        let rotated = word()?;
-        let ratio = f32::from_bits(word()?);
-        let gram_error = f64::from(f32::from_bits(word()?));
-        let mean_scale = f32::from_bits(word()?);
-        let has_narrow = word()?;
-        let narrow_wide = word()? as usize;
-        let narrow_ratio = f32::from_bits(word()?);
-        let sizes = coded.is_multiple_of(STEP)
-            && (1..=WIDEST).contains(&dimension)
-            && (1..=WIDEST).contains(&coded)
-            && match rotated {
-                0 => coded == dimension.next_multiple_of(STEP),
-                1 => coded < dimension,
-                _ => false,
-            }
-            && match has_narrow {
-                0 => true,
-                1 => {
-                    rotated == 1
-                        && narrow_wide.is_multiple_of(STEP)
-                        && narrow_wide < coded
-                        && (coded - narrow_wide).is_multiple_of(2 * STEP)
-                        && narrow_ratio >= 1.0
-                        && narrow_ratio.is_finite()
-                }
-                _ => false,
-            }
-            && ratio >= 1.0
-            && ratio.is_finite()
-            && (1.0..=if rotated == 1 { MOST_MEAN_SCALE } else { 1.0 }).contains(&mean_scale)
-            && is_power_of_two(mean_scale)
-            && (0.0..=MOST_GRAM_ERROR).contains(&gram_error);
-        if !sizes {
-            return Err(foreign());
-        }
-        let rotation = rotated as usize * dimension * dimension;
-        let spreads = has_narrow as usize * (coded - narrow_wide.min(coded));
-        let tail_spreads = dimension.saturating_sub(coded);
-        if bytes.len() < FIELDS + (dimension + rotation + spreads + tail_spreads) * 4 {
-            return Err(foreign());
-        }
-        let mut floats = words.map(f32::from_bits);
-        let plan = FilterPlan {
-            mean: floats.by_ref().take(dimension).collect(),
-            rotation: (rotated == 1).then(|| floats.by_ref().take(rotation).collect()),
-            narrow: (has_narrow == 1).then(|| NarrowPlan {
-                wide: narrow_wide,
-                spreads: floats.by_ref().take(spreads).collect(),
-                ratio: narrow_ratio,
-            }),
-            tail_spreads: floats.take(tail_spreads).collect(),
-            coded,
-            gram_error,
-            mean_scale,
-            ratio,
-        };
-        let spreads = plan.narrow.iter().flat_map(|narrow| &narrow.spreads);
-        let mut spreads = spreads.chain(&plan.tail_spreads);
-        let mut others = plan.mean.iter().chain(plan.rotation.iter().flatten());
-        if !spreads.all(|spread| spread.is_normal() && *spread > 0.0)
-            || !others.all(|value| value.is_finite())
-        {
-            return Err(foreign());
-        }
+        let plan = read_head(bytes, dimension).ok_or_else(foreign)?;
         let of_groups = |stride| rows.div_ceil(GROUP).checked_mul(stride);
         let groups = of_groups(plan.layout().stride());
         let narrow_groups = of_groups(plan.narrow_layout().map_or(0, Layout::stride));
@@ -165,6 +97,84 @@ impl<'a> Filter<'a> {
     /// The number of coordinates that are scanned: fewer than the rows have, where these are rotated and it pays.
     pub fn coded(&self) -> usize {
         self.plan.coded
+    }
+}
+
+/// What [`FilterPlan::write_head`] wrote, for rows of this dimension.
+fn read_head(bytes: &[u8], dimension: usize) -> Option<FilterPlan> {
+    let mut words = bytes
+        .chunks_exact(4)
+        .filter_map(|word| word.try_into().ok().map(u32::from_le_bytes));
+    let coded = words.next()? as usize;
+    let rotated = is_set(words.next()?)?;
+    let ratio = f32::from_bits(words.next()?);
+    let gram_error = f64::from(f32::from_bits(words.next()?));
+    let mean_scale = f32::from_bits(words.next()?);
+    let has_narrow = is_set(words.next()?)?;
+    let wide = words.next()? as usize;
+    let narrow_ratio = f32::from_bits(words.next()?);
+    let is_ratio = |ratio: f32| ratio >= 1.0 && ratio.is_finite();
+    let most_mean_scale = if rotated { MOST_MEAN_SCALE } else { 1.0 };
+    let fits = coded.is_multiple_of(STEP)
+        && (1..=WIDEST).contains(&dimension)
+        && (1..=WIDEST).contains(&coded)
+        && (if rotated {
+            coded < dimension
+        } else {
+            coded == dimension.next_multiple_of(STEP)
+        })
+        && is_ratio(ratio)
+        && (1.0..=most_mean_scale).contains(&mean_scale)
+        && is_power_of_two(mean_scale)
+        && (0.0..=MOST_GRAM_ERROR).contains(&gram_error);
+    let narrow_fits = rotated
+        && wide.is_multiple_of(STEP)
+        && wide < coded
+        && (coded - wide).is_multiple_of(2 * STEP)
+        && is_ratio(narrow_ratio);
+    if !fits || (has_narrow && !narrow_fits) {
+        return None;
+    }
+    let rotation = usize::from(rotated) * dimension * dimension;
+    let spreads = if has_narrow { coded - wide } else { 0 };
+    let tail_spreads = dimension.saturating_sub(coded);
+    if bytes.len() < FIELDS + (dimension + rotation + spreads + tail_spreads) * 4 {
+        return None;
+    }
+    let mut floats = words.map(f32::from_bits);
+    let mut take = |count: usize| floats.by_ref().take(count).collect::<Vec<f32>>();
+    let mean = take(dimension);
+    let rotation = rotated.then(|| take(rotation));
+    let spreads = take(spreads);
+    let tail_spreads = take(tail_spreads);
+    let is_spread = |spread: &f32| spread.is_normal() && *spread > 0.0;
+    let mut others = mean.iter().chain(rotation.iter().flatten());
+    if !spreads.iter().chain(&tail_spreads).all(is_spread) || !others.all(|value| value.is_finite())
+    {
+        return None;
+    }
+    Some(FilterPlan {
+        mean,
+        rotation,
+        narrow: has_narrow.then_some(NarrowPlan {
+            wide,
+            spreads,
+            ratio: narrow_ratio,
+        }),
+        coded,
+        gram_error,
+        mean_scale,
+        ratio,
+        tail_spreads,
+    })
+}
+
+/// A flag; `None` where the word is neither 0 nor 1.
+fn is_set(word: u32) -> Option<bool> {
+    match word {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
     }
 }
 
