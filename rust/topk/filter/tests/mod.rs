@@ -1,0 +1,212 @@
+//! Filters of every kernel: the answer is that of the full scan, to the bit; and the bound holds.
+
+mod bound;
+mod plan;
+
+use super::*;
+use crate::bitmap::Bitmap;
+use crate::interrupt::Interrupt;
+use crate::topk::search::{Usage, search_with};
+use crate::topk::tests::specified_score;
+use crate::topk::{Found, Kernel, Matrix, Part, Workers, search};
+
+/// Values from a linear congruential generator: cheap, and the same everywhere.
+fn noise(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed ^ 0x9E37_79B9;
+    std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    })
+    .take(count)
+    .collect()
+}
+
+/// Rows with a common direction, a falling spectrum and some topics, as embeddings have them.
+fn embeddings(rows: usize, dimension: usize, seed: u64) -> Vec<f32> {
+    let common = noise(dimension, 77);
+    let topics = noise(16 * dimension, 78);
+    let mut values = noise(rows * dimension, seed);
+    for (row, values) in values.chunks_exact_mut(dimension).enumerate() {
+        let topic = &topics[row * 7 % 16 * dimension..][..dimension];
+        for (place, value) in values.iter_mut().enumerate() {
+            let spectrum = 1.0 / (1.0 + place as f32 / 8.0);
+            *value = (*value * 0.7 + topic[place]) * spectrum + common[place] * 0.5;
+        }
+    }
+    values
+}
+
+/// Rows of many topics with a spectrum that falls slowly, so that many components have to be scanned.
+fn topics(rows: usize, dimension: usize, seed: u64) -> Vec<f32> {
+    let topics = noise(400 * dimension, 79);
+    let mut values = noise(rows * dimension, seed);
+    for (row, values) in values.chunks_exact_mut(dimension).enumerate() {
+        let topic = &topics[row % 400 * dimension..][..dimension];
+        for (place, value) in values.iter_mut().enumerate() {
+            *value = (topic[place] + *value * 0.7) * (1.0 + place as f32).powf(-0.3);
+        }
+    }
+    values
+}
+
+fn filter_bytes(vectors: Matrix<'_>, plan: &FilterPlan) -> Vec<u8> {
+    let mut bytes = vec![0; plan.size(vectors.rows())];
+    plan.write(vectors, &mut bytes, &Interrupt::new()).unwrap();
+    bytes
+}
+
+fn plain_plan(dimension: usize, mean: Vec<f32>) -> FilterPlan {
+    FilterPlan {
+        mean,
+        rotation: None,
+        coded: dimension.next_multiple_of(STEP),
+        narrow: None,
+        gram_error: 0.0,
+        mean_scale: 1.0,
+        ratio: 64.0,
+        tail_spreads: Vec::new(),
+    }
+}
+
+/// 4-bit codes behind so many steps of 8-bit codes, or one more; with spreads of any size. `None` where there are too few
+/// coordinates.
+fn narrow_plan(coded: usize, wide: usize, ratio: f32, seed: u64) -> Option<NarrowPlan> {
+    let wide = wide * STEP;
+    let wide = wide + coded.checked_sub(wide)? % (2 * STEP);
+    (wide < coded).then(|| NarrowPlan {
+        wide,
+        spreads: spreads(coded - wide, seed ^ 3),
+        ratio,
+    })
+}
+
+/// Spreads of any size.
+fn spreads(count: usize, seed: u64) -> Vec<f32> {
+    noise(count, seed)
+        .iter()
+        .map(|value| 2f32.powf(value * 20.0))
+        .collect()
+}
+
+/// All rows, with or without a filter.
+fn whole<'a>(vectors: Matrix<'a>, filter: Option<&'a Filter<'a>>) -> Part<'a> {
+    Part {
+        vectors,
+        filter,
+        allowed: None,
+    }
+}
+
+fn same_answer(
+    parts: &[Part<'_>],
+    without: &[Part<'_>],
+    queries: Matrix<'_>,
+    k: usize,
+) -> Vec<Found> {
+    let expected = search_with(
+        Kernel::Scalar,
+        Usage::Always,
+        without,
+        queries,
+        k,
+        Workers::Pool,
+        &Interrupt::new(),
+    )
+    .unwrap();
+    Kernel::available()
+        .map(|kernel| {
+            let found = search_with(
+                kernel,
+                Usage::Always,
+                parts,
+                queries,
+                k,
+                Workers::Pool,
+                &Interrupt::new(),
+            )
+            .unwrap();
+            let bits = |found: &Found| {
+                found
+                    .scores
+                    .iter()
+                    .map(|score| score.to_bits())
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(found.rows, expected.rows, "{kernel}, k {k}");
+            assert_eq!(bits(&found), bits(&expected), "{kernel}, k {k}");
+            found
+        })
+        .collect()
+}
+
+#[test]
+fn a_filter_changes_nothing_but_the_time() {
+    for (rows, dimension) in [
+        (5000, 96),
+        (2048, 200),
+        (3001, 384),
+        (2500, 385),
+        (4000, 7),
+        (2100, 1),
+    ] {
+        let values = embeddings(rows, dimension, 1);
+        let vectors = Matrix::new(&values, rows, dimension).unwrap();
+        let plan = FilterPlan::learn(vectors, &Interrupt::new())
+            .unwrap()
+            .unwrap();
+        let bytes = filter_bytes(vectors, &plan);
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        for batch in [1, 3, 8, 21] {
+            let queries = embeddings(batch, dimension, 2);
+            let queries = Matrix::new(&queries, batch, dimension).unwrap();
+            for k in [1, 10, 100, rows] {
+                same_answer(
+                    &[whole(vectors, Some(&filter))],
+                    &[whole(vectors, None)],
+                    queries,
+                    k,
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_guess_that_is_too_high_is_taken_back() {
+    let (rows, dimension, k) = (4096, 48, 200);
+    let mut values = noise(rows * dimension, 11);
+    // The best rows are all in the units that thresholds are guessed from.
+    for (row, values) in values.chunks_exact_mut(dimension).enumerate() {
+        values[0] += if row / 16 % 16 == 0 { 40.0 } else { 0.0 };
+    }
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
+    let filter = Filter::read(&bytes, rows, dimension).unwrap();
+    let mut queries = noise(5 * dimension, 12);
+    // The second and fourth query don't look at what sets these rows apart.
+    for (query, values) in queries.chunks_exact_mut(dimension).enumerate() {
+        values[0] = [1.0, 0.0][query % 2];
+    }
+    let queries = Matrix::new(&queries, 5, dimension).unwrap();
+    same_answer(
+        &[whole(vectors, Some(&filter))],
+        &[whole(vectors, None)],
+        queries,
+        k,
+    );
+}
+
+#[test]
+fn rows_longer_than_a_block_are_searched() {
+    let (rows, dimension) = (128, 65_532);
+    let values = noise(rows * dimension, 1);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
+    let filter = Filter::read(&bytes, rows, dimension).unwrap();
+    let queries = Matrix::new(&values[..dimension], 1, dimension).unwrap();
+    let parts = [whole(vectors, Some(&filter))];
+    let found = search(&parts, queries, 1, Workers::Pool, &Interrupt::new()).unwrap();
+    assert_eq!(found.rows, [0]);
+}

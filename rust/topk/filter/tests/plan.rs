@@ -1,0 +1,219 @@
+//! What a filter learns, and how it is written and read.
+
+use super::*;
+
+#[test]
+fn components_are_fewer_than_dimensions_where_the_spectrum_falls() {
+    let (rows, dimension) = (6000, 256);
+    let values = embeddings(rows, dimension, 5);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    assert!(plan.rotation.is_some());
+    assert!(plan.coded < dimension, "{}", plan.coded);
+    assert!(plan.gram_error < 1e-4, "{}", plan.gram_error);
+    let bytes = filter_bytes(vectors, &plan);
+    let filter = Filter::read(&bytes, rows, dimension).unwrap();
+    let queries = embeddings(4, dimension, 6);
+    let queries = Matrix::new(&queries, 4, dimension).unwrap();
+    for found in same_answer(
+        &[whole(vectors, Some(&filter))],
+        &[whole(vectors, None)],
+        queries,
+        10,
+    ) {
+        assert!(found.rescored < rows as u64, "{} rescored", found.rescored);
+    }
+}
+
+#[test]
+fn levels_are_found_for_the_values_next_to_them() {
+    for (code, level) in codes::LEVELS.iter().enumerate() {
+        let value = f32::from(*level) - f32::from(codes::MIDDLE_LEVEL);
+        assert_eq!(narrow::level(code as u8), f64::from(value));
+        for value in [value - 1.0, value, value + 1.0] {
+            assert_eq!(usize::from(narrow::nearest_level(value)), code);
+        }
+    }
+    assert_eq!(narrow::nearest_level(-1e9), 0);
+    assert_eq!(narrow::nearest_level(1e9), 15);
+}
+
+#[test]
+fn the_direction_of_the_mean_is_scaled_where_queries_have_much_of_it() {
+    let (rows, dimension) = (4000, 96);
+    let common = noise(dimension, 77);
+    let with_common = |mut values: Vec<f32>| {
+        for values in values.chunks_exact_mut(dimension) {
+            for (value, common) in values.iter_mut().zip(&common) {
+                *value += common * 4.0;
+            }
+        }
+        values
+    };
+    let values = with_common(embeddings(rows, dimension, 5));
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    assert!(plan.mean_scale >= 4.0, "{}", plan.mean_scale);
+    let queries = with_common(embeddings(1, dimension, 6));
+    let queries = Matrix::new(&queries, 1, dimension).unwrap();
+    let rescored = [1.0, plan.mean_scale].map(|mean_scale| {
+        let plan = FilterPlan {
+            mean_scale,
+            ..plan.clone()
+        };
+        let bytes = filter_bytes(vectors, &plan);
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        // How much several threads rescore depends on which of them is first.
+        let alone = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .unwrap();
+        let found = alone.install(|| {
+            same_answer(
+                &[whole(vectors, Some(&filter))],
+                &[whole(vectors, None)],
+                queries,
+                10,
+            )
+        });
+        found.iter().map(|found| found.rescored).sum::<u64>()
+    });
+    assert!(rescored[1] < rescored[0], "{rescored:?}");
+}
+
+#[test]
+fn near_duplicates_of_rows_do_not_mislead_the_plan() {
+    let (rows, dimension) = (8000, 128);
+    let seeds = noise(400 * dimension, 5);
+    let mut values = noise(rows * dimension, 6);
+    for (row, values) in values.chunks_exact_mut(dimension).enumerate() {
+        let seed = &seeds[row % 400 * dimension..][..dimension];
+        for (place, value) in values.iter_mut().enumerate() {
+            *value = (seed[place] + *value * 0.02) / (1.0 + place as f32 / 4.0);
+        }
+    }
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new());
+    let plan = plan.unwrap().unwrap();
+    // 40 would be enough for queries that are as near to their rows as these are to each other.
+    assert!(plan.coded >= 64, "{}", plan.coded);
+}
+
+#[test]
+fn dimensions_without_variance_leave_the_rotation_orthonormal() {
+    let (rows, dimension) = (6000, 96);
+    let mut values = embeddings(rows, dimension, 5);
+    for values in values.chunks_exact_mut(dimension) {
+        values[56..].fill(0.0);
+    }
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    assert!(plan.rotation.is_some());
+    assert!(plan.gram_error < 1e-4, "{}", plan.gram_error);
+}
+
+#[test]
+fn isotropic_rows_are_coded_as_they_are() {
+    let (rows, dimension) = (4096, 128);
+    let values = noise(rows * dimension, 3);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    assert!(plan.rotation.is_none());
+    assert_eq!(plan.coded, dimension);
+}
+
+#[test]
+fn few_rows_and_huge_ones_have_no_filter() {
+    let values = noise(100 * 8, 3);
+    let few = Matrix::new(&values, 100, 8).unwrap();
+    assert!(FilterPlan::learn(few, &Interrupt::new()).unwrap().is_none());
+    let values: Vec<f32> = noise(3000 * 8, 3)
+        .iter()
+        .map(|value| value * 1e30)
+        .collect();
+    let huge = Matrix::new(&values, 3000, 8).unwrap();
+    assert!(
+        FilterPlan::learn(huge, &Interrupt::new())
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[test]
+fn the_same_bytes_whatever_the_threads() {
+    let (rows, dimension) = (5000, 64);
+    let values = embeddings(rows, dimension, 9);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let bytes = [1, 2, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let plan = FilterPlan::learn(vectors, &Interrupt::new())
+                .unwrap()
+                .unwrap();
+            filter_bytes(vectors, &plan)
+        })
+    });
+    assert!(bytes[0] == bytes[1] && bytes[1] == bytes[2]);
+}
+
+#[test]
+fn bytes_that_are_no_filter_are_refused() {
+    let (rows, dimension) = (4000, 192);
+    let values = topics(rows, dimension, 9);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    let bytes = filter_bytes(vectors, &plan);
+    assert!(Filter::read(&bytes, rows, dimension).is_ok());
+    assert!(Filter::read(&bytes, rows + 16, dimension).is_err());
+    assert!(Filter::read(&bytes, rows, dimension + 4).is_err());
+    assert!(Filter::read(&bytes[..bytes.len() - 1], rows, dimension).is_err());
+    for length in 0..64 {
+        assert!(Filter::read(&bytes[..length], rows, dimension).is_err());
+    }
+    let mut wrong = bytes.clone();
+    wrong[0] ^= 4;
+    assert!(Filter::read(&wrong, rows, dimension).is_err());
+    // The 4-bit codes: whether there are any, after how many others, and what errors are raised to.
+    assert!(plan.narrow.is_some());
+    for (at, word) in [
+        (20, 0),
+        (20, 2),
+        (24, 4),
+        (24, 1 << 31),
+        (28, 0),
+        (28, f32::NAN.to_bits()),
+    ] {
+        let mut wrong = bytes.clone();
+        wrong[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        assert!(
+            Filter::read(&wrong, rows, dimension).is_err(),
+            "{at} {word}"
+        );
+    }
+    // Their spreads, after the mean and the rotation.
+    let spread = 32 + (dimension + dimension * dimension) * 4;
+    for value in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let mut wrong = bytes.clone();
+        wrong[spread..spread + 4].copy_from_slice(&value.to_le_bytes());
+        assert!(Filter::read(&wrong, rows, dimension).is_err(), "{value}");
+    }
+    // The scale of the mean's direction.
+    for scale in [0.0, 0.5, 3.0, 2048.0, -2.0, f32::NAN, f32::INFINITY] {
+        let mut wrong = bytes.clone();
+        wrong[16..20].copy_from_slice(&scale.to_le_bytes());
+        assert!(Filter::read(&wrong, rows, dimension).is_err(), "{scale}");
+    }
+}
