@@ -152,7 +152,7 @@ trait Products: Copy {
     unsafe fn add(sums: __m256i, rows: __m256i, query: __m256i) -> __m256i;
 }
 
-/// With AVX2: the codes of queries are so small that pairs of products don't saturate.
+/// With AVX2: the codes of queries, or the levels and corrections of rows, are so small that pairs of products don't saturate.
 #[derive(Clone, Copy)]
 struct InPairs;
 

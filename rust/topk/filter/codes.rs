@@ -39,6 +39,10 @@ pub(super) const LEVELS: [u8; 16] = [
     0, 15, 26, 34, 41, 48, 54, 60, 66, 72, 78, 85, 92, 100, 111, 126,
 ];
 
+// Two products with the largest code of a query fit 16 bits; and sums of the widest rows fit 32.
+const _: () = assert!(2 * LEVELS[15] as i32 * 127 <= i16::MAX as i32);
+const _: () = assert!(255 * 127 * super::WIDEST as i64 <= i32::MAX as i64);
+
 /// The level of zero.
 pub(super) const MIDDLE_LEVEL: u8 = 63;
 
@@ -73,7 +77,7 @@ pub(super) trait Codes: Copy {
     type Query: Copy;
     /// Sixteen floats.
     type Floats: Copy;
-    /// Twice as many of these, and what a step needs, are in registers.
+    /// Few enough that the CPU waits for them if each is added to at every step; there are registers for twice as many.
     const FEW_SUMS: usize;
 
     /// Sixteen equal sums.

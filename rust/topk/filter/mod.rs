@@ -28,7 +28,8 @@
 //! two more numbers, `e1` is raised to `|c1| / k` and `|c1 + r| / k` at least, for a `k` that seldom raises it; then `k |w1 - v1| e1`
 //! is above `|w1 - v1| |c1|` and `|w1 - v1| |c1 + r|`. Of the second part there are two gains,
 //! `|z1 - c1| - |z1 - c1 - r|` and `|z2| - |z2 - c2|`. The bound falls by the first times `|w1|`, and by the second times
-//! `|w2| - 2 |w2 - v2|`, because there are codes only where `|c2|` is at most twice the second gain.
+//! `|w2| - 2 |w2 - v2|`, because there are codes only where `|c2|` is at most twice the second gain, and corrections only
+//! where the first gain is positive.
 //!
 //! The first coordinate is the direction of the mean. Queries have much of it, centred rows have little, and codes
 //! share one scale: so rows have it times `s`, a power of two, and queries divided by `s`. Products stay what they
@@ -131,7 +132,7 @@ pub struct Filter<'a> {
     groups: &'a [u8],
     /// The shorter copy, in the same layout; empty where there is none.
     narrow_groups: &'a [u8],
-    /// The second part, row by row; empty without a rotation.
+    /// The second part with the corrections, row by row; empty without a rotation.
     tails: &'a [u8],
 }
 

@@ -51,7 +51,6 @@ impl NarrowCodes {
 }
 
 /// How far 4-bit codes are from the coordinates, in 2 bits each.
-#[derive(Default)]
 pub(super) struct Corrections {
     /// From 0 to 3, which stand for -3, -1, 1 and 3.
     pub(super) codes: Vec<u8>,

@@ -14,7 +14,7 @@ use super::query::start;
 use crate::prefetch::prefetch;
 
 /// Bytes at the end of a row.
-pub(super) const SIDE: usize = 8;
+const SIDE: usize = 8;
 
 /// Bytes that a kernel reads at a time.
 pub(super) const STEP: usize = 32;
@@ -394,8 +394,8 @@ mod tests {
         ) {
             let codes: Vec<i8> = codes.iter().map(|code| (*code).max(-127)).collect();
             let layout = TailLayout::new(tail, narrow);
-            let query = TailQuery::new(layout, &codes[..tail], 1e-3, 0.5)
-                .with_corrections(layout, &codes[400..400 + narrow], 2e-3, 0.25);
+            let query = TailQuery::new(layout, &codes[..tail], 1e-3, 1e4)
+                .with_corrections(layout, &codes[400..400 + narrow], 2e-3, 2e4);
             let mut bytes = bytes[..20 * layout.stride].to_vec();
             for side in bytes.chunks_exact_mut(layout.stride) {
                 // Halves that are no huge numbers.
@@ -429,8 +429,8 @@ mod tests {
                     let at = layout.stride - SIDE + 2 * place;
                     f64::from(from_half([row[at], row[at + 1]]))
                 };
-                let upper = 1e6 + f64::from(second) * half(0) * 1e-3 - half(2) * 0.5
-                    + f64::from(correction) * half(1) * 2e-3 - half(3) * 0.25;
+                let upper = 1e6 + f64::from(second) * half(0) * 1e-3 - half(2) * 1e4
+                    + f64::from(correction) * half(1) * 2e-3 - half(3) * 2e4;
                 prop_assert!((f64::from(candidate.upper) - upper.min(1e6)).abs() < 8.0, "{} {}", candidate.upper, upper);
             }
             for kernel in Kernel::available() {

@@ -4,7 +4,6 @@ use rayon::prelude::*;
 
 use super::learn::{PROBES, Rotated};
 use super::query::norm;
-use super::tails;
 use crate::Result;
 use crate::interrupt::Interrupt;
 
@@ -90,7 +89,7 @@ impl Trial {
             let narrow = WIDE_STRETCHES
                 .iter()
                 .enumerate()
-                .filter(|(_, wide)| **wide <= stretch && **wide * STRETCH + tails::SIDE < dimension)
+                .filter(|(_, wide)| **wide <= stretch && (stretch + 1) * STRETCH < dimension)
                 .map(|(kind, wide)| {
                     let bytes = ((wide * STRETCH) as f64 + coded) / 2.0;
                     (bytes + share(stretch, kind + 1) * LEFT_BY_FEW, *wide)

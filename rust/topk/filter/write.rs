@@ -289,12 +289,19 @@ impl<'a> Coder<'a> {
         let inverse_spreads = &self.inverse_spreads[0];
         let narrow = NarrowCodes::new(z_narrow, spreads, inverse_spreads);
         let count = z_narrow.len().min(self.plan.tail_layout().corrected());
-        let corrections = Corrections::new(z_narrow, spreads, inverse_spreads, &narrow, count);
+        let mut corrections = Corrections::new(z_narrow, spreads, inverse_spreads, &narrow, count);
         let wide_error = error(z_wide, &codes, scale);
         let (before, after) = (
             wide_error.hypot(narrow.error),
             wide_error.hypot(corrections.error),
         );
+        let correction_gain = gain(before - after);
+        if correction_gain == 0.0 {
+            // They are the best in units of the spreads, which may lead away from the row. The bound takes it for granted that
+            // they don't.
+            corrections.scale = 0.0;
+            corrections.norm = narrow.norm;
+        }
         let longest = narrow.norm.max(corrections.norm);
         let mut part = FirstPart {
             wide: integers(&codes),
@@ -306,7 +313,7 @@ impl<'a> Coder<'a> {
             },
             tail_norm: f32::INFINITY,
             corrections,
-            correction_gain: gain(before - after),
+            correction_gain,
         };
         // Padding; the query's codes are 0 there.
         part.wide.resize(wide, 0);
@@ -329,7 +336,7 @@ impl<'a> Coder<'a> {
 
 /// A gain as it is stored: surely not above the number, and not negative; 0 where it is none.
 fn gain(number: f64) -> f32 {
-    from_half(half_below(below(number).max(0.0)))
+    from_half(half_below(below(number).max(0.0) + 0.0))
 }
 
 fn inverse(spreads: &[f32]) -> Vec<f32> {

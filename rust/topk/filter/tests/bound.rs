@@ -157,6 +157,58 @@ fn hard_case()
     })
 }
 
+/// How many powers of two spreads are apart: none, as many as those of rows may be, and many.
+fn powers() -> impl Strategy<Value = f32> {
+    prop_oneof![Just(0f32), 0f32..5.0, Just(20f32)]
+}
+
+#[test]
+fn corrections_that_lead_away_from_a_row_are_not_made() {
+    let (rows, dimension) = (16, 12);
+    let mut rotation = vec![0.0; dimension * dimension];
+    for place in 0..dimension {
+        rotation[place * dimension + place] = 1.0;
+    }
+    // The first is on a level, so that it has no error; but its spread is the largest.
+    let mut row = vec![24.0; dimension];
+    row[0] = 15360.0;
+    row[8..].fill(0.0);
+    let mut spreads = vec![1.0; 8];
+    spreads[0] = 1024.0;
+    let values = row.repeat(rows);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan {
+        rotation: Some(rotation),
+        coded: 8,
+        narrow: Some(NarrowPlan {
+            wide: 0,
+            spreads,
+            ratio: 1000.0,
+        }),
+        tail_spreads: vec![1.0; 4],
+        ..plain_plan(dimension, vec![0.0; dimension])
+    };
+    let bytes = filter_bytes(vectors, &plan);
+    let filter = Filter::read(&bytes, rows, dimension).unwrap();
+    let group = [Chosen {
+        group: 0,
+        rows: u16::MAX,
+    }];
+    for (kernel, sign) in Kernel::available().flat_map(|kernel| [(kernel, 1.0), (kernel, -1.0)]) {
+        let mut query = vec![0.0; dimension];
+        query[0] = sign;
+        let queries = FilterQueries::new(&filter, kernel, &query, true, Workers::Caller);
+        let mut left = vec![Vec::new()];
+        queries.scan(&group, &[f32::NEG_INFINITY], &mut left);
+        queries.refine(0, &mut left[0], 0, f32::NEG_INFINITY);
+        assert_eq!(left[0].len(), rows);
+        for candidate in &left[0] {
+            let upper = candidate.upper;
+            assert!(upper >= sign * 15360.0, "{kernel}: {upper}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
@@ -211,6 +263,7 @@ proptest! {
         case in hard_case(),
         wide in 0usize..4,
         ratio in 1f32..100.0,
+        powers in powers(),
         seed: u64,
     ) {
         let (rows, dimension, values, queries, mean, k, _) = case;
@@ -225,8 +278,8 @@ proptest! {
         let plan = FilterPlan {
             rotation: Some(rotation),
             coded,
-            narrow: narrow_plan(coded, wide, ratio, seed),
-            tail_spreads: spreads(dimension - coded, seed ^ 4),
+            narrow: narrow_plan(coded, wide, ratio, powers, seed),
+            tail_spreads: spreads(dimension - coded, powers, seed ^ 4),
             ..plain_plan(dimension, mean)
         };
         let bytes = filter_bytes(vectors, &plan);
@@ -234,6 +287,10 @@ proptest! {
         same_answer(&[whole(vectors, Some(&filter))], &[whole(vectors, None)], queries, k);
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
     #[test]
     fn the_bound_is_above_every_score(
         seed: u64,
@@ -242,17 +299,19 @@ proptest! {
         scale in -20i32..20,
         mean_scale in 0..7,
         narrow in prop::option::of((0usize..8, 1f32..200.0)),
+        powers in powers(),
+        follows: bool,
+        skew in prop_oneof![Just(0.0f32), Just(0.02)],
+        axis: prop::sample::Index,
+        outlier in prop::option::of((any::<prop::sample::Index>(), 1f32..1e4)),
     ) {
         let rows = 64;
         let coded = (coded * STEP).min((dimension - 1) / STEP * STEP).max(STEP);
-        let values: Vec<f32> =
-            noise(rows * dimension, seed).iter().map(|value| value * 2f32.powi(scale)).collect();
-        let vectors = Matrix::new(&values, rows, dimension).unwrap();
-        // A rotation that is far from orthonormal: the bound counts it in.
+        // A rotation that may be far from orthonormal: the bound counts it in.
         let mut rotation = vec![0.0; dimension * dimension];
         for (row, values) in rotation.chunks_exact_mut(dimension).enumerate() {
             values[row] = 1.0;
-            values[(row * 5 + 1) % dimension] += 0.02;
+            values[(row * 5 + 1) % dimension] += skew;
         }
         let plan = FilterPlan {
             mean: noise(dimension, seed + 1),
@@ -260,14 +319,32 @@ proptest! {
             mean_scale: 2f32.powi(mean_scale),
             rotation: Some(rotation),
             coded,
-            narrow: narrow.and_then(|(wide, ratio)| narrow_plan(coded, wide, ratio, seed)),
+            narrow: narrow.and_then(|(wide, ratio)| narrow_plan(coded, wide, ratio, powers, seed)),
             ratio: 100.0,
-            tail_spreads: spreads(dimension - coded, seed ^ 4),
+            tail_spreads: spreads(dimension - coded, powers, seed ^ 4),
         };
+        let mut values: Vec<f32> =
+            noise(rows * dimension, seed).iter().map(|value| value * 2f32.powi(scale)).collect();
+        if follows {
+            // As spreads are meant, but for what stands out.
+            let narrow = plan.narrow.iter().flat_map(|narrow| &narrow.spreads);
+            let spreads: Vec<f32> = narrow.chain(&plan.tail_spreads).copied().collect();
+            for row in values.chunks_exact_mut(dimension) {
+                for (value, spread) in row.iter_mut().rev().zip(spreads.iter().rev()) {
+                    *value *= spread;
+                }
+                if let Some((place, times)) = outlier {
+                    row[place.index(dimension)] *= times;
+                }
+            }
+        }
+        let vectors = Matrix::new(&values, rows, dimension).unwrap();
         let bytes = filter_bytes(vectors, &plan);
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
         // So few that all kernels read 4-bit codes, where there are any.
-        let queries = noise(2 * dimension, seed + 2);
+        let mut queries = noise(2 * dimension, seed + 2);
+        queries[dimension..].fill(0.0);
+        queries[dimension + axis.index(dimension)] = if seed.is_multiple_of(2) { 1.0 } else { -1.0 };
         let kernels = Kernel::available().flat_map(|kernel| [(kernel, true), (kernel, false)]);
         for (kernel, narrow) in kernels {
             let coded = FilterQueries::new(&filter, kernel, &queries, narrow, Workers::Caller);
@@ -306,7 +383,7 @@ fn a_query_whose_rotation_overflows_is_answered() {
         gram_error: learn::gram_error(&rotation, dimension),
         rotation: Some(rotation),
         coded: 32,
-        tail_spreads: spreads(32, 4),
+        tail_spreads: spreads(32, 20.0, 4),
         ..plain_plan(dimension, vec![0.0; dimension])
     };
     let values: Vec<f32> = noise(rows * dimension, 1)

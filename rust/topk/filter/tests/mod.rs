@@ -72,21 +72,27 @@ fn plain_plan(dimension: usize, mean: Vec<f32>) -> FilterPlan {
 
 /// 4-bit codes behind so many steps of 8-bit codes, or one more; with spreads of any size. `None` where there are too few
 /// coordinates.
-fn narrow_plan(coded: usize, wide: usize, ratio: f32, seed: u64) -> Option<NarrowPlan> {
+fn narrow_plan(
+    coded: usize,
+    wide: usize,
+    ratio: f32,
+    powers: f32,
+    seed: u64,
+) -> Option<NarrowPlan> {
     let wide = wide * STEP;
     let wide = wide + coded.checked_sub(wide)? % (2 * STEP);
     (wide < coded).then(|| NarrowPlan {
         wide,
-        spreads: spreads(coded - wide, seed ^ 3),
+        spreads: spreads(coded - wide, powers, seed ^ 3),
         ratio,
     })
 }
 
-/// Spreads of any size.
-fn spreads(count: usize, seed: u64) -> Vec<f32> {
+/// Spreads of sizes up to so many powers of two, and down to as many.
+fn spreads(count: usize, powers: f32, seed: u64) -> Vec<f32> {
     noise(count, seed)
         .iter()
-        .map(|value| 2f32.powf(value * 20.0))
+        .map(|value| 2f32.powf(value * powers))
         .collect()
 }
 

@@ -203,12 +203,25 @@ fn bytes_that_are_no_filter_are_refused() {
             "{at} {word}"
         );
     }
-    // Their spreads, after the mean and the rotation.
+    // Their spreads, after the mean and the rotation; and those of the second part.
     let spread = 32 + (dimension + dimension * dimension) * 4;
-    for value in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+    let tail_spread = spread
+        + plan
+            .narrow
+            .iter()
+            .flat_map(|narrow| &narrow.spreads)
+            .count()
+            * 4;
+    for (at, value) in [spread, tail_spread]
+        .into_iter()
+        .flat_map(|at| [0.0, -1.0, f32::NAN, f32::INFINITY].map(|value| (at, value)))
+    {
         let mut wrong = bytes.clone();
-        wrong[spread..spread + 4].copy_from_slice(&value.to_le_bytes());
-        assert!(Filter::read(&wrong, rows, dimension).is_err(), "{value}");
+        wrong[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        assert!(
+            Filter::read(&wrong, rows, dimension).is_err(),
+            "{at} {value}"
+        );
     }
     // The scale of the mean's direction.
     for scale in [0.0, 0.5, 3.0, 2048.0, -2.0, f32::NAN, f32::INFINITY] {
