@@ -25,8 +25,8 @@
 //! ```
 //!
 //! The scan takes two errors of a row, `e1 = |z1 - c1|` and `|z2|`, and what they are multiplied by is the query's. To spare
-//! two more numbers, `e1` is raised to `|c1| / k` and `|c1 + r| / k` at least, for a `k` that seldom raises it; then `k |w1 - v1| e1`
-//! is above `|w1 - v1| |c1|` and `|w1 - v1| |c1 + r|`. Of the second part there are two gains,
+//! two more numbers, `e1` is raised to `|c1| / k` and `|c1 + r| / k` at least, for a `k` that seldom raises it; then
+//! `k |w1 - v1| e1` is above `|w1 - v1| |c1|` and `|w1 - v1| |c1 + r|`. Of the second part there are two gains,
 //! `|z1 - c1| - |z1 - c1 - r|` and `|z2| - |z2 - c2|`. The bound falls by the first times `|w1|`, and by the second times
 //! `|w2| - 2 |w2 - v2|`, because there are codes only where `|c2|` is at most twice the second gain, and corrections only
 //! where the first gain is positive.
