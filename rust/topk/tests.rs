@@ -115,7 +115,7 @@ fn assert_same_bits(found: &Found, expected: &Found, about: &str) {
 }
 
 /// Values from a linear congruential generator: cheap, and the same everywhere.
-fn values(count: usize, seed: u64) -> Vec<f32> {
+pub(super) fn values(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed;
     std::iter::repeat_with(|| {
         state = state

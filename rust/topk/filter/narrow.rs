@@ -2,7 +2,7 @@
 
 use super::codes::{LEVELS, MIDDLE_LEVEL};
 use super::halves::{from_half, half_near};
-use super::query::norm;
+use super::query::{inverse_scale, norm};
 
 /// 4-bit codes are for values of this root mean square, which [`LEVELS`] are best for.
 const NARROW_UNIT: f32 = 63.0 / 2.7326;
@@ -24,28 +24,19 @@ impl NarrowCodes {
             .zip(inverse_spreads)
             .map(|(z, inverse)| z * inverse)
             .collect();
-        let root_mean_square = norm(&even) / (z.len().max(1) as f64).sqrt();
-        let scale = from_half(half_near(root_mean_square as f32 / NARROW_UNIT));
-        let inverse = if scale > 0.0 {
-            (1.0 / scale).min(f32::MAX)
-        } else {
-            0.0
-        };
+        let scale = from_half(half_near(root_mean_square(&even) / NARROW_UNIT));
+        let inverse = inverse_scale(scale);
         for value in &mut even {
             *value *= inverse;
         }
         let codes: Vec<u8> = even.iter().map(|value| nearest_level(*value)).collect();
-        let (mut error, mut norm) = (0.0, 0.0);
-        for ((z, spread), code) in z.iter().zip(spreads).zip(&codes) {
-            let value = level(*code) * f64::from(scale) * f64::from(*spread);
-            error += (f64::from(*z) - value).powi(2);
-            norm += value * value;
-        }
+        let values = codes.iter().map(|code| level(*code) * f64::from(scale));
+        let (norm, error) = norm_and_error(z, spreads, values);
         NarrowCodes {
             codes,
             scale,
-            norm: norm.sqrt(),
-            error: error.sqrt(),
+            norm,
+            error,
         }
     }
 }
@@ -81,36 +72,42 @@ impl Corrections {
             .map(|((z, inverse), value)| z * inverse - value)
             .take(count)
             .collect();
-        let root_mean_square = norm(&off) / (off.len().max(1) as f64).sqrt();
         // Values of plus and minus one half and three halves of it are the best where these are normally distributed.
-        let scale = from_half(half_near(root_mean_square as f32 / 2.0));
-        let inverse = if scale > 0.0 {
-            (0.5 / scale).min(f32::MAX)
-        } else {
-            0.0
-        };
+        let scale = from_half(half_near(root_mean_square(&off) / 2.0));
+        let inverse = inverse_scale(2.0 * scale);
         let codes: Vec<u8> = off
             .iter()
             .map(|off| (off * inverse + 2.0).clamp(0.0, 3.0) as u8)
             .collect();
-        let (mut error, mut norm) = (0.0, 0.0);
-        for (place, (z, spread)) in z.iter().zip(spreads).enumerate() {
-            let correction = codes
-                .get(place)
-                .map_or(0.0, |code| 2.0 * f64::from(*code) - 3.0);
-            let value = level(narrow.codes[place]) * f64::from(narrow.scale)
-                + correction * f64::from(scale);
-            let value = value * f64::from(*spread);
-            error += (f64::from(*z) - value).powi(2);
-            norm += value * value;
-        }
+        let corrections = codes.iter().map(|code| 2.0 * f64::from(*code) - 3.0);
+        let corrections = corrections.chain(std::iter::repeat(0.0));
+        let values = narrow.codes.iter().zip(corrections);
+        let values = values.map(|(code, correction)| {
+            level(*code) * f64::from(narrow.scale) + correction * f64::from(scale)
+        });
+        let (norm, error) = norm_and_error(z, spreads, values);
         Corrections {
             codes,
             scale,
-            norm: norm.sqrt(),
-            error: error.sqrt(),
+            norm,
+            error,
         }
     }
+}
+
+fn root_mean_square(values: &[f32]) -> f32 {
+    (norm(values) / (values.len().max(1) as f64).sqrt()) as f32
+}
+
+/// The norm of values in units of the spreads, and how far they are from the coordinates.
+fn norm_and_error(z: &[f32], spreads: &[f32], values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (mut norm, mut error) = (0.0, 0.0);
+    for ((z, spread), value) in z.iter().zip(spreads).zip(values) {
+        let value = value * f64::from(*spread);
+        norm += value * value;
+        error += (f64::from(*z) - value).powi(2);
+    }
+    (norm.sqrt(), error.sqrt())
 }
 
 /// What a code stands for.

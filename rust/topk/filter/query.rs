@@ -321,12 +321,7 @@ fn quantise_to(values: &[f32], largest: f32) -> (Vec<f32>, f32) {
 pub(super) fn codes_at(values: &[f32], scale: f32) -> Vec<f32> {
     /// What is added to it loses all that stands behind the point, rounded to the nearest.
     const NO_FRACTION: f32 = 12_582_912.0;
-    // Zeros have codes of zero.
-    let inverse = if scale > 0.0 {
-        (1.0 / scale).min(f32::MAX)
-    } else {
-        0.0
-    };
+    let inverse = inverse_scale(scale);
     values
         .iter()
         .map(|value| {
@@ -334,6 +329,15 @@ pub(super) fn codes_at(values: &[f32], scale: f32) -> Vec<f32> {
             (code + NO_FRACTION) - NO_FRACTION
         })
         .collect()
+}
+
+/// What values are multiplied by, to be codes; zeros have codes of zero.
+pub(super) fn inverse_scale(scale: f32) -> f32 {
+    if scale > 0.0 {
+        (1.0 / scale).min(f32::MAX)
+    } else {
+        0.0
+    }
 }
 
 /// How far codes at this scale are from the values.

@@ -3,7 +3,7 @@
 use super::codes::{CodeBlock, GROUP, Layout};
 use super::dispatch::CodeKernel;
 use super::query::{self, CodePanel};
-use super::tails::{TailQuery, Tails};
+use super::tails::{TailLayout, TailQuery, Tails};
 use super::{
     Candidate, Chosen, Filter, FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, NarrowPlan, STEP,
     WIDEST,
@@ -189,6 +189,7 @@ pub(in crate::topk) struct FilterQueries<'a> {
     /// What is scanned: the first part, or its shorter copy.
     groups: &'a [u8],
     layout: Layout,
+    tail_layout: TailLayout,
     kernel: CodeKernel,
     panels: Vec<CodePanel>,
     /// The second parts of all queries.
@@ -227,6 +228,7 @@ impl<'a> FilterQueries<'a> {
             filter,
             groups,
             layout,
+            tail_layout: plan.tail_layout(),
             kernel: codes,
             streams: panels.len() == 1 && workers == Workers::Pool,
             panels,
@@ -243,14 +245,13 @@ impl<'a> FilterQueries<'a> {
         from: usize,
         threshold: f32,
     ) {
-        let layout = self.filter.plan.tail_layout();
-        if layout.stride == 0 {
+        let Some(query) = self.tails.get(query) else {
             return;
-        }
+        };
         let tails = Tails {
             bytes: self.filter.tails,
-            layout,
-            query: &self.tails[query],
+            layout: self.tail_layout,
+            query,
             // The scan of other blocks asks for the candidates that it notes.
             asks: self.streams,
         };
@@ -292,7 +293,7 @@ impl<'a> FilterQueries<'a> {
                 groups: self.groups,
                 layout: self.layout,
                 tails: self.filter.tails,
-                tail_stride: self.filter.plan.tail_layout().stride,
+                tail_stride: self.tail_layout.stride,
                 chosen,
                 panel: &panel.words,
                 reaches: &panel.reaches,

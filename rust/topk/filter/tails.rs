@@ -28,6 +28,9 @@ const HALVES: usize = 2;
 /// 2-bit codes in a byte.
 const QUARTERS: usize = 4;
 
+/// What twice a 2-bit code is of a correction of zero.
+const MIDDLE_CORRECTION: u8 = 3;
+
 /// `|c2|` of a row is at most so many times what its codes gain.
 pub(super) const LONGEST_FOR_GAIN: f64 = 2.0;
 
@@ -142,6 +145,14 @@ struct Weights {
     gain: f32,
 }
 
+impl Weights {
+    /// From a sum of products, with a row's scale.
+    #[inline(always)]
+    fn product(&self, sum: i32, scale: f32) -> f32 {
+        (self.start + sum) as f32 * (scale * self.factor)
+    }
+}
+
 /// A query's codes as they meet those of a row.
 #[derive(Debug, Default)]
 pub(super) struct TailCodes {
@@ -184,7 +195,7 @@ impl TailQuery {
         let before = layout.corrections_at() - first;
         self.codes.quarters = planes(codes, layout.corrections, before, layout.stride - first);
         self.correction = Weights {
-            start: -3 * codes.iter().map(|code| i32::from(*code)).sum::<i32>(),
+            start: start(codes, MIDDLE_CORRECTION),
             factor,
             gain,
         };
@@ -195,21 +206,11 @@ impl TailQuery {
     #[inline(always)]
     fn upper(&self, first: f32, second: i32, correction: i32, side: u64) -> f32 {
         let half = |place: u32| from_half(((side >> (16 * place)) as u16).to_le_bytes());
-        let Weights {
-            start,
-            factor,
-            gain,
-        } = self.second;
-        let product = (start + second) as f32 * (half(0) * factor);
-        let gained = half(2) * gain;
-        let Weights {
-            start,
-            factor,
-            gain,
-        } = self.correction;
+        let product = self.second.product(second, half(0));
+        let gained = half(2) * self.second.gain;
         // 2-bit codes stand for -3, -1, 1 and 3.
-        let correction = (start + 2 * correction) as f32 * (half(1) * factor);
-        let gained_by_it = half(3) * gain;
+        let correction = self.correction.product(2 * correction, half(1));
+        let gained_by_it = half(3) * self.correction.gain;
         // Of this sum: relative to the numbers in it.
         let numbers = [first, product, gained, correction, gained_by_it];
         let rounding = numbers.iter().map(|number| number.abs()).sum::<f32>() * 1e-6;

@@ -17,12 +17,7 @@ fn few_queries_read_4_bit_codes_which_leave_few_rows() {
     let bytes = filter_bytes(vectors, &plan);
     let filter = Filter::read(&bytes, rows, dimension).unwrap();
     assert_eq!(filter.plan.narrow, plan.narrow);
-    let chosen: Vec<Chosen> = (0..rows as u32 / 16)
-        .map(|group| Chosen {
-            group,
-            rows: u16::MAX,
-        })
-        .collect();
+    let chosen = all_groups(rows);
     let query = topics(1, dimension, 6);
     let score = |row: usize| -> f64 {
         let row = values[row * dimension..].iter().zip(&query);
@@ -165,10 +160,6 @@ fn powers() -> impl Strategy<Value = f32> {
 #[test]
 fn corrections_that_lead_away_from_a_row_are_not_made() {
     let (rows, dimension) = (16, 12);
-    let mut rotation = vec![0.0; dimension * dimension];
-    for place in 0..dimension {
-        rotation[place * dimension + place] = 1.0;
-    }
     // The first is on a level, so that it has no error; but its spread is the largest.
     let mut row = vec![24.0; dimension];
     row[0] = 15360.0;
@@ -178,7 +169,7 @@ fn corrections_that_lead_away_from_a_row_are_not_made() {
     let values = row.repeat(rows);
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
     let plan = FilterPlan {
-        rotation: Some(rotation),
+        rotation: Some(identity(dimension)),
         coded: 8,
         narrow: Some(NarrowPlan {
             wide: 0,
@@ -190,10 +181,7 @@ fn corrections_that_lead_away_from_a_row_are_not_made() {
     };
     let bytes = filter_bytes(vectors, &plan);
     let filter = Filter::read(&bytes, rows, dimension).unwrap();
-    let group = [Chosen {
-        group: 0,
-        rows: u16::MAX,
-    }];
+    let group = all_groups(rows);
     for (kernel, sign) in Kernel::available().flat_map(|kernel| [(kernel, 1.0), (kernel, -1.0)]) {
         let mut query = vec![0.0; dimension];
         query[0] = sign;
@@ -271,12 +259,8 @@ proptest! {
         let vectors = Matrix::new(&values, rows, dimension).unwrap();
         let queries = Matrix::new(&queries[..dimension], 1, dimension).unwrap();
         let coded = (dimension - 1) / STEP * STEP;
-        let mut rotation = vec![0.0; dimension * dimension];
-        for (row, values) in rotation.chunks_exact_mut(dimension).enumerate() {
-            values[row] = 1.0;
-        }
         let plan = FilterPlan {
-            rotation: Some(rotation),
+            rotation: Some(identity(dimension)),
             coded,
             narrow: narrow_plan(coded, wide, ratio, powers, seed),
             tail_spreads: spreads(dimension - coded, powers, seed ^ 4),
@@ -308,9 +292,8 @@ proptest! {
         let rows = 64;
         let coded = (coded * STEP).min((dimension - 1) / STEP * STEP).max(STEP);
         // A rotation that may be far from orthonormal: the bound counts it in.
-        let mut rotation = vec![0.0; dimension * dimension];
+        let mut rotation = identity(dimension);
         for (row, values) in rotation.chunks_exact_mut(dimension).enumerate() {
-            values[row] = 1.0;
             values[(row * 5 + 1) % dimension] += skew;
         }
         let plan = FilterPlan {
@@ -349,8 +332,7 @@ proptest! {
         for (kernel, narrow) in kernels {
             let coded = FilterQueries::new(&filter, kernel, &queries, narrow, Workers::Caller);
             let mut candidates = vec![Vec::new(); 2];
-            let chosen: Vec<Chosen> =
-                (0..rows as u32 / 16).map(|group| Chosen { group, rows: u16::MAX }).collect();
+            let chosen = all_groups(rows);
             coded.scan(&chosen, &[f32::NEG_INFINITY; 2], &mut candidates);
             let mut refined = candidates.clone();
             for (query, refined) in refined.iter_mut().enumerate() {

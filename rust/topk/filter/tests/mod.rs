@@ -7,20 +7,12 @@ use super::*;
 use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
 use crate::topk::search::{Usage, search_with};
-use crate::topk::tests::specified_score;
+use crate::topk::tests::{specified_score, values};
 use crate::topk::{Found, Kernel, Matrix, Part, Workers, search};
 
-/// Values from a linear congruential generator: cheap, and the same everywhere.
+/// Other values than those of the same seed elsewhere.
 fn noise(count: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed ^ 0x9E37_79B9;
-    std::iter::repeat_with(|| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    })
-    .take(count)
-    .collect()
+    values(count, seed ^ 0x9E37_79B9)
 }
 
 /// Rows with a common direction, a falling spectrum and some topics, as embeddings have them.
@@ -94,6 +86,24 @@ fn spreads(count: usize, powers: f32, seed: u64) -> Vec<f32> {
         .iter()
         .map(|value| 2f32.powf(value * powers))
         .collect()
+}
+
+/// A rotation that leaves rows as they are.
+fn identity(dimension: usize) -> Vec<f32> {
+    let mut rotation = vec![0.0; dimension * dimension];
+    for (row, values) in rotation.chunks_exact_mut(dimension).enumerate() {
+        values[row] = 1.0;
+    }
+    rotation
+}
+
+/// All groups of so many rows, a multiple of sixteen.
+fn all_groups(rows: usize) -> Vec<Chosen> {
+    let whole = |group| Chosen {
+        group,
+        rows: u16::MAX,
+    };
+    (0..rows as u32 / 16).map(whole).collect()
 }
 
 /// All rows, with or without a filter.
