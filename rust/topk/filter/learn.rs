@@ -195,8 +195,8 @@ fn shortest(
     let Choice {
         stretches, narrow, ..
     } = trial.cheapest(interrupt)?;
-    let coded = stretches * STRETCH;
-    if coded >= dimension {
+    let coded = (stretches * STRETCH).min(dimension);
+    if coded == dimension && narrow.is_none() {
         return Ok(plain);
     }
     let gram_error = gram_error(&rotation, dimension);
@@ -207,10 +207,15 @@ fn shortest(
         gram_error,
         mean_scale,
         rotation: Some(rotation),
-        narrow: narrow.map(|wide| wide * STRETCH).map(|wide| NarrowPlan {
-            wide,
-            spreads: spreads[wide..coded].to_vec(),
-            ratio: 1.0,
+        narrow: narrow.map(|wide| {
+            let wide = wide * STRETCH;
+            // The others are whole pairs of steps.
+            let wide = wide + (coded - wide) % (2 * STEP);
+            NarrowPlan {
+                wide,
+                spreads: spreads[wide..coded].to_vec(),
+                ratio: 1.0,
+            }
         }),
         tail_spreads: spreads[coded..].to_vec(),
         coded,
@@ -255,6 +260,8 @@ pub(super) struct Rotated {
     pub(super) rows: Vec<f32>,
     pub(super) queries: Vec<f32>,
     pub(super) dimension: usize,
+    /// What rows' first coordinates were multiplied by.
+    pub(super) mean_scale: f32,
 }
 
 impl Rotated {
@@ -269,11 +276,13 @@ impl Rotated {
             rows: products(kernel, &centred, rotation, dimension),
             queries: products(kernel, probes, rotation, dimension),
             dimension,
+            mean_scale: 1.0,
         })
     }
 
     /// Takes rows' first coordinates so many times, and those of queries divided by it.
     fn scale_mean(&mut self, scale: f32) {
+        self.mean_scale *= scale;
         for row in self.rows.chunks_exact_mut(self.dimension) {
             row[0] *= scale;
         }

@@ -163,7 +163,8 @@ impl CodedQuery {
         let wide = CodedPart::new(wide, in_pairs);
         let narrow = CodedPart::new_with_spreads(narrow, spreads);
         let corrected = (!spreads.is_empty()).then_some((&narrow, w1));
-        let tail = (!w2.is_empty()).then(|| code_tail(plan, w2, lost, corrected));
+        let looks_up = !w2.is_empty() || corrected.is_some();
+        let tail = looks_up.then(|| code_tail(plan, w2, lost, corrected));
         let mut codes = wide.codes;
         codes.resize(wide_end, 0);
         codes.extend(narrow.codes);

@@ -118,16 +118,13 @@ fn read_head(bytes: &[u8], dimension: usize) -> Option<FilterPlan> {
     let fits = coded.is_multiple_of(STEP)
         && (1..=WIDEST).contains(&dimension)
         && (1..=WIDEST).contains(&coded)
-        && (if rotated {
-            coded < dimension
-        } else {
-            coded == dimension.next_multiple_of(STEP)
-        })
+        && (coded == dimension.next_multiple_of(STEP) || (rotated && coded < dimension))
         && is_ratio(ratio)
         && (1.0..=most_mean_scale).contains(&mean_scale)
         && is_power_of_two(mean_scale)
         && (0.0..=MOST_GRAM_ERROR).contains(&gram_error);
     let narrow_fits = rotated
+        && coded <= dimension
         && wide.is_multiple_of(STEP)
         && wide < coded
         && (coded - wide).is_multiple_of(2 * STEP)

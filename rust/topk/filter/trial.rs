@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::STEP;
 use super::learn::{PROBES, Rotated};
 use super::query::norm;
 use crate::Result;
@@ -51,6 +52,9 @@ pub(super) struct Trial {
     queries: Vec<f32>,
     /// What each query's answer reaches.
     reached: Vec<f32>,
+    /// The fewest [`STRETCH`]es with 8-bit codes. Where the mean's direction is scaled, queries have much of it, and more than
+    /// the rows that stand for them here: it needs the finer codes.
+    fewest_wide: usize,
     /// Pairs of a row and a query.
     pairs: f64,
 }
@@ -61,6 +65,7 @@ impl Trial {
             rows,
             queries,
             dimension,
+            mean_scale,
         } = rotated;
         let squares: f64 = rows.iter().map(|value| f64::from(value * value)).sum();
         let row_norm = (squares * dimension as f64 / rows.len() as f64).sqrt();
@@ -74,6 +79,7 @@ impl Trial {
             spectrum: Spectrum::new(rows, dimension),
             queries,
             reached,
+            fewest_wide: usize::from(mean_scale > 1.0),
         }
     }
 
@@ -83,15 +89,17 @@ impl Trial {
         let survivors = self.survivors(interrupt)?;
         let share = |stretch: usize, kind: usize| survivors[stretch * KINDS + kind] / self.pairs;
         let choice = |stretch: usize| {
-            let coded = ((stretch + 1) * STRETCH).min(dimension) as f64;
-            let by_many = coded + share(stretch, 0) * LEFT;
-            let by_few = coded + share(stretch, 0) * LEFT_BY_FEW;
+            let coded = ((stretch + 1) * STRETCH).min(dimension);
+            let by_many = coded as f64 + share(stretch, 0) * LEFT;
+            let by_few = coded as f64 + share(stretch, 0) * LEFT_BY_FEW;
             let narrow = WIDE_STRETCHES
                 .iter()
                 .enumerate()
-                .filter(|(_, wide)| **wide <= stretch && (stretch + 1) * STRETCH < dimension)
+                // Whole steps, and at least a pair with 4-bit codes.
+                .filter(|(_, wide)| **wide * STRETCH + 2 * STEP <= coded)
+                .filter(|(_, wide)| coded.is_multiple_of(STEP) && **wide >= self.fewest_wide)
                 .map(|(kind, wide)| {
-                    let bytes = ((wide * STRETCH) as f64 + coded) / 2.0;
+                    let bytes = (wide * STRETCH + coded) as f64 / 2.0;
                     (bytes + share(stretch, kind + 1) * LEFT_BY_FEW, *wide)
                 })
                 .filter(|(cost, _)| *cost < NARROW_PAYS * by_few)

@@ -119,7 +119,41 @@ fn dimensions_without_variance_leave_the_rotation_orthonormal() {
 }
 
 #[test]
-fn isotropic_rows_are_coded_as_they_are() {
+fn many_isotropic_rows_are_all_scanned_with_4_bit_codes_and_corrected() {
+    // The last stretch is shorter than others, and a step is left over.
+    let (rows, dimension) = (30_000, 100);
+    let values = noise(rows * dimension, 3);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    let plan = FilterPlan::learn(vectors, &Interrupt::new())
+        .unwrap()
+        .unwrap();
+    assert_eq!(plan.coded, dimension);
+    let narrow = plan.narrow.as_ref().unwrap();
+    assert_eq!(
+        (narrow.wide, narrow.spreads.len()),
+        (STEP, dimension - STEP)
+    );
+    assert_eq!(plan.tail_layout().corrected(), dimension - STEP);
+    let bytes = filter_bytes(vectors, &plan);
+    let filter = Filter::read(&bytes, rows, dimension).unwrap();
+    assert_eq!(filter.plan.narrow, plan.narrow);
+    for batch in [1, 3, 20] {
+        let queries = noise(batch * dimension, 4);
+        let queries = Matrix::new(&queries, batch, dimension).unwrap();
+        for found in same_answer(
+            &[whole(vectors, Some(&filter))],
+            &[whole(vectors, None)],
+            queries,
+            10,
+        ) {
+            let most = (batch * rows / 20) as u64;
+            assert!(found.rescored < most, "{} rescored", found.rescored);
+        }
+    }
+}
+
+#[test]
+fn few_isotropic_rows_are_coded_as_they_are() {
     let (rows, dimension) = (4096, 128);
     let values = noise(rows * dimension, 3);
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
