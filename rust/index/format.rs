@@ -31,7 +31,7 @@ use super::section::{ALIGNMENT, size_at, u32_at, u64_at};
 compile_error!("vectors are read in place, as little-endian numbers");
 
 /// The version of folders and segment files that is written and read.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 const MAGIC: &[u8; 8] = b"\x89CSIDX\r\n";
 /// Bytes before the first section.

@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 
 use super::Candidate;
 use super::codes::{CodeBlock, Codes, LEVELS, scan_block};
-use super::query::Reach;
 use super::tails::{self, ROWS, Sums, TailCodes, Tails};
 
 /// Queries per call.
@@ -280,23 +279,15 @@ impl<P: Products> Codes for Ymm<P> {
     }
 
     #[inline(always)]
-    unsafe fn errors(
-        code_error: Self::Floats,
-        tail_error: Self::Floats,
-        reach: &Reach,
-    ) -> Self::Floats {
-        let errors = |code_error, tail_error| unsafe {
-            let errors = _mm256_fmadd_ps(
-                tail_error,
-                _mm256_set1_ps(reach.tail),
-                _mm256_set1_ps(reach.base),
-            );
-            _mm256_fmadd_ps(code_error, _mm256_set1_ps(reach.code), errors)
-        };
-        [
-            errors(code_error[0], tail_error[0]),
-            errors(code_error[1], tail_error[1]),
-        ]
+    unsafe fn equal(float: f32) -> Self::Floats {
+        unsafe { [_mm256_set1_ps(float); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn weighted(floats: Self::Floats, weight: f32, more: Self::Floats) -> Self::Floats {
+        let weighted =
+            |floats, more| unsafe { _mm256_fmadd_ps(floats, _mm256_set1_ps(weight), more) };
+        [weighted(floats[0], more[0]), weighted(floats[1], more[1])]
     }
 
     #[inline(always)]

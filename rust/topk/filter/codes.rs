@@ -5,9 +5,9 @@
 //! Sixteen rows are a *group*. A group holds its codes step by step, four dimensions to a step: four
 //! codes of row 0, four of row 1, and so on; 64 bytes, one AVX-512 register. A dot product then needs no
 //! sum across lanes: lane r collects row r. The steps of 8-bit codes come first, then those of 4-bit codes, two steps to
-//! 64 bytes, the first of them in the lower halves. Behind the codes stand, for each row, the scales of both, and its
-//! two errors (all are the upper halves of f32). A group is read from one end to the other, and groups follow each
-//! other.
+//! 64 bytes, the first of them in the lower halves. Behind the codes stand, for each row, the scales of both, the coordinate
+//! along the mean, the norm of what is coded, and two errors (all are the upper halves of f32). A group is read from one end
+//! to the other, and groups follow each other.
 //!
 //! An 8-bit code is an integer from -127 to 127, stored with 128 added: the dot product instruction of VNNI takes
 //! unsigned codes on one side and signed ones (the query's) on the other. Sums start at -128 times the
@@ -52,17 +52,23 @@ pub(super) const MIDDLE_CODE: u8 = 128;
 /// The sum of two absolute codes of a query whose products with unsigned bytes fit 16 bits: 255 * 128 < 2^15.
 pub(super) const SHORT_LIMIT: u16 = 128;
 
-/// Bytes of the scales and errors of a group; the scales of 8-bit codes come first.
-pub(super) const SIDE_BYTES: usize = GROUP * 8;
+/// Bytes of what stands behind the codes of a group; the scales of 8-bit codes come first.
+pub(super) const SIDE_BYTES: usize = GROUP * 12;
 
 /// Where the scales of 4-bit codes stand, in bytes.
 pub(super) const NARROW_SCALES: usize = GROUP * 2;
 
+/// Where the coordinates along the mean stand.
+pub(super) const ALONG: usize = GROUP * 4;
+
+/// Where the norms stand.
+pub(super) const NORMS: usize = GROUP * 6;
+
 /// Where the first errors stand.
-pub(super) const CODE_ERRORS: usize = GROUP * 4;
+pub(super) const CODE_ERRORS: usize = GROUP * 8;
 
 /// Where the second errors stand.
-pub(super) const TAIL_ERRORS: usize = GROUP * 6;
+pub(super) const TAIL_ERRORS: usize = GROUP * 10;
 
 /// Sixteen integer sums in the registers of one instruction set, and what is done with them.
 ///
@@ -98,12 +104,10 @@ pub(super) trait Codes: Copy {
     unsafe fn load_sums(from: *const i32) -> Self;
     /// Sixteen upper halves of floats.
     unsafe fn halves(from: *const u8) -> Self::Floats;
-    /// `reach.base + code_error * reach.code + tail_error * reach.tail`.
-    unsafe fn errors(
-        code_error: Self::Floats,
-        tail_error: Self::Floats,
-        reach: &Reach,
-    ) -> Self::Floats;
+    /// Sixteen equal floats.
+    unsafe fn equal(float: f32) -> Self::Floats;
+    /// `floats * weight + more`.
+    unsafe fn weighted(floats: Self::Floats, weight: f32, more: Self::Floats) -> Self::Floats;
     /// `sum * (scale * factor) + more`.
     unsafe fn scaled(self, scale: Self::Floats, factor: f32, more: Self::Floats) -> Self::Floats;
     /// A bit for each float that is not below the threshold.
@@ -242,11 +246,16 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize, const NARROW: bool
             let side = groups[r].add(block.layout.code_bytes());
             let scale = V::halves(side);
             let narrow_scale = V::halves(side.add(NARROW_SCALES));
+            let along = V::halves(side.add(ALONG));
+            let norm = V::halves(side.add(NORMS));
             let code_error = V::halves(side.add(CODE_ERRORS));
             let tail_error = V::halves(side.add(TAIL_ERRORS));
             for q in 0..Q {
                 let reach = &*reaches.add(q);
-                let mut upper = V::errors(code_error, tail_error, reach);
+                let mut upper = V::weighted(tail_error, reach.tail, V::equal(reach.base));
+                upper = V::weighted(code_error, reach.code, upper);
+                upper = V::weighted(norm, reach.norm, upper);
+                upper = V::weighted(along, reach.along, upper);
                 if NARROW {
                     let sums = V::load_sums(narrow_sums[r][q].as_ptr());
                     upper = sums.scaled(narrow_scale, reach.narrow_factor, upper);

@@ -1,6 +1,6 @@
 //! Upper halves of floats, little-endian, as they are stored beside codes.
 
-/// The upper half of the float that is nearest to this one, which is not negative, among those that have no other.
+/// The upper half of the float that is nearest to this one among those that have no other.
 pub(super) fn half_near(value: f32) -> [u8; 2] {
     let half = value.to_bits().saturating_add(0x7FFF) >> 16;
     (half as u16).to_le_bytes()

@@ -3,10 +3,10 @@
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 use rayon::prelude::*;
 
-use super::query::{error, norm, product, quantise};
-use super::trial::{Choice, STRETCH, Trial};
+use super::query::{norm, product};
+use super::trial::{Choice, Trial};
 use super::write::LONGEST;
-use super::{FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, NarrowPlan, STEP, WIDEST};
+use super::{FilterPlan, MOST_GRAM_ERROR, NarrowPlan, STEP, WIDEST};
 use crate::Result;
 use crate::interrupt::Interrupt;
 use crate::topk::matrix::Matrix;
@@ -31,9 +31,6 @@ const WIDEST_ROTATION: usize = 1024;
 /// Rows summed in one go.
 const PIECE: usize = 4096;
 
-/// Rows that the scale of the mean's direction is chosen for, at least.
-const SCALED_ROWS: usize = 1024;
-
 impl FilterPlan {
     /// Learns from the rows; `None` where a filter would not pay.
     ///
@@ -55,8 +52,6 @@ impl FilterPlan {
             rotation: None,
             narrow: None,
             gram_error: 0.0,
-            mean_scale: 1.0,
-            ratio: 1.0,
             tail_spreads: Vec::new(),
             mean,
         };
@@ -64,9 +59,7 @@ impl FilterPlan {
             Some(rotation) => shortest(plain, rotation, vectors, &sample, interrupt)?,
             None => plain,
         };
-        let some = &sample[..sample.len().min(1024 * dimension)];
-        let some = Matrix::new(some, some.len() / dimension, dimension)?;
-        plan.with_ratio(some).map(Some)
+        Ok(Some(plan))
     }
 }
 
@@ -187,37 +180,28 @@ fn shortest(
     let dimension = plain.mean.len();
     let probes = probes(sample, dimension);
     let reached = reached(&plain, &probes, vectors, interrupt)?;
-    let mut rotated = Rotated::new(&plain, &rotation, sample, &probes)?;
-    let mean_scale = rotated.best_mean_scale();
-    rotated.scale_mean(mean_scale);
+    let rotated = Rotated::new(&plain, &rotation, sample, &probes)?;
     let spreads = rotated.spreads();
-    let trial = Trial::new(rotated, reached);
-    let Choice {
-        stretches, narrow, ..
-    } = trial.cheapest(interrupt)?;
-    let coded = (stretches * STRETCH).min(dimension);
-    if coded == dimension && narrow.is_none() {
+    let Choice { coded, wide, .. } = Trial::new(rotated, reached).cheapest(interrupt)?;
+    let across = dimension - 1;
+    if coded >= across && wide.is_none() {
         return Ok(plain);
     }
     let gram_error = gram_error(&rotation, dimension);
     if gram_error > MOST_GRAM_ERROR {
         return Ok(plain);
     }
+    let (first, second) = spreads[1..].split_at(coded.min(across));
     Ok(FilterPlan {
         gram_error,
-        mean_scale,
         rotation: Some(rotation),
-        narrow: narrow.map(|wide| {
-            let wide = wide * STRETCH;
-            // The others are whole pairs of steps.
-            let wide = wide + (coded - wide) % (2 * STEP);
-            NarrowPlan {
-                wide,
-                spreads: spreads[wide..coded].to_vec(),
-                ratio: 1.0,
-            }
+        narrow: wide.map(|wide| {
+            let mut spreads = first[wide..].to_vec();
+            // Padding.
+            spreads.resize(coded - wide, 1.0);
+            NarrowPlan { wide, spreads }
         }),
-        tail_spreads: spreads[coded..].to_vec(),
+        tail_spreads: second.to_vec(),
         coded,
         ..plain
     })
@@ -260,8 +244,6 @@ pub(super) struct Rotated {
     pub(super) rows: Vec<f32>,
     pub(super) queries: Vec<f32>,
     pub(super) dimension: usize,
-    /// What rows' first coordinates were multiplied by.
-    pub(super) mean_scale: f32,
 }
 
 impl Rotated {
@@ -276,38 +258,7 @@ impl Rotated {
             rows: products(kernel, &centred, rotation, dimension),
             queries: products(kernel, probes, rotation, dimension),
             dimension,
-            mean_scale: 1.0,
         })
-    }
-
-    /// Takes rows' first coordinates so many times, and those of queries divided by it.
-    fn scale_mean(&mut self, scale: f32) {
-        self.mean_scale *= scale;
-        for row in self.rows.chunks_exact_mut(self.dimension) {
-            row[0] *= scale;
-        }
-        for query in self.queries.chunks_exact_mut(self.dimension) {
-            query[0] /= scale;
-        }
-    }
-
-    /// The scale that makes the errors of codes loosen the bound least.
-    fn best_mean_scale(&self) -> f32 {
-        let scales = std::iter::successors(Some(1.0f32), |scale| Some(scale * 2.0));
-        let every = (self.rows.len() / self.dimension / SCALED_ROWS).max(1);
-        let looseness = |scale: f32| {
-            let rows = self.rows.chunks_exact(self.dimension).step_by(every);
-            let queries = self.queries.chunks_exact(self.dimension);
-            let (row_norms, row_errors) = norms_and_errors(rows, scale);
-            let (query_norms, query_errors) = norms_and_errors(queries, 1.0 / scale);
-            query_norms * row_errors + query_errors * row_norms
-        };
-        scales
-            .take_while(|scale| *scale <= MOST_MEAN_SCALE)
-            .map(|scale| (scale, looseness(scale)))
-            // The first of equals.
-            .min_by(|(_, x), (_, y)| x.total_cmp(y))
-            .map_or(1.0, |(scale, _)| scale)
     }
 
     /// The root mean square of each coordinate, and never next to nothing beside the largest.
@@ -324,21 +275,6 @@ impl Rotated {
         let spread = |sum: f64| (sum.max(least) / rows).sqrt() as f32;
         squares.into_iter().map(spread).collect()
     }
-}
-
-/// The sums of the vectors' norms and of their codes' errors, with their first coordinates so many times.
-fn norms_and_errors<'a>(vectors: impl Iterator<Item = &'a [f32]>, scale: f32) -> (f64, f64) {
-    let mut scaled = Vec::new();
-    let mut sums = (0.0, 0.0);
-    for vector in vectors {
-        scaled.clear();
-        scaled.extend_from_slice(vector);
-        scaled[0] *= scale;
-        let (codes, step) = quantise(&scaled);
-        sums.0 += norm(&scaled);
-        sums.1 += error(&scaled, &codes, step);
-    }
-    sums
 }
 
 /// An upper bound of how far the rows are from orthonormal: the Frobenius norm of `R R' - I`.

@@ -10,41 +10,38 @@
 //! q.x = q.m + w.z + q.(I - R'R) y,   and the last is at most h |q| |y|
 //! ```
 //!
-//! The filter keeps two parts of `z`: the first coordinates, `z1`, for all rows to be scanned, and the others,
-//! `z2`, for the rows that the scan leaves. Of both it stores codes times a scale per row, `c1` and `c2`: 8-bit codes of the
-//! first, 4-bit codes of the second; and of the query, `v1` and `v2`. Of `z1` it may store a shorter copy, too, for few
-//! queries, with most of its coordinates in 4-bit codes; and with the second part corrections of these, `r`, in 2 bits. Codes
-//! of fewer than 8 bits are times the spread of their coordinate (about its standard deviation); there the query's codes are
-//! multiples of one divided by the spread. The bound is the same with this copy's `c1` and `v1`. By Cauchy and Schwarz
+//! The first coordinate is along the mean. Queries have much of it, centred rows have little, and codes share one scale: so
+//! `z0` is stored by itself, `c0`, as a short float, and meets `w0` as it is. Of the others the filter keeps two parts: `z1`,
+//! for all rows to be scanned, and `z2`, for the rows that the scan leaves. Of both it stores codes times a scale per row,
+//! `c1` and `c2`: 8-bit codes of the first, 4-bit codes of the second; and of the query, `v1` and `v2`. Of `z1` it may store a
+//! shorter copy, too, for few queries, with most of its coordinates in 4-bit codes; and with the second part corrections of
+//! these, `r`, in 2 bits. Codes of fewer than 8 bits are times the spread of their coordinate (about its standard deviation);
+//! there the query's codes are multiples of one divided by the spread. The bound is the same with this copy's `c1` and `v1`.
+//! By Cauchy and Schwarz
 //!
 //! ```text
+//! w0 z0 <= w0 c0 + |w0| |z0 - c0|
 //! w1.z1 <= v1.c1 + |w1| |z1 - c1| + |w1 - v1| |c1|                   the scan
 //! w2.z2 <= |w2| |z2|
 //! w1.z1 <= v1.(c1 + r) + |w1| |z1 - c1 - r| + |w1 - v1| |c1 + r|     after the second part
 //! w2.z2 <= v2.c2 + |w2| |z2 - c2| + |w2 - v2| |c2|
 //! ```
 //!
-//! The scan takes two errors of a row, `e1 = |z1 - c1|` and `|z2|`, and what they are multiplied by is the query's. To spare
-//! two more numbers, `e1` is raised to `|c1| / k` and `|c1 + r| / k` at least, for a `k` that seldom raises it; then
-//! `k |w1 - v1| e1` is above `|w1 - v1| |c1|` and `|w1 - v1| |c1 + r|`. Of the second part there are two gains,
-//! `|z1 - c1| - |z1 - c1 - r|` and `|z2| - |z2 - c2|`. The bound falls by the first times `|w1|`, and by the second times
-//! `|w2| - 2 |w2 - v2|`, because there are codes only where `|c2|` is at most twice the second gain, and corrections only
-//! where the first gain is positive.
-//!
-//! The first coordinate is the direction of the mean. Queries have much of it, centred rows have little, and codes
-//! share one scale: so rows have it times `s`, a power of two, and queries divided by `s`. Products stay what they
-//! are, to the bit. Below, `z` and `w` are so scaled; what rounding and the rotation do to a row counts `s` times,
-//! because `|w|` may have been `s` times as long.
+//! The scan takes, beside the codes and `c0`, three numbers of a row: an error, `|z1 - c1| + t |z0 - c0|`, times the larger of
+//! `|w1|` and `|w0| / t`, which is above both products with errors; the norm of `(c0, c1)` or `(c0, c1 + r)`, the longer, times
+//! `|w1 - v1|`; and `|z2|` times `|w2|`. Of the second part there are two gains, `|z1 - c1| - |z1 - c1 - r|` and `|z2| - |z2 -
+//! c2|`. The bound falls by the first times `|w1|`, and by the second times `|w2| - 2 |w2 - v2|`, because there are codes only
+//! where `|c2|` is at most twice the second gain, and corrections only where the first gain is positive.
 //!
 //! The norms are computed in f64 from the numbers that are stored. What is compared in the end is not `q.x`
 //! but the f32 score, which is off by at most `g |q| |x|` (Higham, "Accuracy and Stability of Numerical
 //! Algorithms", 2002, section 3.1), with `g` for `d / 16` multiply-adds and four additions. Now
-//! `|q| |x| <= |q| |m| + |q| |y|`, and `|q| <= |w| / sqrt(1 - h) <= (1 + h) (|w1| + |w2|)`: so
-//! `(g + h) (1 + h) |y|` is added to each of a row's errors, and `g |q| |m|` to the query's product with the
-//! mean; to a row's errors `s` times as much, because of the scaling. What rounding does to `z` and `w`, and in
-//! the filter's own arithmetic, is covered in the same way; and so is what is lost next to zero, where the error
-//! of a product is not relative to it: less than the smallest normal float for each. All stored errors are
-//! rounded up, and gains down, in which the same is added to both errors.
+//! `|q| |x| <= |q| |m| + |q| |y|`, and `|q| <= |w| / sqrt(1 - h) <= (1 + h) (|w0| + |w1| + |w2|)`: so
+//! `(g + h) (1 + h) |y|` is added to each of a row's errors, of `z0`, `z1` and `z2`, and `g |q| |m|` to the query's product
+//! with the mean. What rounding does to `z` and `w`, and in the filter's own arithmetic, is covered in the same way: of `w` it
+//! is added to what `w0`, `w1` and `w2` are off, with the norms of what is stored to multiply it. And so is what is lost next
+//! to zero, where the error of a product is not relative to it: less than the smallest normal float for each. All stored
+//! errors and norms are rounded up, and gains down, in which the same is added to both errors.
 //!
 //! A row whose upper bound is below the k-th best exact score of any k rows is not among the k best: nothing
 //! is dismissed that belongs to the answer. Ties need no care: an equal bound is not below.
@@ -89,8 +86,8 @@ const WIDEST: usize = 1 << 16;
 /// The largest `h` of the proof.
 const MOST_GRAM_ERROR: f64 = 0.5;
 
-/// The largest `s` of the proof.
-const MOST_MEAN_SCALE: f32 = 64.0;
+/// `t` of the proof: queries have much of the mean's direction, but seldom so many times as much as of the first part.
+const ALONG_WEIGHT: f64 = 4.0;
 
 /// What a filter needs to know of all rows before it can be written.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,16 +95,12 @@ pub struct FilterPlan {
     mean: Vec<f32>,
     /// `R` of the proof; without it the dimensions are coded as they are.
     rotation: Option<Vec<f32>>,
-    /// Coordinates of the first part, a multiple of [`STEP`]; without a rotation all, padded.
+    /// Coordinates of the first part that have codes, a multiple of [`STEP`]; without a rotation all, padded.
     coded: usize,
     /// The shorter copy of the first part, if there is one.
     narrow: Option<NarrowPlan>,
     /// `h` of the proof.
     gram_error: f64,
-    /// `s` of the proof, a power of two; 1 without a rotation.
-    mean_scale: f32,
-    /// `k` of the proof.
-    ratio: f32,
     /// For each coordinate of the second part, what its codes are multiples of: about its standard deviation.
     tail_spreads: Vec<f32>,
 }
@@ -120,8 +113,6 @@ struct NarrowPlan {
     wide: usize,
     /// For each coordinate with a 4-bit code, what the codes are multiples of: about its standard deviation.
     spreads: Vec<f32>,
-    /// `k` of the proof.
-    ratio: f32,
 }
 
 /// A written filter.
@@ -141,9 +132,22 @@ impl FilterPlan {
         self.mean.len()
     }
 
+    /// Coordinates that are not along the mean: all, without a rotation.
+    fn across(&self) -> usize {
+        self.dimension() - usize::from(self.rotation.is_some())
+    }
+
     /// Coordinates of the second part.
     fn tail(&self) -> usize {
-        self.dimension().saturating_sub(self.coded)
+        self.across().saturating_sub(self.coded)
+    }
+
+    /// The coordinate along the mean, 0 without a rotation, and the others.
+    fn along_mean<'z>(&self, z: &'z [f32]) -> (f32, &'z [f32]) {
+        match (&self.rotation, z) {
+            (Some(_), [along, others @ ..]) => (*along, others),
+            _ => (0.0, z),
+        }
     }
 
     /// The layout of groups.

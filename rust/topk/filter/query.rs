@@ -4,13 +4,13 @@ use super::codes::{GROUP, MIDDLE_CODE, MIDDLE_LEVEL, SHORT_LIMIT, STEP};
 use super::dispatch::CodeKernel;
 use super::tails::{LONGEST_FOR_GAIN, TailQuery};
 use super::write::LONGEST;
-use super::{CODE_LIMIT, FilterPlan, NarrowPlan, rounding, underflow};
+use super::{ALONG_WEIGHT, CODE_LIMIT, FilterPlan, NarrowPlan, rounding, underflow};
 use crate::topk::block::{Panel, shares};
 use crate::topk::products::{block_products, products};
 use crate::topk::{Kernel, Workers};
 
 /// What the bounds of one query are made of: the upper bound of a row's score is `sum * scale * factor`, for 8-bit and
-/// for 4-bit codes, and `base + code_error * code + tail_error * tail`.
+/// for 4-bit codes, and the row's other numbers times their weights.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reach {
     /// The query's scale where rows have 8-bit codes.
@@ -19,9 +19,13 @@ pub(super) struct Reach {
     pub(super) narrow_factor: f32,
     /// Its product with the mean, and the rounding errors that are the same for all rows.
     pub(super) base: f32,
-    /// The weight of a row's error within the coded dimensions.
+    /// The weight of a row's coordinate along the mean.
+    pub(super) along: f32,
+    /// The weight of the norm of what is stored of it in the first part.
+    pub(super) norm: f32,
+    /// The weight of how far that is from the row.
     pub(super) code: f32,
-    /// The weight of what a row has outside of them.
+    /// The weight of what a row has outside of it.
     pub(super) tail: f32,
 }
 
@@ -141,10 +145,7 @@ impl CodedQuery {
         w: &[f32],
     ) -> Self {
         let norm = norm(query);
-        let mut w = w.to_vec();
-        if let Some(along_mean) = w.first_mut() {
-            *along_mean /= plan.mean_scale;
-        }
+        let (w0, w) = plan.along_mean(w);
         let (w1, w2) = w.split_at(plan.coded.min(w.len()));
         // What the rotation's own arithmetic may be off.
         let lost = match &plan.rotation {
@@ -155,9 +156,9 @@ impl CodedQuery {
             None => 0.0,
         };
         let in_pairs = kernel.adds_in_16_bits();
-        let (wide_end, spreads, ratio) = match narrow {
-            Some(narrow) => (narrow.wide, narrow.spreads.as_slice(), narrow.ratio),
-            None => (plan.coded, &[][..], plan.ratio),
+        let (wide_end, spreads) = match narrow {
+            Some(narrow) => (narrow.wide, narrow.spreads.as_slice()),
+            None => (plan.coded, &[][..]),
         };
         let (wide, narrow) = w1.split_at(wide_end.min(w1.len()));
         let wide = CodedPart::new(wide, in_pairs);
@@ -169,15 +170,16 @@ impl CodedQuery {
         codes.resize(wide_end, 0);
         codes.extend(narrow.codes);
         codes.resize(plan.coded, 0);
-        // What a row's error is multiplied by.
-        let off = wide.off.hypot(narrow.off);
+        let along = f64::from(w0.abs()) + lost;
         let inside = self::norm(w1) + lost;
-        let weight = inside + f64::from(ratio) * (off + lost + 1e-6 * inside);
+        let off = wide.off.hypot(narrow.off);
         let mut reach = Reach {
             factor: wide.factor,
             narrow_factor: narrow.factor,
             base: above(base(plan, query, norm)),
-            code: above(weight),
+            along: w0,
+            norm: above(off + lost + 1e-6 * (along + inside)),
+            code: above(inside.max(along / ALONG_WEIGHT)),
             tail: above(self::norm(w2) + lost),
         };
         if norm > LONGEST {

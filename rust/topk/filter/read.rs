@@ -4,17 +4,14 @@ use super::codes::{CodeBlock, GROUP, Layout};
 use super::dispatch::CodeKernel;
 use super::query::{self, CodePanel};
 use super::tails::{TailLayout, TailQuery, Tails};
-use super::{
-    Candidate, Chosen, Filter, FilterPlan, MOST_GRAM_ERROR, MOST_MEAN_SCALE, NarrowPlan, STEP,
-    WIDEST,
-};
+use super::{Candidate, Chosen, Filter, FilterPlan, MOST_GRAM_ERROR, NarrowPlan, STEP, WIDEST};
 use crate::topk::scan::STREAM_AHEAD_BYTES;
 use crate::topk::{Kernel, Workers};
 use crate::{Error, Result};
 
-/// Bytes of the numbers before the mean: coordinates of the first part, whether there is a rotation, `k`,
-/// `h` and `s`; whether there is a shorter copy of the first part, its coordinates with 8-bit codes, and its `k`.
-pub(super) const FIELDS: usize = 32;
+/// Bytes of the numbers before the mean: coordinates of the first part, whether there is a rotation, and `h`; whether there
+/// is a shorter copy of the first part, and its coordinates with 8-bit codes.
+pub(super) const FIELDS: usize = 20;
 
 impl FilterPlan {
     /// Writes what stands before the groups; `out` is of [`head`] bytes.
@@ -26,15 +23,9 @@ impl FilterPlan {
         let fields = [
             self.coded as u32,
             rotated,
-            self.ratio.to_bits(),
             gram_error.to_bits(),
-            self.mean_scale.to_bits(),
             u32::from(self.narrow.is_some()),
             self.narrow.as_ref().map_or(0, |narrow| narrow.wide as u32),
-            self.narrow
-                .as_ref()
-                .map_or(1.0, |narrow| narrow.ratio)
-                .to_bits(),
         ];
         let rotation = self.rotation.iter().flatten();
         let spreads = self.narrow.iter().flat_map(|narrow| &narrow.spreads);
@@ -107,34 +98,26 @@ fn read_head(bytes: &[u8], dimension: usize) -> Option<FilterPlan> {
         .filter_map(|word| word.try_into().ok().map(u32::from_le_bytes));
     let coded = words.next()? as usize;
     let rotated = is_set(words.next()?)?;
-    let ratio = f32::from_bits(words.next()?);
     let gram_error = f64::from(f32::from_bits(words.next()?));
-    let mean_scale = f32::from_bits(words.next()?);
     let has_narrow = is_set(words.next()?)?;
     let wide = words.next()? as usize;
-    let narrow_ratio = f32::from_bits(words.next()?);
-    let is_ratio = |ratio: f32| ratio >= 1.0 && ratio.is_finite();
-    let most_mean_scale = if rotated { MOST_MEAN_SCALE } else { 1.0 };
+    let across = dimension.checked_sub(usize::from(rotated))?;
     let fits = coded.is_multiple_of(STEP)
         && (1..=WIDEST).contains(&dimension)
         && (1..=WIDEST).contains(&coded)
-        && (coded == dimension.next_multiple_of(STEP) || (rotated && coded < dimension))
-        && is_ratio(ratio)
-        && (1.0..=most_mean_scale).contains(&mean_scale)
-        && is_power_of_two(mean_scale)
+        && coded <= across.next_multiple_of(2 * STEP)
+        && (rotated || coded == across.next_multiple_of(STEP))
         && (0.0..=MOST_GRAM_ERROR).contains(&gram_error);
     let narrow_fits = rotated
-        && coded <= dimension
         && wide.is_multiple_of(STEP)
         && wide < coded
-        && (coded - wide).is_multiple_of(2 * STEP)
-        && is_ratio(narrow_ratio);
+        && (coded - wide).is_multiple_of(2 * STEP);
     if !fits || (has_narrow && !narrow_fits) {
         return None;
     }
     let rotation = usize::from(rotated) * dimension * dimension;
     let spreads = if has_narrow { coded - wide } else { 0 };
-    let tail_spreads = dimension.saturating_sub(coded);
+    let tail_spreads = across.saturating_sub(coded);
     if bytes.len() < FIELDS + (dimension + rotation + spreads + tail_spreads) * 4 {
         return None;
     }
@@ -153,15 +136,9 @@ fn read_head(bytes: &[u8], dimension: usize) -> Option<FilterPlan> {
     Some(FilterPlan {
         mean,
         rotation,
-        narrow: has_narrow.then_some(NarrowPlan {
-            wide,
-            spreads,
-            ratio: narrow_ratio,
-        }),
+        narrow: has_narrow.then_some(NarrowPlan { wide, spreads }),
         coded,
         gram_error,
-        mean_scale,
-        ratio,
         tail_spreads,
     })
 }
@@ -173,10 +150,6 @@ fn is_set(word: u32) -> Option<bool> {
         1 => Some(true),
         _ => None,
     }
-}
-
-fn is_power_of_two(value: f32) -> bool {
-    value.to_bits().trailing_zeros() >= f32::MANTISSA_DIGITS - 1
 }
 
 /// The queries of one scan over a filter.

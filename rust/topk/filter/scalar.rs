@@ -1,7 +1,6 @@
 //! The portable kernel: the specification in plain Rust, in a shape that compilers vectorise.
 
 use super::codes::{CodeBlock, Codes, GROUP, LEVELS, STEP, STEP_BYTES, scan_block};
-use super::query::Reach;
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 2;
@@ -94,14 +93,13 @@ impl Codes for Plain {
     }
 
     #[inline(always)]
-    unsafe fn errors(
-        code_error: Self::Floats,
-        tail_error: Self::Floats,
-        reach: &Reach,
-    ) -> Self::Floats {
-        std::array::from_fn(|lane| {
-            code_error[lane] * reach.code + (tail_error[lane] * reach.tail + reach.base)
-        })
+    unsafe fn equal(float: f32) -> Self::Floats {
+        [float; GROUP]
+    }
+
+    #[inline(always)]
+    unsafe fn weighted(floats: Self::Floats, weight: f32, more: Self::Floats) -> Self::Floats {
+        std::array::from_fn(|lane| floats[lane] * weight + more[lane])
     }
 
     #[inline(always)]

@@ -8,8 +8,8 @@ use super::query::norm;
 use crate::Result;
 use crate::interrupt::Interrupt;
 
-/// The number of components is a multiple of this.
-pub(super) const STRETCH: usize = 32;
+/// The number of components is a multiple of this, or all.
+const STRETCH: usize = 32;
 
 /// A row that the first part leaves costs as much as so many bytes in the scan; more than it does for one query
 /// and few results, because queries in batches and deep results leave more rows.
@@ -26,11 +26,11 @@ const CODE_ERROR: f32 = 0.015;
 /// The error of a row's 4-bit codes: 0.0975 where values are normally distributed, and no row's quite are.
 const NARROW_ERROR: f32 = 0.105;
 
-/// Numbers of [`STRETCH`]es with 8-bit codes that are tried before 4-bit codes.
-const WIDE_STRETCHES: [usize; 5] = [0, 1, 2, 4, 8];
+/// Numbers of components with 8-bit codes that are tried before 4-bit codes; multiples of two steps.
+const WIDES: [usize; 5] = [0, 32, 64, 128, 256];
 
-/// Kinds of codes: of 8 bits, or of 4 after one of these numbers of stretches.
-const KINDS: usize = 1 + WIDE_STRETCHES.len();
+/// Kinds of codes: of 8 bits, or of 4 after so many components.
+const KINDS: usize = 1 + WIDES.len();
 
 /// What a row that is left costs as much as, for the few queries that read 4-bit codes.
 const LEFT_BY_FEW: f64 = 1536.0;
@@ -38,12 +38,12 @@ const LEFT_BY_FEW: f64 = 1536.0;
 /// A shorter copy of the first part must cost less than such a share of it, because it takes room, too.
 const NARROW_PAYS: f64 = 0.85;
 
-/// How many [`STRETCH`]es of components to scan, and how many of these have 8-bit codes in the shorter copy, if it is to
-/// be.
+/// How many components to scan, beside the direction of the mean, and how many of these have 8-bit codes in the shorter copy,
+/// if it is to be.
 pub(super) struct Choice {
     cost: f64,
-    pub(super) stretches: usize,
-    pub(super) narrow: Option<usize>,
+    pub(super) coded: usize,
+    pub(super) wide: Option<usize>,
 }
 
 /// Queries on a sample of the rows.
@@ -52,9 +52,6 @@ pub(super) struct Trial {
     queries: Vec<f32>,
     /// What each query's answer reaches.
     reached: Vec<f32>,
-    /// The fewest [`STRETCH`]es with 8-bit codes. Where the mean's direction is scaled, queries have much of it, and more than
-    /// the rows that stand for them here: it needs the finer codes.
-    fewest_wide: usize,
     /// Pairs of a row and a query.
     pairs: f64,
 }
@@ -65,7 +62,6 @@ impl Trial {
             rows,
             queries,
             dimension,
-            mean_scale,
         } = rotated;
         let squares: f64 = rows.iter().map(|value| f64::from(value * value)).sum();
         let row_norm = (squares * dimension as f64 / rows.len() as f64).sqrt();
@@ -79,38 +75,35 @@ impl Trial {
             spectrum: Spectrum::new(rows, dimension),
             queries,
             reached,
-            fewest_wide: usize::from(mean_scale > 1.0),
         }
     }
 
     /// What searches of many and of few queries together cost least.
     pub(super) fn cheapest(&self, interrupt: &Interrupt) -> Result<Choice> {
-        let dimension = self.spectrum.dimension;
+        let across = self.spectrum.dimension - 1;
         let survivors = self.survivors(interrupt)?;
         let share = |stretch: usize, kind: usize| survivors[stretch * KINDS + kind] / self.pairs;
         let choice = |stretch: usize| {
-            let coded = ((stretch + 1) * STRETCH).min(dimension);
+            let coded = ((stretch + 1) * STRETCH).min(across.next_multiple_of(2 * STEP));
             let by_many = coded as f64 + share(stretch, 0) * LEFT;
             let by_few = coded as f64 + share(stretch, 0) * LEFT_BY_FEW;
-            let narrow = WIDE_STRETCHES
+            let narrow = WIDES
                 .iter()
                 .enumerate()
-                // Whole steps, and at least a pair with 4-bit codes.
-                .filter(|(_, wide)| **wide * STRETCH + 2 * STEP <= coded)
-                .filter(|(_, wide)| coded.is_multiple_of(STEP) && **wide >= self.fewest_wide)
+                .filter(|(_, wide)| **wide < coded)
                 .map(|(kind, wide)| {
-                    let bytes = (wide * STRETCH + coded) as f64 / 2.0;
+                    let bytes = (wide + coded) as f64 / 2.0;
                     (bytes + share(stretch, kind + 1) * LEFT_BY_FEW, *wide)
                 })
                 .filter(|(cost, _)| *cost < NARROW_PAYS * by_few)
                 .min_by(|(x, _), (y, _)| x.total_cmp(y));
             Choice {
                 cost: by_many + narrow.map_or(by_few, |(cost, _)| cost),
-                stretches: stretch + 1,
-                narrow: narrow.map(|(_, wide)| wide),
+                coded,
+                wide: narrow.map(|(_, wide)| wide),
             }
         };
-        let choices = (1..dimension.div_ceil(STRETCH)).map(choice);
+        let choices = (1..across.div_ceil(STRETCH)).map(choice);
         Ok(choices.fold(
             choice(0),
             |best, next| if next.cost < best.cost { next } else { best },
@@ -134,7 +127,7 @@ impl Trial {
     }
 }
 
-/// Rotated rows, and how much of each lies in its first stretches.
+/// Rotated rows, and how much of each lies in its first stretches. The coordinate along the mean is not among these.
 struct Spectrum {
     rows: Vec<f32>,
     /// Per row and stretch, the norm up to the stretch's end and the norm behind it.
@@ -144,7 +137,10 @@ struct Spectrum {
 
 impl Spectrum {
     fn new(rows: Vec<f32>, dimension: usize) -> Self {
-        let norms = rows.chunks_exact(dimension).flat_map(norms).collect();
+        let norms = rows
+            .chunks_exact(dimension)
+            .flat_map(|row| norms(&row[1..]))
+            .collect();
         Spectrum {
             rows,
             norms,
@@ -153,22 +149,22 @@ impl Spectrum {
     }
 
     /// How many rows can reach the score as far as their first stretches tell, for each number of stretches, and for
-    /// each of these with 8-bit codes and with 4-bit codes after so many as [`WIDE_STRETCHES`] has.
+    /// each of these with 8-bit codes and with 4-bit codes after so many components as [`WIDES`] has.
     fn survivors(&self, query: &[f32], reached: f32) -> Vec<u32> {
-        let stretches = self.dimension.div_ceil(STRETCH);
-        let query_norms: Vec<(f32, f32)> = norms(query).collect();
+        let stretches = (self.dimension - 1).div_ceil(STRETCH);
+        let query_norms: Vec<(f32, f32)> = norms(&query[1..]).collect();
         let mut survivors = vec![0; stretches * KINDS];
         for (row, norms) in self
             .rows
             .chunks_exact(self.dimension)
             .zip(self.norms.chunks_exact(stretches))
         {
-            let wides = WIDE_STRETCHES.map(|wide| match wide.checked_sub(1) {
-                Some(last) => norms.get(last).map_or(0.0, |(inside, _)| inside * inside),
-                None => 0.0,
+            let wides = WIDES.map(|wide| {
+                let wide = row[1..].iter().take(wide);
+                wide.map(|value| value * value).sum::<f32>()
             });
-            let mut product = 0.0;
-            let parts = row.chunks(STRETCH).zip(query.chunks(STRETCH));
+            let mut product = row[0] * query[0];
+            let parts = row[1..].chunks(STRETCH).zip(query[1..].chunks(STRETCH));
             let survivors = survivors.chunks_exact_mut(KINDS);
             for (((x, y), survivors), (norms, query_norms)) in
                 parts.zip(survivors).zip(norms.iter().zip(&query_norms))

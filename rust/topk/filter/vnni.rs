@@ -5,7 +5,6 @@ use std::arch::x86_64::*;
 
 use super::Candidate;
 use super::codes::{CodeBlock, Codes, GROUP, LEVELS, STEP_BYTES, scan_block};
-use super::query::Reach;
 use super::tails::{self, ROWS, Sums, TailCodes, Tails};
 
 /// Queries per call.
@@ -235,15 +234,13 @@ impl Codes for Zmm {
     }
 
     #[inline(always)]
-    unsafe fn errors(code_error: __m512, tail_error: __m512, reach: &Reach) -> __m512 {
-        unsafe {
-            let errors = _mm512_fmadd_ps(
-                tail_error,
-                _mm512_set1_ps(reach.tail),
-                _mm512_set1_ps(reach.base),
-            );
-            _mm512_fmadd_ps(code_error, _mm512_set1_ps(reach.code), errors)
-        }
+    unsafe fn equal(float: f32) -> __m512 {
+        unsafe { _mm512_set1_ps(float) }
+    }
+
+    #[inline(always)]
+    unsafe fn weighted(floats: __m512, weight: f32, more: __m512) -> __m512 {
+        unsafe { _mm512_fmadd_ps(floats, _mm512_set1_ps(weight), more) }
     }
 
     #[inline(always)]

@@ -3,13 +3,14 @@
 use rayon::prelude::*;
 
 use super::codes::{
-    CODE_ERRORS, GROUP, Layout, MIDDLE_CODE, NARROW_SCALES, STEP, STEP_BYTES, TAIL_ERRORS,
+    ALONG, CODE_ERRORS, GROUP, Layout, MIDDLE_CODE, NARROW_SCALES, NORMS, STEP, STEP_BYTES,
+    TAIL_ERRORS,
 };
 use super::halves::{from_half, half_above, half_below, half_near};
 use super::narrow::{Corrections, NarrowCodes};
 use super::query::{above, below, codes_at, distance, error, largest, norm, product};
 use super::tails::{LONGEST_FOR_GAIN, TailRow};
-use super::{CODE_LIMIT, FilterPlan, rounding, tails, underflow};
+use super::{ALONG_WEIGHT, CODE_LIMIT, FilterPlan, rounding, tails, underflow};
 use crate::interrupt::Interrupt;
 use crate::topk::Kernel;
 use crate::topk::block::Panel;
@@ -23,23 +24,16 @@ const GROUPS: usize = 16;
 /// Rows with a longer norm are left to the exact score: the bound's arithmetic can't overflow below it.
 pub(in crate::topk) const LONGEST: f64 = 1e15;
 
-/// How far the first part of a row is off.
-struct Off {
-    /// `e1` of the proof.
-    error: f32,
-    /// `|c1|`, or the norm of what it is corrected to, if that is longer.
-    norm: f64,
-}
-
 /// The first part of a row, or its shorter copy.
 struct FirstPart {
     wide: Vec<i8>,
     narrow: Vec<u8>,
     /// The scales of both, which upper halves of floats suffice for.
     scales: [f32; 2],
-    off: Off,
-    /// `|z2|` of the proof.
-    tail_norm: f32,
+    /// The norm of `c0` and `c1` of the proof, or with what these are corrected to, if that is longer.
+    norm: f32,
+    /// `e1` of the proof, with what `c0` is off.
+    error: f32,
     corrections: Corrections,
     /// How much less the error is with them.
     correction_gain: f32,
@@ -55,8 +49,12 @@ struct SecondPart {
 
 /// What is stored of a row.
 struct CodedRow {
+    /// `c0` of the proof, which the upper half of a float suffices for.
+    along: f32,
     first: FirstPart,
     narrow: Option<FirstPart>,
+    /// `|z2|` of the proof.
+    tail_norm: f32,
     second: SecondPart,
 }
 
@@ -121,40 +119,15 @@ impl FilterPlan {
                 interrupt.check()?;
                 let first = place * GROUPS * GROUP;
                 let rows = coder.code(vectors.slice(first, first + GROUPS * GROUP));
-                write_groups(wide, layout, rows.iter().map(|row| &row.first));
+                write_groups(wide, layout, &rows, |row| Some(&row.first));
                 if let Some(layout) = narrow_layout {
-                    write_groups(
-                        narrow,
-                        layout,
-                        rows.iter().filter_map(|row| row.narrow.as_ref()),
-                    );
+                    write_groups(narrow, layout, &rows, |row| row.narrow.as_ref());
                 }
                 for (tail, row) in tails.chunks_exact_mut(tail_stride.max(1)).zip(&rows) {
                     tails::write(tail, tail_layout, &row.tail());
                 }
                 Ok(())
             })
-    }
-
-    /// The same plan with `k` such that it seldom raises the errors of these rows.
-    pub(super) fn with_ratio(mut self, sample: Matrix<'_>) -> Result<Self> {
-        let rows = Coder::new(&self)?.code_plainly(sample);
-        let most = |parts: &mut dyn Iterator<Item = &Off>| {
-            let ratios = parts.map(|part| (part.norm / f64::from(part.error)) as f32);
-            let mut ratios: Vec<f32> = ratios
-                .filter(|ratio| *ratio > 0.0 && ratio.is_finite())
-                .collect();
-            ratios.sort_unstable_by(f32::total_cmp);
-            // A few rows may have unusually small errors.
-            let most = ratios.get(ratios.len() * 49 / 50).copied().unwrap_or(1.0);
-            most.clamp(1.0, 1e4)
-        };
-        self.ratio = most(&mut rows.iter().map(|row| &row.first.off));
-        if let Some(narrow) = &mut self.narrow {
-            let parts = rows.iter().filter_map(|row| row.narrow.as_ref());
-            narrow.ratio = most(&mut parts.map(|part| &part.off));
-        }
-        Ok(self)
     }
 }
 
@@ -195,21 +168,6 @@ impl<'a> Coder<'a> {
     }
 
     fn code(&self, rows: Matrix<'_>) -> Vec<CodedRow> {
-        let mut coded = self.code_plainly(rows);
-        let raise = |off: &mut Off, ratio: f32| {
-            off.error = off.error.max(above(off.norm / f64::from(ratio)));
-        };
-        for row in &mut coded {
-            raise(&mut row.first.off, self.plan.ratio);
-            if let (Some(part), Some(plan)) = (&mut row.narrow, &self.plan.narrow) {
-                raise(&mut part.off, plan.ratio);
-            }
-        }
-        coded
-    }
-
-    /// Without the part of `k`.
-    fn code_plainly(&self, rows: Matrix<'_>) -> Vec<CodedRow> {
         let dimension = rows.dimension();
         let mut values = vec![0.0; rows.rows() * dimension];
         for (row, values) in values.chunks_exact_mut(dimension).enumerate() {
@@ -234,7 +192,7 @@ impl<'a> Coder<'a> {
     fn code_row(&self, x: &[f32], rotated: &[f32]) -> CodedRow {
         let plan = self.plan;
         let (x_norm, y_norm) = (norm(x), distance(x, &plan.mean));
-        let mut z: Vec<f32> = match &plan.rotation {
+        let z: Vec<f32> = match &plan.rotation {
             Some(_) => rotated
                 .iter()
                 .zip(&self.shift)
@@ -248,9 +206,6 @@ impl<'a> Coder<'a> {
                     .collect()
             }
         };
-        if let Some(along_mean) = z.first_mut() {
-            *along_mean *= plan.mean_scale;
-        }
         // What is lost in computing z: sums of the whole row where it is rotated, one rounding elsewhere.
         let lost = match &plan.rotation {
             Some(_) => {
@@ -260,29 +215,39 @@ impl<'a> Coder<'a> {
             None => f64::from(f32::EPSILON) * y_norm,
         } + underflow(plan.dimension());
         let h = plan.gram_error;
-        let slack = f64::from(plan.mean_scale) * (lost + (self.rounding + h) * (1.0 + h) * y_norm);
+        let slack = lost + (self.rounding + h) * (1.0 + h) * y_norm;
         let known = x_norm < LONGEST;
         // Codes of 0, and errors without end.
         let z = if known { z } else { vec![0.0; z.len()] };
         let slack = if known { slack } else { f64::INFINITY };
+        let (z0, z) = plan.along_mean(&z);
         let (z1, z2) = z.split_at(plan.coded.min(z.len()));
-        let tail_norm = above(norm(z2) + slack);
-        let first = |wide, spreads: &[f32]| FirstPart {
-            tail_norm,
-            ..self.code_first(z1, wide, spreads, slack)
-        };
+        let along = from_half(half_near(z0));
+        let along_error = f64::from(z0) - f64::from(along);
+        let slack_along = ALONG_WEIGHT * (along_error.abs() + slack);
+        let first =
+            |wide, spreads: &[f32]| self.code_first(along, z1, wide, spreads, slack + slack_along);
         CodedRow {
+            along,
             first: first(plan.coded, &[]),
             narrow: plan
                 .narrow
                 .as_ref()
                 .map(|narrow| first(narrow.wide, &narrow.spreads)),
+            tail_norm: above(norm(z2) + slack),
             second: self.code_second(z2),
         }
     }
 
-    /// The first part, with 4-bit codes where there are spreads.
-    fn code_first(&self, z1: &[f32], wide: usize, spreads: &[f32], slack: f64) -> FirstPart {
+    /// The first part, with 4-bit codes where there are spreads; `slack` is added to its error.
+    fn code_first(
+        &self,
+        along: f32,
+        z1: &[f32],
+        wide: usize,
+        spreads: &[f32],
+        slack: f64,
+    ) -> FirstPart {
         let (z_wide, z_narrow) = z1.split_at(wide.min(z1.len()));
         let scale = from_half(half_above(largest(z_wide) / CODE_LIMIT));
         let codes = codes_at(z_wide, scale);
@@ -302,16 +267,15 @@ impl<'a> Coder<'a> {
             corrections.scale = 0.0;
             corrections.norm = narrow.norm;
         }
-        let longest = narrow.norm.max(corrections.norm);
+        let norm = (f64::from(scale) * norm(&codes))
+            .hypot(narrow.norm.max(corrections.norm))
+            .hypot(f64::from(along));
         let mut part = FirstPart {
             wide: integers(&codes),
             narrow: narrow.codes,
             scales: [scale, narrow.scale],
-            off: Off {
-                error: above(before + slack),
-                norm: (f64::from(scale) * norm(&codes)).hypot(longest),
-            },
-            tail_norm: f32::INFINITY,
+            norm: above(norm),
+            error: above(before + slack),
             corrections,
             correction_gain,
         };
@@ -356,30 +320,40 @@ fn shared_out(bytes: &mut [u8], size: usize, pieces: usize) -> Vec<&mut [u8]> {
 }
 
 /// Writes groups, sixteen rows to each.
-fn write_groups<'a>(out: &mut [u8], layout: Layout, rows: impl Iterator<Item = &'a FirstPart>) {
-    let rows: Vec<&FirstPart> = rows.collect();
+fn write_groups(
+    out: &mut [u8],
+    layout: Layout,
+    rows: &[CodedRow],
+    first: impl Fn(&CodedRow) -> Option<&FirstPart>,
+) {
     for (group, rows) in out
         .chunks_exact_mut(layout.stride())
         .zip(rows.chunks(GROUP))
     {
-        write_group(group, layout, rows);
+        write_group(group, layout, rows, &first);
     }
 }
 
-fn write_group(group: &mut [u8], layout: Layout, rows: &[&FirstPart]) {
+fn write_group(
+    group: &mut [u8],
+    layout: Layout,
+    rows: &[CodedRow],
+    first: impl Fn(&CodedRow) -> Option<&FirstPart>,
+) {
     let (codes, side) = group.split_at_mut(layout.code_bytes());
     // Rows that don't exist have codes that don't matter: no choice of groups takes them in.
     codes.fill(MIDDLE_CODE);
     side.fill(0);
     let (wide, narrow) = codes.split_at_mut(layout.wide_bytes());
-    for (lane, row) in rows.iter().enumerate() {
-        for (step, codes) in row.wide.chunks_exact(STEP).enumerate() {
+    let parts = rows.iter().map(|row| first(row).map(|part| (row, part)));
+    for (lane, (row, part)) in parts.flatten().enumerate() {
+        for (step, codes) in part.wide.chunks_exact(STEP).enumerate() {
             let place = step * STEP_BYTES + lane * STEP;
             for (byte, code) in wide[place..place + STEP].iter_mut().zip(codes) {
                 *byte = stored(*code);
             }
         }
-        for (pair, codes) in row.narrow.chunks_exact(2 * STEP).enumerate() {
+        for (pair, codes) in part.narrow.chunks_exact(2 * STEP).enumerate() {
             let place = pair * STEP_BYTES + lane * STEP;
             let (lower, upper) = codes.split_at(STEP);
             for (byte, (lower, upper)) in narrow[place..place + STEP]
@@ -390,9 +364,11 @@ fn write_group(group: &mut [u8], layout: Layout, rows: &[&FirstPart]) {
             }
         }
         for (place, half) in [
-            (0, half_near(row.scales[0])),
-            (NARROW_SCALES, half_near(row.scales[1])),
-            (CODE_ERRORS, half_above(row.off.error)),
+            (0, half_near(part.scales[0])),
+            (NARROW_SCALES, half_near(part.scales[1])),
+            (ALONG, half_near(row.along)),
+            (NORMS, half_above(part.norm)),
+            (CODE_ERRORS, half_above(part.error)),
             (TAIL_ERRORS, half_above(row.tail_norm)),
         ] {
             side[place + lane * 2..][..2].copy_from_slice(&half);

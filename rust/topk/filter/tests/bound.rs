@@ -162,11 +162,11 @@ fn powers() -> impl Strategy<Value = f32> {
 
 #[test]
 fn corrections_that_lead_away_from_a_row_are_not_made() {
-    let (rows, dimension) = (16, 12);
-    // The first is on a level, so that it has no error; but its spread is the largest.
+    let (rows, dimension) = (16, 13);
+    // The first of these with 4-bit codes is on a level, so that it has no error; but its spread is the largest.
     let mut row = vec![24.0; dimension];
-    row[0] = 15360.0;
-    row[8..].fill(0.0);
+    row[..2].copy_from_slice(&[0.0, 15360.0]);
+    row[9..].fill(0.0);
     let mut spreads = vec![1.0; 8];
     spreads[0] = 1024.0;
     let values = row.repeat(rows);
@@ -174,11 +174,7 @@ fn corrections_that_lead_away_from_a_row_are_not_made() {
     let plan = FilterPlan {
         rotation: Some(identity(dimension)),
         coded: 8,
-        narrow: Some(NarrowPlan {
-            wide: 0,
-            spreads,
-            ratio: 1000.0,
-        }),
+        narrow: Some(NarrowPlan { wide: 0, spreads }),
         tail_spreads: vec![1.0; 4],
         ..plain_plan(dimension, vec![0.0; dimension])
     };
@@ -187,7 +183,7 @@ fn corrections_that_lead_away_from_a_row_are_not_made() {
     let group = all_groups(rows);
     for (kernel, sign) in Kernel::available().flat_map(|kernel| [(kernel, 1.0), (kernel, -1.0)]) {
         let mut query = vec![0.0; dimension];
-        query[0] = sign;
+        query[1] = sign;
         let queries = FilterQueries::new(&filter, kernel, &query, true, Workers::Caller);
         let mut left = vec![Vec::new()];
         queries.scan(&group, &[f32::NEG_INFINITY], &mut left);
@@ -251,9 +247,8 @@ proptest! {
 
     #[test]
     fn no_row_of_the_answer_is_dismissed_by_4_bit_codes(
-        case in hard_case(2 * STEP + 1..40),
+        case in hard_case(2 * STEP + 2..40),
         wide in 0usize..4,
-        ratio in 1f32..100.0,
         powers in powers(),
         has_second_part: bool,
         seed: u64,
@@ -261,12 +256,17 @@ proptest! {
         let (rows, dimension, values, queries, mean, k, _) = case;
         let vectors = Matrix::new(&values, rows, dimension).unwrap();
         let queries = Matrix::new(&queries[..dimension], 1, dimension).unwrap();
-        let coded = (dimension - usize::from(has_second_part)) / STEP * STEP;
+        let across = dimension - 1;
+        let coded = if has_second_part {
+            (across - 1) / STEP * STEP
+        } else {
+            across.next_multiple_of(2 * STEP)
+        };
         let plan = FilterPlan {
             rotation: Some(identity(dimension)),
             coded,
-            narrow: narrow_plan(coded, wide, ratio, powers, seed),
-            tail_spreads: spreads(dimension - coded, powers, seed ^ 4),
+            narrow: narrow_plan(coded, wide, powers, seed),
+            tail_spreads: spreads(across.saturating_sub(coded), powers, seed ^ 4),
             ..plain_plan(dimension, mean)
         };
         let bytes = filter_bytes(vectors, &plan);
@@ -284,8 +284,7 @@ proptest! {
         dimension in 5usize..70,
         coded in 1usize..16,
         scale in -20i32..20,
-        mean_scale in 0..7,
-        narrow in prop::option::of((0usize..8, 1f32..200.0)),
+        narrow in prop::option::of(0usize..8),
         powers in powers(),
         follows: bool,
         skew in prop_oneof![Just(0.0f32), Just(0.02)],
@@ -293,7 +292,8 @@ proptest! {
         outlier in prop::option::of((any::<prop::sample::Index>(), 1f32..1e4)),
     ) {
         let rows = 64;
-        let coded = (coded * STEP).min(dimension / STEP * STEP);
+        let across = dimension - 1;
+        let coded = (coded * STEP).min(across.next_multiple_of(2 * STEP));
         // A rotation that may be far from orthonormal: the bound counts it in.
         let mut rotation = identity(dimension);
         for (row, values) in rotation.chunks_exact_mut(dimension).enumerate() {
@@ -302,12 +302,10 @@ proptest! {
         let plan = FilterPlan {
             mean: noise(dimension, seed + 1),
             gram_error: learn::gram_error(&rotation, dimension),
-            mean_scale: 2f32.powi(mean_scale),
             rotation: Some(rotation),
             coded,
-            narrow: narrow.and_then(|(wide, ratio)| narrow_plan(coded, wide, ratio, powers, seed)),
-            ratio: 100.0,
-            tail_spreads: spreads(dimension - coded, powers, seed ^ 4),
+            narrow: narrow.and_then(|wide| narrow_plan(coded, wide, powers, seed)),
+            tail_spreads: spreads(across.saturating_sub(coded), powers, seed ^ 4),
         };
         let mut values: Vec<f32> =
             noise(rows * dimension, seed).iter().map(|value| value * 2f32.powi(scale)).collect();
@@ -315,8 +313,9 @@ proptest! {
             // As spreads are meant, but for what stands out.
             let narrow = plan.narrow.iter().flat_map(|narrow| &narrow.spreads);
             let spreads: Vec<f32> = narrow.chain(&plan.tail_spreads).copied().collect();
+            let wide = plan.narrow.as_ref().map_or(coded, |narrow| narrow.wide);
             for row in values.chunks_exact_mut(dimension) {
-                for (value, spread) in row.iter_mut().rev().zip(spreads.iter().rev()) {
+                for (value, spread) in row.iter_mut().skip(1 + wide).zip(&spreads) {
                     *value *= spread;
                 }
                 if let Some((place, times)) = outlier {
@@ -368,7 +367,7 @@ fn a_query_whose_rotation_overflows_is_answered() {
         gram_error: learn::gram_error(&rotation, dimension),
         rotation: Some(rotation),
         coded: 32,
-        tail_spreads: spreads(32, 20.0, 4),
+        tail_spreads: spreads(31, 20.0, 4),
         ..plain_plan(dimension, vec![0.0; dimension])
     };
     let values: Vec<f32> = noise(rows * dimension, 1)

@@ -56,27 +56,18 @@ fn plain_plan(dimension: usize, mean: Vec<f32>) -> FilterPlan {
         coded: dimension.next_multiple_of(STEP),
         narrow: None,
         gram_error: 0.0,
-        mean_scale: 1.0,
-        ratio: 64.0,
         tail_spreads: Vec::new(),
     }
 }
 
 /// 4-bit codes behind so many steps of 8-bit codes, or one more; with spreads of any size. `None` where there are too few
 /// coordinates.
-fn narrow_plan(
-    coded: usize,
-    wide: usize,
-    ratio: f32,
-    powers: f32,
-    seed: u64,
-) -> Option<NarrowPlan> {
+fn narrow_plan(coded: usize, wide: usize, powers: f32, seed: u64) -> Option<NarrowPlan> {
     let wide = wide * STEP;
     let wide = wide + coded.checked_sub(wide)? % (2 * STEP);
     (wide < coded).then(|| NarrowPlan {
         wide,
         spreads: spreads(coded - wide, powers, seed ^ 3),
-        ratio,
     })
 }
 
@@ -93,6 +84,21 @@ fn identity(dimension: usize) -> Vec<f32> {
     let mut rotation = vec![0.0; dimension * dimension];
     for (row, values) in rotation.chunks_exact_mut(dimension).enumerate() {
         values[row] = 1.0;
+    }
+    rotation
+}
+
+/// A reflection, whose first row is this vector's direction.
+fn with_first(vector: &[f32]) -> Vec<f32> {
+    let length = query::norm(vector) as f32;
+    let mut across: Vec<f32> = vector.iter().map(|value| value / length).collect();
+    across[0] -= 1.0;
+    let square = query::product(&across, &across) as f32;
+    let mut rotation = identity(vector.len());
+    for (row, values) in rotation.chunks_exact_mut(vector.len()).enumerate() {
+        for (value, other) in values.iter_mut().zip(&across) {
+            *value -= 2.0 / square * across[row] * other;
+        }
     }
     rotation
 }
