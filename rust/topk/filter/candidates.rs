@@ -10,6 +10,7 @@ pub(in crate::topk) struct Chosen {
 
 /// A row and the highest score that it can have.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
 pub(in crate::topk) struct Candidate {
     pub(in crate::topk) upper: f32,
     pub(in crate::topk) row: u32,

@@ -112,8 +112,13 @@ pub(super) trait Codes: Copy {
     unsafe fn scaled(self, scale: Self::Floats, factor: f32, more: Self::Floats) -> Self::Floats;
     /// A bit for each float that is not below the threshold.
     unsafe fn reaches(floats: Self::Floats, threshold: f32) -> u16;
+    /// Writes candidates for the rows that have a bit, with these bounds, and numbers from the first row's; there is room for
+    /// sixteen.
+    unsafe fn note(uppers: Self::Floats, first_row: u32, rows: u16, to: *mut Candidate);
     /// Writes sixteen floats.
     unsafe fn store(floats: Self::Floats, to: *mut f32);
+    /// Reads sixteen floats.
+    unsafe fn load_floats(from: *const f32) -> Self::Floats;
     /// Asks memory for a cache line; any address is allowed.
     unsafe fn prefetch(address: *const u8);
     /// Asks for a cache line that will be read next; any address is allowed.
@@ -271,7 +276,7 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize, const NARROW: bool
             let place = hits.trailing_zeros() as usize;
             let (r, q) = (place / Q, place % Q);
             let candidates = &mut block.candidates[q];
-            push(candidates, chosen[r].group, reached[r][q], &finished[r][q]);
+            push::<V>(candidates, chosen[r].group, reached[r][q], &finished[r][q]);
             // A streamed block is so long that what was asked for would be gone at its end.
             if !block.streams {
                 ask(
@@ -449,14 +454,51 @@ fn ask(tails: &[u8], stride: usize, group: u32, mut reached: u16) {
 }
 
 /// Notes the rows of a group that were reached; the bounds are the bits of floats.
-#[inline(never)]
-fn push(candidates: &mut Vec<Candidate>, group: u32, mut reached: u16, uppers: &[i32; GROUP]) {
-    while reached != 0 {
-        let lane = reached.trailing_zeros();
-        candidates.push(Candidate {
-            upper: f32::from_bits(uppers[lane as usize % GROUP].cast_unsigned()),
-            row: group * GROUP as u32 + lane,
-        });
-        reached &= reached - 1;
+///
+/// # Safety
+///
+/// The CPU has the instruction set of `V`.
+#[inline(always)]
+unsafe fn push<V: Codes>(
+    candidates: &mut Vec<Candidate>,
+    group: u32,
+    reached: u16,
+    uppers: &[i32; GROUP],
+) {
+    candidates.reserve(GROUP);
+    let (before, more) = (candidates.len(), reached.count_ones() as usize);
+    // SAFETY: there is room for sixteen, and as many are written as there are bits.
+    unsafe {
+        let uppers = V::load_floats(uppers.as_ptr().cast());
+        let to = candidates.as_mut_ptr().add(before);
+        V::note(uppers, group * GROUP as u32, reached, to);
+        candidates.set_len(before + more);
+    }
+}
+
+/// [`Codes::note`], row by row.
+///
+/// # Safety
+///
+/// There is room for as many as there are bits.
+#[inline(always)]
+pub(super) unsafe fn note_one_by_one(
+    uppers: &[f32; GROUP],
+    first_row: u32,
+    mut rows: u16,
+    mut to: *mut Candidate,
+) {
+    while rows != 0 {
+        let lane = rows.trailing_zeros();
+        let candidate = Candidate {
+            upper: uppers[lane as usize % GROUP],
+            row: first_row + lane,
+        };
+        // SAFETY: the caller's contract.
+        unsafe {
+            to.write(candidate);
+            to = to.add(1);
+        }
+        rows &= rows - 1;
     }
 }
