@@ -11,35 +11,36 @@
 //! ```
 //!
 //! The first coordinate is along the mean. Queries have much of it, centred rows have little, and codes share one scale: so
-//! `z0` is stored by itself, `c0`, as a short float, and meets `w0` as it is. Of the others the filter keeps two parts: `z1`,
-//! for all rows to be scanned, and `z2`, for the rows that the scan leaves. Of both it stores codes times a scale per row,
-//! `c1` and `c2`: 8-bit codes of the first, 4-bit codes of the second; and of the query, `v1` and `v2`. Of `z1` it may store a
-//! shorter copy, too, for few queries, with most of its coordinates in 4-bit codes; and with the second part corrections of
-//! these, `r`, in 2 bits. Codes of fewer than 8 bits are times the spread of their coordinate (about its standard deviation);
-//! there the query's codes are multiples of one divided by the spread. The bound is the same with this copy's `c1` and `v1`.
-//! By Cauchy and Schwarz
+//! `z0` is stored by itself, `c0`, as a short float, and meets `w0` as it is. The others are in a first part, of all rows, to
+//! be scanned, and a second part, `z3`, for the rows that the scan leaves. The first has 8-bit codes times a scale per row,
+//! `c1`, for some of its coordinates, `z1`, and 4-bit codes, `c2`, for the others, `z2`. It is stored twice: with 8-bit codes
+//! alone (`z2` is empty then), and shorter, for few queries. The second part has 4-bit codes, too, `c3`; and with it stand
+//! corrections of 4-bit codes, `r`, in 2 bits. The query's codes stand for `v1`, `v2` and `v3`. Codes of fewer than 8 bits are
+//! times the spread of their coordinate (about its standard deviation); there the query's codes are multiples of one divided
+//! by the spread. By Cauchy and Schwarz
 //!
 //! ```text
 //! w0 z0 <= w0 c0 + |w0| |z0 - c0|
-//! w1.z1 <= v1.c1 + |w1| |z1 - c1| + |w1 - v1| |c1|                   the scan
-//! w2.z2 <= |w2| |z2|
-//! w1.z1 <= v1.(c1 + r) + |w1| |z1 - c1 - r| + |w1 - v1| |c1 + r|     after the second part
-//! w2.z2 <= v2.c2 + |w2| |z2 - c2| + |w2 - v2| |c2|
+//! w1.z1 <= v1.c1 + |w1| |z1 - c1| + |w1 - v1| |c1|
+//! w2.z2 <= v2.c2 + |w2| |z2 - c2| + |w2 - v2| |c2|                   the scan
+//! w3.z3 <= |w3| |z3|
+//! w2.z2 <= v2.(c2 + r) + |w2| |z2 - c2 - r| + |w2 - v2| |c2 + r|     after the second part
+//! w3.z3 <= v3.c3 + |w3| |z3 - c3| + |w3 - v3| |c3|
 //! ```
 //!
-//! The scan takes, beside the codes and `c0`, three numbers of a row: an error, `|z1 - c1| + t |z0 - c0|`, times the larger of
-//! `|w1|` and `|w0| / t`, which is above both products with errors; the norm of `(c0, c1)` or `(c0, c1 + r)`, the longer, times
-//! `|w1 - v1|`; and `|z2|` times `|w2|`. Of the second part there are two gains, `|z1 - c1| - |z1 - c1 - r|` and `|z2| - |z2 -
-//! c2|`. The bound falls by the first times `|w1|`, and by the second times `|w2| - 2 |w2 - v2|`, because there are codes only
-//! where `|c2|` is at most twice the second gain, and corrections only where the first gain is positive.
+//! The scan takes, beside the codes and `c0`, three numbers of a row: an error, `t |z0 - c0| + |z1 - c1| + |z2 - c2|`, times
+//! the largest of `|w0| / t`, `|w1|` and `|w2|`; the norm of `(c0, c1, c2)` or `(c0, c1, c2 + r)`, the longer, times the norm of
+//! `(w1 - v1, w2 - v2)`; and `|z3|` times `|w3|`. Of the second part there are two gains, `|z2 - c2| - |z2 - c2 - r|` and
+//! `|z3| - |z3 - c3|`. The bound falls by the first times `|w2|`, and by the second times `|w3| - 2 |w3 - v3|`, because there
+//! are codes only where `|c3|` is at most twice the second gain, and corrections only where the first gain is positive.
 //!
 //! The norms are computed in f64 from the numbers that are stored. What is compared in the end is not `q.x`
 //! but the f32 score, which is off by at most `g |q| |x|` (Higham, "Accuracy and Stability of Numerical
 //! Algorithms", 2002, section 3.1), with `g` for `d / 16` multiply-adds and four additions. Now
-//! `|q| |x| <= |q| |m| + |q| |y|`, and `|q| <= |w| / sqrt(1 - h) <= (1 + h) (|w0| + |w1| + |w2|)`: so
-//! `(g + h) (1 + h) |y|` is added to each of a row's errors, of `z0`, `z1` and `z2`, and `g |q| |m|` to the query's product
+//! `|q| |x| <= |q| |m| + |q| |y|`, and `|q| <= |w| / sqrt(1 - h) <= (1 + h) (|w0| + |w1| + |w2| + |w3|)`:
+//! so `(g + h) (1 + h) |y|` is added to each of a row's errors, of `z0` to `z3`, and `g |q| |m|` to the query's product
 //! with the mean. What rounding does to `z` and `w`, and in the filter's own arithmetic, is covered in the same way: of `w` it
-//! is added to what `w0`, `w1` and `w2` are off, with the norms of what is stored to multiply it. And so is what is lost next
+//! is added to what `w0` to `w3` are off, with the norms of what is stored to multiply it. And so is what is lost next
 //! to zero, where the error of a product is not relative to it: less than the smallest normal float for each. All stored
 //! errors and norms are rounded up, and gains down, in which the same is added to both errors.
 //!

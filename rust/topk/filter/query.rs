@@ -146,7 +146,7 @@ impl CodedQuery {
     ) -> Self {
         let norm = norm(query);
         let (w0, w) = plan.along_mean(w);
-        let (w1, w2) = w.split_at(plan.coded.min(w.len()));
+        let (first, second) = w.split_at(plan.coded.min(w.len()));
         // What the rotation's own arithmetic may be off.
         let lost = match &plan.rotation {
             Some(_) => {
@@ -160,27 +160,27 @@ impl CodedQuery {
             Some(narrow) => (narrow.wide, narrow.spreads.as_slice()),
             None => (plan.coded, &[][..]),
         };
-        let (wide, narrow) = w1.split_at(wide_end.min(w1.len()));
-        let wide = CodedPart::new(wide, in_pairs);
-        let narrow = CodedPart::new_with_spreads(narrow, spreads);
-        let corrected = (!spreads.is_empty()).then_some((&narrow, w1));
-        let looks_up = !w2.is_empty() || corrected.is_some();
-        let tail = looks_up.then(|| code_tail(plan, w2, lost, corrected));
+        let (w1, w2) = first.split_at(wide_end.min(first.len()));
+        let wide = CodedPart::new(w1, in_pairs);
+        let narrow = CodedPart::new_with_spreads(w2, spreads);
+        let corrected = (!spreads.is_empty()).then_some((&narrow, w2));
+        let looks_up = !second.is_empty() || corrected.is_some();
+        let tail = looks_up.then(|| code_tail(plan, second, lost, corrected));
         let mut codes = wide.codes;
         codes.resize(wide_end, 0);
         codes.extend(narrow.codes);
         codes.resize(plan.coded, 0);
         let along = f64::from(w0.abs()) + lost;
-        let inside = self::norm(w1) + lost;
-        let off = wide.off.hypot(narrow.off);
+        let inside = [w1, w2].map(|part| self::norm(part) + lost);
+        let off = wide.off.hypot(narrow.off) + lost;
         let mut reach = Reach {
             factor: wide.factor,
             narrow_factor: narrow.factor,
             base: above(base(plan, query, norm)),
             along: w0,
-            norm: above(off + lost + 1e-6 * (along + inside)),
-            code: above(inside.max(along / ALONG_WEIGHT)),
-            tail: above(self::norm(w2) + lost),
+            norm: above(off + 1e-6 * (along + inside[0] + inside[1])),
+            code: above(inside[0].max(inside[1]).max(along / ALONG_WEIGHT)),
+            tail: above(self::norm(second) + lost),
         };
         if norm > LONGEST {
             // The arithmetic could overflow: no row is dismissed.
@@ -211,23 +211,23 @@ fn base(plan: &FilterPlan, query: &[f32], norm: f64) -> f64 {
     product + base_error
 }
 
-/// The second part of a query, with the codes for 4-bit codes of the first and the first itself, if these are scanned.
+/// The second part of a query, with what meets 4-bit codes of the first, and its codes, if these are scanned.
 fn code_tail(
     plan: &FilterPlan,
-    w2: &[f32],
+    w3: &[f32],
     lost: f64,
     narrow: Option<(&CodedPart, &[f32])>,
 ) -> TailQuery {
     let layout = plan.tail_layout();
-    let second = CodedPart::new_with_spreads(w2, &plan.tail_spreads);
-    let inside = norm(w2);
+    let second = CodedPart::new_with_spreads(w3, &plan.tail_spreads);
+    let inside = norm(w3);
     // What the codes of the query may be off, for each length of a row's codes.
     let off = second.off + lost + 1e-6 * inside;
     let gain = below(inside - LONGEST_FOR_GAIN * off);
     let tail = TailQuery::new(layout, &second.codes, second.factor, gain);
     match narrow {
-        Some((narrow, w1)) => {
-            tail.with_corrections(layout, &narrow.codes, narrow.factor, below(norm(w1)))
+        Some((narrow, w2)) => {
+            tail.with_corrections(layout, &narrow.codes, narrow.factor, below(norm(w2)))
         }
         None => tail,
     }

@@ -31,7 +31,7 @@ const QUARTERS: usize = 4;
 /// What twice a 2-bit code is of a correction of zero.
 const MIDDLE_CORRECTION: u8 = 3;
 
-/// `|c2|` of a row is at most so many times what its codes gain.
+/// `|c3|` of a row is at most so many times what its codes gain.
 pub(super) const LONGEST_FOR_GAIN: f64 = 2.0;
 
 /// Candidates that are refined side by side.

@@ -30,9 +30,9 @@ struct FirstPart {
     narrow: Vec<u8>,
     /// The scales of both, which upper halves of floats suffice for.
     scales: [f32; 2],
-    /// The norm of `c0` and `c1` of the proof, or with what these are corrected to, if that is longer.
+    /// The norm of `c0`, `c1` and `c2` of the proof, or with what the last is corrected to, if that is longer.
     norm: f32,
-    /// `e1` of the proof, with what `c0` is off.
+    /// How far these are off.
     error: f32,
     corrections: Corrections,
     /// How much less the error is with them.
@@ -53,7 +53,7 @@ struct CodedRow {
     along: f32,
     first: FirstPart,
     narrow: Option<FirstPart>,
-    /// `|z2|` of the proof.
+    /// `|z3|` of the proof.
     tail_norm: f32,
     second: SecondPart,
 }
@@ -221,12 +221,12 @@ impl<'a> Coder<'a> {
         let z = if known { z } else { vec![0.0; z.len()] };
         let slack = if known { slack } else { f64::INFINITY };
         let (z0, z) = plan.along_mean(&z);
-        let (z1, z2) = z.split_at(plan.coded.min(z.len()));
+        let (z_first, z3) = z.split_at(plan.coded.min(z.len()));
         let along = from_half(half_near(z0));
         let along_error = f64::from(z0) - f64::from(along);
-        let slack_along = ALONG_WEIGHT * (along_error.abs() + slack);
-        let first =
-            |wide, spreads: &[f32]| self.code_first(along, z1, wide, spreads, slack + slack_along);
+        // Of c0, and what rounding adds to each of the three.
+        let off = ALONG_WEIGHT * (along_error.abs() + slack) + 2.0 * slack;
+        let first = |wide, spreads: &[f32]| self.code_first(along, z_first, wide, spreads, off);
         CodedRow {
             along,
             first: first(plan.coded, &[]),
@@ -234,33 +234,28 @@ impl<'a> Coder<'a> {
                 .narrow
                 .as_ref()
                 .map(|narrow| first(narrow.wide, &narrow.spreads)),
-            tail_norm: above(norm(z2) + slack),
-            second: self.code_second(z2),
+            tail_norm: above(norm(z3) + slack),
+            second: self.code_second(z3),
         }
     }
 
-    /// The first part, with 4-bit codes where there are spreads; `slack` is added to its error.
+    /// The first part, with 4-bit codes where there are spreads; `off` is added to its error.
     fn code_first(
         &self,
         along: f32,
-        z1: &[f32],
+        z_first: &[f32],
         wide: usize,
         spreads: &[f32],
-        slack: f64,
+        off: f64,
     ) -> FirstPart {
-        let (z_wide, z_narrow) = z1.split_at(wide.min(z1.len()));
-        let scale = from_half(half_above(largest(z_wide) / CODE_LIMIT));
-        let codes = codes_at(z_wide, scale);
+        let (z1, z2) = z_first.split_at(wide.min(z_first.len()));
+        let scale = from_half(half_above(largest(z1) / CODE_LIMIT));
+        let codes = codes_at(z1, scale);
         let inverse_spreads = &self.inverse_spreads[0];
-        let narrow = NarrowCodes::new(z_narrow, spreads, inverse_spreads);
-        let count = z_narrow.len().min(self.plan.tail_layout().corrected());
-        let mut corrections = Corrections::new(z_narrow, spreads, inverse_spreads, &narrow, count);
-        let wide_error = error(z_wide, &codes, scale);
-        let (before, after) = (
-            wide_error.hypot(narrow.error),
-            wide_error.hypot(corrections.error),
-        );
-        let correction_gain = gain(before - after);
+        let narrow = NarrowCodes::new(z2, spreads, inverse_spreads);
+        let count = z2.len().min(self.plan.tail_layout().corrected());
+        let mut corrections = Corrections::new(z2, spreads, inverse_spreads, &narrow, count);
+        let correction_gain = gain(narrow.error - corrections.error);
         if correction_gain == 0.0 {
             // They are the best in units of the spreads, which may lead away from the row. The bound takes it for granted that
             // they don't.
@@ -275,7 +270,7 @@ impl<'a> Coder<'a> {
             narrow: narrow.codes,
             scales: [scale, narrow.scale],
             norm: above(norm),
-            error: above(before + slack),
+            error: above(error(z1, &codes, scale) + narrow.error + off),
             corrections,
             correction_gain,
         };
@@ -285,9 +280,9 @@ impl<'a> Coder<'a> {
         part
     }
 
-    fn code_second(&self, z2: &[f32]) -> SecondPart {
-        let codes = NarrowCodes::new(z2, &self.plan.tail_spreads, &self.inverse_spreads[1]);
-        let gain = gain(norm(z2) - codes.error);
+    fn code_second(&self, z3: &[f32]) -> SecondPart {
+        let codes = NarrowCodes::new(z3, &self.plan.tail_spreads, &self.inverse_spreads[1]);
+        let gain = gain(norm(z3) - codes.error);
         // The bound takes this for granted; codes that gain so little are not missed.
         let pays = codes.norm <= f64::from(gain) * LONGEST_FOR_GAIN;
         SecondPart {
