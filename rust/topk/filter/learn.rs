@@ -182,7 +182,8 @@ fn shortest(
     let reached = reached(&plain, &probes, vectors, interrupt)?;
     let rotated = Rotated::new(&plain, &rotation, sample, &probes)?;
     let spreads = rotated.spreads();
-    let Choice { coded, wide, .. } = Trial::new(rotated, reached).cheapest(interrupt)?;
+    let Choice { coded, wide, .. } =
+        Trial::new(rotated, spreads.clone(), reached).cheapest(interrupt)?;
     let across = dimension - 1;
     if coded >= across && wide.is_none() {
         return Ok(plain);

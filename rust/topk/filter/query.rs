@@ -239,11 +239,11 @@ pub(super) fn start(codes: &[i8], added: u8) -> i32 {
 }
 
 /// Some coordinates of a query.
-struct CodedPart {
+pub(super) struct CodedPart {
     codes: Vec<i8>,
     factor: f32,
     /// How far the codes are from the query.
-    off: f64,
+    pub(super) off: f64,
 }
 
 impl CodedPart {
@@ -263,7 +263,7 @@ impl CodedPart {
     }
 
     /// The same where rows are divided by spreads, so that queries are multiplied by them.
-    fn new_with_spreads(w: &[f32], spreads: &[f32]) -> Self {
+    pub(super) fn new_with_spreads(w: &[f32], spreads: &[f32]) -> Self {
         let scaled: Vec<f32> = w
             .iter()
             .zip(spreads)

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::STEP;
 use super::learn::{PROBES, Rotated};
-use super::query::norm;
+use super::query::{CodedPart, norm};
 use crate::Result;
 use crate::interrupt::Interrupt;
 
@@ -24,10 +24,10 @@ const NEAREST: f64 = 0.4;
 const CODE_ERROR: f32 = 0.015;
 
 /// The error of a row's 4-bit codes: 0.0975 where values are normally distributed, and no row's quite are.
-const NARROW_ERROR: f32 = 0.105;
+const NARROW_ERROR: f64 = 0.105;
 
 /// Numbers of components with 8-bit codes that are tried before 4-bit codes; multiples of two steps.
-const WIDES: [usize; 5] = [0, 32, 64, 128, 256];
+const WIDES: [usize; 7] = [0, 8, 16, 32, 64, 128, 256];
 
 /// Kinds of codes: of 8 bits, or of 4 after so many components.
 const KINDS: usize = 1 + WIDES.len();
@@ -57,7 +57,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    pub(super) fn new(rotated: Rotated, reached: Vec<f32>) -> Self {
+    pub(super) fn new(rotated: Rotated, spreads: Vec<f32>, reached: Vec<f32>) -> Self {
         let Rotated {
             rows,
             queries,
@@ -72,7 +72,7 @@ impl Trial {
             .collect();
         Trial {
             pairs: (rows.len() / dimension * PROBES) as f64,
-            spectrum: Spectrum::new(rows, dimension),
+            spectrum: Spectrum::new(rows, spreads, dimension),
             queries,
             reached,
         }
@@ -132,11 +132,13 @@ struct Spectrum {
     rows: Vec<f32>,
     /// Per row and stretch, the norm up to the stretch's end and the norm behind it.
     norms: Vec<(f32, f32)>,
+    /// What 4-bit codes of each component are multiples of.
+    spreads: Vec<f32>,
     dimension: usize,
 }
 
 impl Spectrum {
-    fn new(rows: Vec<f32>, dimension: usize) -> Self {
+    fn new(rows: Vec<f32>, spreads: Vec<f32>, dimension: usize) -> Self {
         let norms = rows
             .chunks_exact(dimension)
             .flat_map(|row| norms(&row[1..]))
@@ -144,8 +146,27 @@ impl Spectrum {
         Spectrum {
             rows,
             norms,
+            spreads,
             dimension,
         }
+    }
+
+    /// How far a query's product with 4-bit codes may be off, for each norm of what these stand for in a row; for each number
+    /// of stretches, and each of [`WIDES`].
+    fn narrow_weights(&self, query: &[f32]) -> Vec<[f32; WIDES.len()]> {
+        let (query, spreads) = (&query[1..], &self.spreads[1..]);
+        let stretches = query.len().div_ceil(STRETCH);
+        let ends = (1..=stretches).map(|stretch| (stretch * STRETCH).min(query.len()));
+        ends.map(|end| {
+            WIDES.map(|wide| {
+                let wide = wide.min(end);
+                let narrow = &query[wide..end];
+                let longer = norm(&query[..wide]).max(norm(narrow));
+                let off = CodedPart::new_with_spreads(narrow, &spreads[wide..end]).off;
+                (NARROW_ERROR * longer + off) as f32
+            })
+        })
+        .collect()
     }
 
     /// How many rows can reach the score as far as their first stretches tell, for each number of stretches, and for
@@ -153,6 +174,8 @@ impl Spectrum {
     fn survivors(&self, query: &[f32], reached: f32) -> Vec<u32> {
         let stretches = (self.dimension - 1).div_ceil(STRETCH);
         let query_norms: Vec<(f32, f32)> = norms(&query[1..]).collect();
+        let narrow_weights = self.narrow_weights(query);
+        let of_query = query_norms.iter().zip(&narrow_weights);
         let mut survivors = vec![0; stretches * KINDS];
         for (row, norms) in self
             .rows
@@ -166,8 +189,8 @@ impl Spectrum {
             let mut product = row[0] * query[0];
             let parts = row[1..].chunks(STRETCH).zip(query[1..].chunks(STRETCH));
             let survivors = survivors.chunks_exact_mut(KINDS);
-            for (((x, y), survivors), (norms, query_norms)) in
-                parts.zip(survivors).zip(norms.iter().zip(&query_norms))
+            for (((x, y), survivors), (norms, (query_norms, weights))) in
+                parts.zip(survivors).zip(norms.iter().zip(of_query.clone()))
             {
                 product += x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
                 let ((inside, outside), (query_inside, query_outside)) = (norms, query_norms);
@@ -176,10 +199,9 @@ impl Spectrum {
                     continue;
                 };
                 *all_wide += u32::from(bound >= reached);
-                for (survivors, wide) in rest.iter_mut().zip(wides) {
+                for ((survivors, wide), weight) in rest.iter_mut().zip(wides).zip(weights) {
                     let narrow = (inside * inside - wide).max(0.0).sqrt();
-                    *survivors +=
-                        u32::from(bound + NARROW_ERROR * narrow * query_inside >= reached);
+                    *survivors += u32::from(bound + narrow * weight >= reached);
                 }
             }
         }
