@@ -175,7 +175,7 @@ pub(super) struct CodeBlock<'a> {
     pub(super) streams: bool,
     /// Distance in bytes from what is scanned to what is asked from memory meanwhile.
     pub(super) ahead: usize,
-    /// The bytes of a group's codes to ask for.
+    /// The bytes of a group to ask for.
     pub(super) ahead_bytes: Range<usize>,
 }
 
@@ -242,6 +242,9 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize, const NARROW: bool
         } else {
             [[[0; GROUP]; Q]; R]
         };
+        for at in (block.layout.code_bytes()..block.layout.stride()).step_by(STEP_BYTES) {
+            ask_ahead::<V, R>(block, &groups, at);
+        }
         // Bounds come to stand where the sums were. Which are reached is looked at afterwards: a branch for each
         // group and query is guessed wrong too often.
         let (reaches, thresholds) = (block.reaches.as_ptr(), block.thresholds.as_ptr());

@@ -246,14 +246,14 @@ impl<'a> FilterQueries<'a> {
         thresholds: &[f32],
         candidates: &mut [Vec<Candidate>],
     ) {
-        let code_bytes = self.layout.code_bytes();
+        let stride = self.layout.stride();
         let turns = self.panels.len();
         // A block that several panels share is read from memory while the one before it is scanned: each panel's
         // turn asks for its part.
         let (ahead, asked) = match (self.streams, turns) {
-            (true, _) => (STREAM_AHEAD_BYTES, code_bytes),
+            (true, _) => (STREAM_AHEAD_BYTES, stride),
             (false, 1) => (0, 0),
-            (false, _) => (chosen.len() * self.layout.stride(), code_bytes),
+            (false, _) => (chosen.len() * stride, stride),
         };
         let mut first = 0;
         for (turn, panel) in self.panels.iter().enumerate() {
