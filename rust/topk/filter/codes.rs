@@ -6,8 +6,8 @@
 //! codes of row 0, four of row 1, and so on; 64 bytes, one AVX-512 register. A dot product then needs no
 //! sum across lanes: lane r collects row r. The steps of 8-bit codes come first, then those of 4-bit codes, two steps to
 //! 64 bytes, the first of them in the lower halves. Behind the codes stand, for each row, the scales of both, the coordinate
-//! along the mean, the norm of what is coded, and two errors (all are the upper halves of f32). A group is read from one end
-//! to the other, and groups follow each other.
+//! along the mean, the norm of what is stored so far, how far that is off, and the norm of the second part (all are the upper
+//! halves of f32). A group is read from one end to the other, and groups follow each other.
 //!
 //! An 8-bit code is an integer from -127 to 127, stored with 128 added: the dot product instruction of VNNI takes
 //! unsigned codes on one side and signed ones (the query's) on the other. Sums start at -128 times the
@@ -61,14 +61,14 @@ pub(super) const NARROW_SCALES: usize = GROUP * 2;
 /// Where the coordinates along the mean stand.
 pub(super) const ALONG: usize = GROUP * 4;
 
-/// Where the norms stand.
+/// Where the norms of what is stored stand.
 pub(super) const NORMS: usize = GROUP * 6;
 
-/// Where the first errors stand.
+/// Where it stands how far that is off.
 pub(super) const CODE_ERRORS: usize = GROUP * 8;
 
-/// Where the second errors stand.
-pub(super) const TAIL_ERRORS: usize = GROUP * 10;
+/// Where the norms of the second part stand.
+pub(super) const TAIL_NORMS: usize = GROUP * 10;
 
 /// Sixteen integer sums in the registers of one instruction set, and what is done with them.
 ///
@@ -257,10 +257,10 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize, const NARROW: bool
             let along = V::halves(side.add(ALONG));
             let norm = V::halves(side.add(NORMS));
             let code_error = V::halves(side.add(CODE_ERRORS));
-            let tail_error = V::halves(side.add(TAIL_ERRORS));
+            let tail_norm = V::halves(side.add(TAIL_NORMS));
             for q in 0..Q {
                 let reach = &*reaches.add(q);
-                let mut upper = V::weighted(tail_error, reach.tail, V::equal(reach.base));
+                let mut upper = V::weighted(tail_norm, reach.tail, V::equal(reach.base));
                 upper = V::weighted(code_error, reach.code, upper);
                 upper = V::weighted(norm, reach.norm, upper);
                 upper = V::weighted(along, reach.along, upper);
@@ -423,7 +423,7 @@ unsafe fn store_sums<V: Codes, const R: usize, const Q: usize>(
     finished
 }
 
-/// Asks memory for what stands a distance ahead of a group's codes; and where several groups are looked at together, the
+/// Asks memory for what stands a distance ahead of a group; and where several groups are looked at together, the
 /// cache for the next ones.
 #[inline(always)]
 unsafe fn ask_ahead<V: Codes, const R: usize>(

@@ -105,8 +105,7 @@ fn sample(vectors: Matrix<'_>) -> Vec<f32> {
 }
 
 /// An orthonormal basis: the direction of the mean, then the principal components of the rest, the largest
-/// first. The mean goes first because queries have much of it, though centred rows have little: what a query
-/// has outside of the coded dimensions is what loosens the bound.
+/// first. Rows with a mean of zero have the largest component in its place.
 fn components(mean: &[f32], sample: &[f32], interrupt: &Interrupt) -> Result<Option<Vec<f32>>> {
     let dimension = mean.len();
     if !(4 * STEP..=WIDEST_ROTATION).contains(&dimension) {

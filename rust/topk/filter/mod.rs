@@ -10,7 +10,7 @@
 //! q.x = q.m + w.z + q.(I - R'R) y,   and the last is at most h |q| |y|
 //! ```
 //!
-//! The first coordinate is along the mean. Queries have much of it, centred rows have little, and codes share one scale: so
+//! The first coordinate is along the mean (or another direction, where that is zero). Queries have much of it, centred rows have little, and codes share one scale: so
 //! `z0` is stored by itself, `c0`, as a short float, and meets `w0` as it is. The others are in a first part, of all rows, to
 //! be scanned, and a second part, `z3`, for the rows that the scan leaves. The first has 8-bit codes times a scale per row,
 //! `c1`, for some of its coordinates, `z1`, and 4-bit codes, `c2`, for the others, `z2`. It is stored twice: with 8-bit codes
@@ -30,7 +30,7 @@
 //!
 //! The scan takes, beside the codes and `c0`, three numbers of a row: an error, `t |z0 - c0| + |z1 - c1| + |z2 - c2|`, times
 //! the largest of `|w0| / t`, `|w1|` and `|w2|`; the norm of `(c0, c1, c2)` or `(c0, c1, c2 + r)`, the longer, times the norm of
-//! `(w1 - v1, w2 - v2)`; and `|z3|` times `|w3|`. Of the second part there are two gains, `|z2 - c2| - |z2 - c2 - r|` and
+//! `(w1 - v1, w2 - v2)`; and `|z3|` times `|w3|`. Of what is looked up there are two gains, `|z2 - c2| - |z2 - c2 - r|` and
 //! `|z3| - |z3 - c3|`. The bound falls by the first times `|w2|`, and by the second times `|w3| - 2 |w3 - v3|`, because there
 //! are codes only where `|c3|` is at most twice the second gain, and corrections only where the first gain is positive.
 //!
@@ -96,7 +96,7 @@ pub struct FilterPlan {
     mean: Vec<f32>,
     /// `R` of the proof; without it the dimensions are coded as they are.
     rotation: Option<Vec<f32>>,
-    /// Coordinates of the first part that have codes, a multiple of [`STEP`]; without a rotation all, padded.
+    /// Coordinates of the first part that have codes, a multiple of [`STEP`]; where these are all, padded.
     coded: usize,
     /// The shorter copy of the first part, if there is one.
     narrow: Option<NarrowPlan>,
@@ -124,7 +124,7 @@ pub struct Filter<'a> {
     groups: &'a [u8],
     /// The shorter copy, in the same layout; empty where there is none.
     narrow_groups: &'a [u8],
-    /// The second part with the corrections, row by row; empty without a rotation.
+    /// The second part with the corrections, row by row; empty where there is neither.
     tails: &'a [u8],
 }
 

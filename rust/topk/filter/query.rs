@@ -21,11 +21,11 @@ pub(super) struct Reach {
     pub(super) base: f32,
     /// The weight of a row's coordinate along the mean.
     pub(super) along: f32,
-    /// The weight of the norm of what is stored of it in the first part.
+    /// The weight of the norm of what is stored of a row for the scan.
     pub(super) norm: f32,
-    /// The weight of how far that is from the row.
+    /// The weight of how far that is off.
     pub(super) code: f32,
-    /// The weight of what a row has outside of it.
+    /// The weight of the norm of the row's second part.
     pub(super) tail: f32,
 }
 
@@ -39,8 +39,8 @@ pub(super) struct CodePanel {
     pub(super) starts: Vec<[i32; 2]>,
 }
 
-/// Codes the queries: the first parts in panels of nearly equal width, the second parts, if there are any. With a plan for
-/// it, the first parts are for the shorter copy.
+/// Codes the queries: the first parts in panels of nearly equal width; the second parts and what meets corrections, if there
+/// are any. With a plan for it, the first parts are for the shorter copy.
 pub(super) fn code(
     plan: &FilterPlan,
     narrow: Option<&NarrowPlan>,
@@ -211,7 +211,7 @@ fn base(plan: &FilterPlan, query: &[f32], norm: f64) -> f64 {
     product + base_error
 }
 
-/// The second part of a query, with what meets 4-bit codes of the first, and its codes, if these are scanned.
+/// The second part of a query. Where 4-bit codes are scanned, these are the query's codes for them, and `w2`.
 fn code_tail(
     plan: &FilterPlan,
     w3: &[f32],
@@ -286,7 +286,7 @@ impl CodedPart {
 }
 
 /// The nearest codes, as floats, and their scale.
-pub(super) fn quantise(values: &[f32]) -> (Vec<f32>, f32) {
+fn quantise(values: &[f32]) -> (Vec<f32>, f32) {
     quantise_to(values, largest(values))
 }
 

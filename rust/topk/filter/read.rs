@@ -18,8 +18,8 @@ impl FilterPlan {
     pub(super) fn write_head(&self, out: &mut [u8]) {
         out.fill(0);
         let rotated = u32::from(self.rotation.is_some());
-        // Rounded up, because it is a bound.
-        let gram_error = query::above(self.gram_error);
+        // Rounded up, because it is a bound, but not above what is allowed.
+        let gram_error = query::above(self.gram_error).min(MOST_GRAM_ERROR as f32);
         let fields = [
             self.coded as u32,
             rotated,
@@ -83,11 +83,6 @@ impl<'a> Filter<'a> {
     /// Bytes of the first part.
     pub(in crate::topk) fn scanned_bytes(&self) -> usize {
         self.groups.len()
-    }
-
-    /// The number of coordinates that are scanned: fewer than the rows have, where these are rotated and it pays.
-    pub fn coded(&self) -> usize {
-        self.plan.coded
     }
 }
 

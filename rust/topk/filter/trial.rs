@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::STEP;
 use super::learn::{PROBES, Rotated};
 use super::query::{CodedPart, norm};
+use super::{ALONG_WEIGHT, STEP};
 use crate::Result;
 use crate::interrupt::Interrupt;
 
@@ -132,6 +132,8 @@ struct Spectrum {
     rows: Vec<f32>,
     /// Per row and stretch, the norm up to the stretch's end and the norm behind it.
     norms: Vec<(f32, f32)>,
+    /// Per row, the square of its first components' norm, of so many as [`WIDES`] has.
+    wides: Vec<[f32; WIDES.len()]>,
     /// What 4-bit codes of each component are multiples of.
     spreads: Vec<f32>,
     dimension: usize,
@@ -143,17 +145,24 @@ impl Spectrum {
             .chunks_exact(dimension)
             .flat_map(|row| norms(&row[1..]))
             .collect();
+        let square = |values: &[f32]| values.iter().map(|value| value * value).sum::<f32>();
+        let wides = rows
+            .chunks_exact(dimension)
+            .map(|row| WIDES.map(|wide| square(&row[1..][..wide.min(dimension - 1)])))
+            .collect();
         Spectrum {
             rows,
             norms,
+            wides,
             spreads,
             dimension,
         }
     }
 
-    /// How far a query's product with 4-bit codes may be off, for each norm of what these stand for in a row; for each number
-    /// of stretches, and each of [`WIDES`].
-    fn narrow_weights(&self, query: &[f32]) -> Vec<[f32; WIDES.len()]> {
+    /// What makes a query's product with 4-bit codes be off: times the norm of a row's components that have these, and times
+    /// the norm of all that are scanned. For each number of stretches, and each of [`WIDES`].
+    fn narrow_weights(&self, query: &[f32]) -> Vec<[(f32, f32); WIDES.len()]> {
+        let along = f64::from(query[0].abs()) / ALONG_WEIGHT;
         let (query, spreads) = (&query[1..], &self.spreads[1..]);
         let stretches = query.len().div_ceil(STRETCH);
         let ends = (1..=stretches).map(|stretch| (stretch * STRETCH).min(query.len()));
@@ -161,9 +170,9 @@ impl Spectrum {
             WIDES.map(|wide| {
                 let wide = wide.min(end);
                 let narrow = &query[wide..end];
-                let longer = norm(&query[..wide]).max(norm(narrow));
+                let longest = along.max(norm(&query[..wide])).max(norm(narrow));
                 let off = CodedPart::new_with_spreads(narrow, &spreads[wide..end]).off;
-                (NARROW_ERROR * longer + off) as f32
+                ((NARROW_ERROR * longest) as f32, off as f32)
             })
         })
         .collect()
@@ -177,15 +186,12 @@ impl Spectrum {
         let narrow_weights = self.narrow_weights(query);
         let of_query = query_norms.iter().zip(&narrow_weights);
         let mut survivors = vec![0; stretches * KINDS];
-        for (row, norms) in self
+        for ((row, norms), wides) in self
             .rows
             .chunks_exact(self.dimension)
             .zip(self.norms.chunks_exact(stretches))
+            .zip(&self.wides)
         {
-            let wides = WIDES.map(|wide| {
-                let wide = row[1..].iter().take(wide);
-                wide.map(|value| value * value).sum::<f32>()
-            });
             let mut product = row[0] * query[0];
             let parts = row[1..].chunks(STRETCH).zip(query[1..].chunks(STRETCH));
             let survivors = survivors.chunks_exact_mut(KINDS);
@@ -199,9 +205,9 @@ impl Spectrum {
                     continue;
                 };
                 *all_wide += u32::from(bound >= reached);
-                for ((survivors, wide), weight) in rest.iter_mut().zip(wides).zip(weights) {
+                for ((survivors, wide), (weight, off)) in rest.iter_mut().zip(wides).zip(weights) {
                     let narrow = (inside * inside - wide).max(0.0).sqrt();
-                    *survivors += u32::from(bound + narrow * weight >= reached);
+                    *survivors += u32::from(bound + narrow * weight + inside * off >= reached);
                 }
             }
         }

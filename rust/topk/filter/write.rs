@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::codes::{
     ALONG, CODE_ERRORS, GROUP, Layout, MIDDLE_CODE, NARROW_SCALES, NORMS, STEP, STEP_BYTES,
-    TAIL_ERRORS,
+    TAIL_NORMS,
 };
 use super::halves::{from_half, half_above, half_below, half_near};
 use super::narrow::{Corrections, NarrowCodes};
@@ -340,8 +340,9 @@ fn write_group(
     codes.fill(MIDDLE_CODE);
     side.fill(0);
     let (wide, narrow) = codes.split_at_mut(layout.wide_bytes());
-    let parts = rows.iter().map(|row| first(row).map(|part| (row, part)));
-    for (lane, (row, part)) in parts.flatten().enumerate() {
+    let parts = rows.iter().enumerate();
+    let parts = parts.filter_map(|(lane, row)| first(row).map(|part| (lane, row, part)));
+    for (lane, row, part) in parts {
         for (step, codes) in part.wide.chunks_exact(STEP).enumerate() {
             let place = step * STEP_BYTES + lane * STEP;
             for (byte, code) in wide[place..place + STEP].iter_mut().zip(codes) {
@@ -364,7 +365,7 @@ fn write_group(
             (ALONG, half_near(row.along)),
             (NORMS, half_above(part.norm)),
             (CODE_ERRORS, half_above(part.error)),
-            (TAIL_ERRORS, half_above(row.tail_norm)),
+            (TAIL_NORMS, half_above(row.tail_norm)),
         ] {
             side[place + lane * 2..][..2].copy_from_slice(&half);
         }
