@@ -5,7 +5,8 @@ use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
 use super::Candidate;
-use super::codes::{CodeBlock, Codes, GROUP, LEVELS, note_one_by_one, scan_block};
+use super::codes::{CodeBlock, Codes, GROUP, LEVELS};
+use super::scan::{note_one_by_one, scan_block};
 use super::tails::{self, ROWS, Sums, TailCodes, Tails};
 
 /// Queries per call.

@@ -56,6 +56,7 @@ mod narrow;
 mod query;
 mod read;
 mod scalar;
+mod scan;
 mod tails;
 mod trial;
 mod write;

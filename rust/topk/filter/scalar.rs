@@ -1,9 +1,8 @@
 //! The portable kernel: the specification in plain Rust, in a shape that compilers vectorise.
 
 use super::Candidate;
-use super::codes::{
-    CodeBlock, Codes, GROUP, LEVELS, STEP, STEP_BYTES, note_one_by_one, scan_block,
-};
+use super::codes::{CodeBlock, Codes, GROUP, LEVELS, STEP, STEP_BYTES};
+use super::scan::{note_one_by_one, scan_block};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 2;

@@ -4,7 +4,8 @@
 use std::arch::x86_64::*;
 
 use super::Candidate;
-use super::codes::{CodeBlock, Codes, GROUP, LEVELS, STEP_BYTES, scan_block};
+use super::codes::{CodeBlock, Codes, GROUP, LEVELS, STEP_BYTES};
+use super::scan::scan_block;
 use super::tails::{self, ROWS, Sums, TailCodes, Tails};
 
 /// Queries per call.

@@ -2,6 +2,7 @@
 
 mod bound;
 mod plan;
+mod shapes;
 
 use super::*;
 use crate::bitmap::Bitmap;

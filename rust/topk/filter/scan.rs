@@ -1,0 +1,334 @@
+//! The scan of codes, generic over the registers of an instruction set.
+
+use super::candidates::{Candidate, Chosen};
+use super::codes::{
+    ALONG, CODE_ERRORS, CodeBlock, Codes, GROUP, NARROW_SCALES, NORMS, STEP, STEP_BYTES, TAIL_NORMS,
+};
+use super::tails::prefetch_row;
+
+/// Scans the chosen groups with the `Q` queries of the panel, `R` groups at a time.
+///
+/// # Safety
+///
+/// The CPU has the instruction set of `V`; `Q` is the number of queries, with a reach, a threshold and a list of
+/// candidates each; the panel holds all steps of a group; every chosen group lies inside `groups`.
+#[inline(always)]
+pub(super) unsafe fn scan_block<V: Codes, const R: usize, const Q: usize>(
+    block: &mut CodeBlock<'_>,
+) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if block.layout.narrow == 0 {
+            scan_tiles::<V, R, Q, false>(block);
+        } else {
+            scan_tiles::<V, R, Q, true>(block);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn scan_tiles<V: Codes, const R: usize, const Q: usize, const NARROW: bool>(
+    block: &mut CodeBlock<'_>,
+) {
+    let chosen = block.chosen;
+    // What comes from memory is quickest as one stream: several are read no faster, and the core asks for less ahead.
+    let (tiles, rest) = if block.streams {
+        (&[][..], chosen)
+    } else {
+        chosen.as_chunks::<R>()
+    };
+    for tile in tiles {
+        // SAFETY: the caller's contract.
+        unsafe { scan_tile::<V, R, Q, NARROW>(block, *tile) };
+    }
+    for group in rest {
+        // SAFETY: the caller's contract.
+        unsafe { scan_tile::<V, 1, Q, NARROW>(block, [*group]) };
+    }
+}
+
+/// `NARROW` tells whether there are 4-bit codes.
+#[inline(always)]
+unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize, const NARROW: bool>(
+    block: &mut CodeBlock<'_>,
+    chosen: [Chosen; R],
+) {
+    const { assert!(R * Q <= 32, "a bit for each") };
+    let mut groups = [block.groups.as_ptr(); R];
+    for r in 0..R {
+        groups[r] = groups[r].wrapping_add(chosen[r].group as usize * block.layout.stride());
+    }
+    // SAFETY: the chosen groups lie inside `groups`, each is `stride` bytes long, and the panel has a
+    // word for each of the Q queries in each step.
+    unsafe {
+        let panel = block.panel.as_ptr();
+        let narrow_panel = panel.add(block.layout.wide / STEP * Q);
+        let mut finished = add_wide::<V, R, Q>(block, &groups, panel);
+        let narrow_sums = if NARROW {
+            add_narrow::<V, R, Q>(block, &groups, narrow_panel)
+        } else {
+            [[[0; GROUP]; Q]; R]
+        };
+        for at in (block.layout.code_bytes()..block.layout.stride()).step_by(STEP_BYTES) {
+            ask_ahead::<V, R>(block, &groups, at);
+        }
+        // Bounds come to stand where the sums were. Which are reached is looked at afterwards: a branch for each
+        // group and query is guessed wrong too often.
+        let (reaches, thresholds) = (block.reaches.as_ptr(), block.thresholds.as_ptr());
+        let mut reached = [[0u16; Q]; R];
+        let mut hits = 0u32;
+        for r in 0..R {
+            let side = groups[r].add(block.layout.code_bytes());
+            let scale = V::halves(side);
+            let narrow_scale = V::halves(side.add(NARROW_SCALES));
+            let along = V::halves(side.add(ALONG));
+            let norm = V::halves(side.add(NORMS));
+            let code_error = V::halves(side.add(CODE_ERRORS));
+            let tail_norm = V::halves(side.add(TAIL_NORMS));
+            for q in 0..Q {
+                let reach = &*reaches.add(q);
+                let mut upper = V::weighted(tail_norm, reach.tail, V::equal(reach.base));
+                upper = V::weighted(code_error, reach.code, upper);
+                upper = V::weighted(norm, reach.norm, upper);
+                upper = V::weighted(along, reach.along, upper);
+                if NARROW {
+                    let sums = V::load_sums(narrow_sums[r][q].as_ptr());
+                    upper = sums.scaled(narrow_scale, reach.narrow_factor, upper);
+                }
+                let sums = V::load_sums(finished[r][q].as_ptr());
+                let upper = sums.scaled(scale, reach.factor, upper);
+                reached[r][q] = V::reaches(upper, *thresholds.add(q)) & chosen[r].rows;
+                hits |= u32::from(reached[r][q] != 0) << (r * Q + q);
+                V::store(upper, finished[r][q].as_mut_ptr().cast());
+            }
+        }
+        while hits != 0 {
+            let place = hits.trailing_zeros() as usize;
+            let (r, q) = (place / Q, place % Q);
+            let candidates = &mut block.candidates[q];
+            push::<V>(candidates, chosen[r].group, reached[r][q], &finished[r][q]);
+            // A streamed block is so long that what was asked for would be gone at its end.
+            if !block.streams {
+                ask(
+                    block.tails,
+                    block.tail_stride,
+                    chosen[r].group,
+                    reached[r][q],
+                );
+            }
+            hits &= hits - 1;
+        }
+    }
+}
+
+/// Sums up the products of 8-bit codes.
+///
+/// # Safety
+///
+/// As for [`scan_block`]; the groups are readable, and the panel has their steps.
+#[inline(always)]
+unsafe fn add_wide<V: Codes, const R: usize, const Q: usize>(
+    block: &CodeBlock<'_>,
+    groups: &[*const u8; R],
+    mut panel: *const u32,
+) -> [[[i32; GROUP]; Q]; R] {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let mut sums = start_sums::<V, R, Q>(block.starts, 0);
+        for at in (0..block.layout.wide_bytes()).step_by(STEP_BYTES) {
+            ask_ahead::<V, R>(block, groups, at);
+            let mut rows = [V::load(groups[0].add(at)); R];
+            for r in 1..R {
+                rows[r] = V::load(groups[r].add(at));
+            }
+            add_step(&mut sums, &rows, panel);
+            panel = panel.add(Q);
+        }
+        store_sums(&sums)
+    }
+}
+
+/// Sums up the products of 4-bit codes.
+///
+/// # Safety
+///
+/// As for [`add_wide`].
+#[inline(always)]
+unsafe fn add_narrow<V: Codes, const R: usize, const Q: usize>(
+    block: &CodeBlock<'_>,
+    groups: &[*const u8; R],
+    mut panel: *const u32,
+) -> [[[i32; GROUP]; Q]; R] {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let mut sums = start_sums::<V, R, Q>(block.starts, 1);
+        // Each addition waits for the one before to the same sum. Few sums leave the CPU without work meanwhile: then there
+        // are two of each.
+        let few = R * Q <= V::FEW_SUMS;
+        let mut others = [[V::start(0); Q]; R];
+        for at in (block.layout.wide_bytes()..block.layout.code_bytes()).step_by(STEP_BYTES) {
+            ask_ahead::<V, R>(block, groups, at);
+            let [lower, upper] = V::load_narrow(groups[0].add(at));
+            let (mut lower, mut upper) = ([lower; R], [upper; R]);
+            for r in 1..R {
+                [lower[r], upper[r]] = V::load_narrow(groups[r].add(at));
+            }
+            add_step(&mut sums, &lower, panel);
+            let sums = if few { &mut others } else { &mut sums };
+            add_step(sums, &upper, panel.add(Q));
+            panel = panel.add(2 * Q);
+        }
+        if few {
+            for r in 0..R {
+                for q in 0..Q {
+                    sums[r][q] = sums[r][q].plus(others[r][q]);
+                }
+            }
+        }
+        store_sums(&sums)
+    }
+}
+
+/// Sums that start as the queries say.
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "counted loops of constant length are unrolled"
+)]
+unsafe fn start_sums<V: Codes, const R: usize, const Q: usize>(
+    starts: &[[i32; 2]],
+    section: usize,
+) -> [[V; Q]; R] {
+    // SAFETY: the caller's CPU has the instructions.
+    unsafe {
+        let mut sums = [[V::start(0); Q]; R];
+        for q in 0..Q {
+            let start = V::start(starts[q][section]);
+            for r in 0..R {
+                sums[r][q] = start;
+            }
+        }
+        sums
+    }
+}
+
+/// Adds the products of a step of R groups with Q queries, whose words are at the panel.
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "counted loops of constant length are unrolled"
+)]
+unsafe fn add_step<V: Codes, const R: usize, const Q: usize>(
+    sums: &mut [[V; Q]; R],
+    rows: &[V::Rows; R],
+    panel: *const u32,
+) {
+    for q in 0..Q {
+        // SAFETY: the caller's contract: a word for each query.
+        unsafe {
+            let query = V::query(panel.add(q));
+            for r in 0..R {
+                sums[r][q] = sums[r][q].add(rows[r], query);
+            }
+        }
+    }
+}
+
+/// The sums in memory: what follows takes them by changing numbers. Where this is not said, compilers write them there
+/// in each step.
+#[inline(always)]
+unsafe fn store_sums<V: Codes, const R: usize, const Q: usize>(
+    sums: &[[V; Q]; R],
+) -> [[[i32; GROUP]; Q]; R] {
+    let mut finished = [[[0; GROUP]; Q]; R];
+    for r in 0..R {
+        for q in 0..Q {
+            // SAFETY: the caller's CPU has the instructions; there is room for sixteen sums.
+            unsafe { sums[r][q].store_sums(finished[r][q].as_mut_ptr()) };
+        }
+    }
+    finished
+}
+
+/// Asks memory for what stands a distance ahead of a group; and where several groups are looked at together, the
+/// cache for the next ones.
+#[inline(always)]
+unsafe fn ask_ahead<V: Codes, const R: usize>(
+    block: &CodeBlock<'_>,
+    groups: &[*const u8; R],
+    at: usize,
+) {
+    if R > 1 {
+        let next = R * block.layout.stride() + at;
+        for group in groups {
+            // SAFETY: the caller's CPU has the instructions; any address is allowed.
+            unsafe { V::prefetch_near(group.wrapping_add(next)) };
+        }
+    }
+    if block.ahead_bytes.contains(&at) {
+        for group in groups {
+            // SAFETY: the caller's CPU has the instructions; any address is allowed.
+            unsafe { V::prefetch(group.wrapping_add(block.ahead + at)) };
+        }
+    }
+}
+
+/// Asks memory for the second parts of the rows of a group that were reached.
+#[inline(always)]
+fn ask(tails: &[u8], stride: usize, group: u32, mut reached: u16) {
+    while reached != 0 {
+        let lane = reached.trailing_zeros() as usize;
+        prefetch_row(tails, stride, group as usize * GROUP + lane);
+        reached &= reached - 1;
+    }
+}
+
+/// Notes the rows of a group that were reached; the bounds are the bits of floats.
+///
+/// # Safety
+///
+/// The CPU has the instruction set of `V`.
+#[inline(always)]
+unsafe fn push<V: Codes>(
+    candidates: &mut Vec<Candidate>,
+    group: u32,
+    reached: u16,
+    uppers: &[i32; GROUP],
+) {
+    candidates.reserve(GROUP);
+    let (before, more) = (candidates.len(), reached.count_ones() as usize);
+    // SAFETY: there is room for sixteen, and as many are written as there are bits.
+    unsafe {
+        let uppers = V::load_floats(uppers.as_ptr().cast());
+        let to = candidates.as_mut_ptr().add(before);
+        V::note(uppers, group * GROUP as u32, reached, to);
+        candidates.set_len(before + more);
+    }
+}
+
+/// [`Codes::note`], row by row.
+///
+/// # Safety
+///
+/// There is room for as many as there are bits.
+#[inline(always)]
+pub(super) unsafe fn note_one_by_one(
+    uppers: &[f32; GROUP],
+    first_row: u32,
+    mut rows: u16,
+    mut to: *mut Candidate,
+) {
+    while rows != 0 {
+        let lane = rows.trailing_zeros();
+        let candidate = Candidate {
+            upper: uppers[lane as usize % GROUP],
+            row: first_row + lane,
+        };
+        // SAFETY: the caller's contract.
+        unsafe {
+            to.write(candidate);
+            to = to.add(1);
+        }
+        rows &= rows - 1;
+    }
+}
