@@ -5,8 +5,8 @@ use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
 use super::Candidate;
-use super::codes::{CodeBlock, Codes, GROUP, LEVELS};
-use super::scan::{note_one_by_one, scan_block};
+use super::codes::{CodeBlock, Codes, LEVELS};
+use super::scan::scan_block;
 use super::tails::{self, ROWS, Sums, TailCodes, Tails};
 
 /// Queries per call.
@@ -311,20 +311,6 @@ impl<P: Products> Codes for Ymm<P> {
             let second = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLT_UQ>(floats[1], threshold));
             (first | second << 8) as u16
         }
-    }
-
-    #[inline(always)]
-    unsafe fn note(uppers: Self::Floats, first_row: u32, rows: u16, to: *mut Candidate) {
-        let mut floats = [0.0; GROUP];
-        unsafe {
-            Self::store(uppers, floats.as_mut_ptr());
-            note_one_by_one(&floats, first_row, rows, to);
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn load_floats(from: *const f32) -> Self::Floats {
-        unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
     }
 
     #[inline(always)]

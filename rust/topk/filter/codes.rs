@@ -111,13 +111,25 @@ pub(super) trait Codes: Copy {
     unsafe fn scaled(self, scale: Self::Floats, factor: f32, more: Self::Floats) -> Self::Floats;
     /// A bit for each float that is not below the threshold.
     unsafe fn reaches(floats: Self::Floats, threshold: f32) -> u16;
-    /// Writes candidates for the rows that have a bit, with these bounds, and numbers from the first row's; there is room for
-    /// sixteen.
-    unsafe fn note(uppers: Self::Floats, first_row: u32, rows: u16, to: *mut Candidate);
+    /// Writes candidates for the rows that have a bit, with the bounds of sixteen rows, and numbers from the first one's. There
+    /// is room for sixteen.
+    #[inline(always)]
+    unsafe fn note(uppers: *const f32, first_row: u32, mut rows: u16, mut to: *mut Candidate) {
+        while rows != 0 {
+            let lane = rows.trailing_zeros();
+            // SAFETY: there are sixteen bounds, and room for as many candidates as there are bits.
+            unsafe {
+                to.write(Candidate {
+                    upper: *uppers.add(lane as usize),
+                    row: first_row + lane,
+                });
+                to = to.add(1);
+            }
+            rows &= rows - 1;
+        }
+    }
     /// Writes sixteen floats.
     unsafe fn store(floats: Self::Floats, to: *mut f32);
-    /// Reads sixteen floats.
-    unsafe fn load_floats(from: *const f32) -> Self::Floats;
     /// Asks memory for a cache line; any address is allowed.
     unsafe fn prefetch(address: *const u8);
     /// Asks for a cache line that will be read next; any address is allowed.

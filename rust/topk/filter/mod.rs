@@ -10,8 +10,8 @@
 //! q.x = q.m + w.z + q.(I - R'R) y,   and the last is at most h |q| |y|
 //! ```
 //!
-//! The first coordinate is along the mean (or another direction, where that is zero). Queries have much of it, centred rows have little, and codes share one scale: so
-//! `z0` is stored by itself, `c0`, as a short float, and meets `w0` as it is. The others are in a first part, of all rows, to
+//! The first coordinate is along the mean (or another direction, where that is zero). Queries have much of it, centred rows
+//! have little, and codes share one scale: so `z0` is stored by itself, `c0`, as a short float, and meets `w0` as it is. The others are in a first part, of all rows, to
 //! be scanned, and a second part, `z3`, for the rows that the scan leaves. The first has 8-bit codes times a scale per row,
 //! `c1`, for some of its coordinates, `z1`, and 4-bit codes, `c2`, for the others, `z2`. It is stored twice: with 8-bit codes
 //! alone (`z2` is empty then), and shorter, for few queries. The second part has 4-bit codes, too, `c3`; and with it stand

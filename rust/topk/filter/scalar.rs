@@ -1,8 +1,7 @@
 //! The portable kernel: the specification in plain Rust, in a shape that compilers vectorise.
 
-use super::Candidate;
 use super::codes::{CodeBlock, Codes, GROUP, LEVELS, STEP, STEP_BYTES};
-use super::scan::{note_one_by_one, scan_block};
+use super::scan::scan_block;
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 2;
@@ -114,16 +113,6 @@ impl Codes for Plain {
         floats.iter().enumerate().fold(0, |mask, (lane, upper)| {
             mask | u16::from(*upper >= threshold || upper.is_nan()) << lane
         })
-    }
-
-    #[inline(always)]
-    unsafe fn note(uppers: Self::Floats, first_row: u32, rows: u16, to: *mut Candidate) {
-        unsafe { note_one_by_one(&uppers, first_row, rows, to) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_floats(from: *const f32) -> Self::Floats {
-        unsafe { from.cast::<Self::Floats>().read() }
     }
 
     #[inline(always)]

@@ -299,36 +299,8 @@ unsafe fn push<V: Codes>(
     let (before, more) = (candidates.len(), reached.count_ones() as usize);
     // SAFETY: there is room for sixteen, and as many are written as there are bits.
     unsafe {
-        let uppers = V::load_floats(uppers.as_ptr().cast());
         let to = candidates.as_mut_ptr().add(before);
-        V::note(uppers, group * GROUP as u32, reached, to);
+        V::note(uppers.as_ptr().cast(), group * GROUP as u32, reached, to);
         candidates.set_len(before + more);
-    }
-}
-
-/// [`Codes::note`], row by row.
-///
-/// # Safety
-///
-/// There is room for as many as there are bits.
-#[inline(always)]
-pub(super) unsafe fn note_one_by_one(
-    uppers: &[f32; GROUP],
-    first_row: u32,
-    mut rows: u16,
-    mut to: *mut Candidate,
-) {
-    while rows != 0 {
-        let lane = rows.trailing_zeros();
-        let candidate = Candidate {
-            upper: uppers[lane as usize % GROUP],
-            row: first_row + lane,
-        };
-        // SAFETY: the caller's contract.
-        unsafe {
-            to.write(candidate);
-            to = to.add(1);
-        }
-        rows &= rows - 1;
     }
 }

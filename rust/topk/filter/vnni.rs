@@ -258,11 +258,11 @@ impl Codes for Zmm {
     }
 
     #[inline(always)]
-    unsafe fn note(uppers: Self::Floats, first_row: u32, rows: u16, to: *mut Candidate) {
+    unsafe fn note(uppers: *const f32, first_row: u32, rows: u16, to: *mut Candidate) {
         unsafe {
             let lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
             let numbers = _mm512_add_epi32(lanes, _mm512_set1_epi32(first_row.cast_signed()));
-            let uppers = _mm512_maskz_compress_epi32(rows, _mm512_castps_si512(uppers));
+            let uppers = _mm512_maskz_compress_epi32(rows, _mm512_loadu_si512(uppers.cast()));
             let numbers = _mm512_maskz_compress_epi32(rows, numbers);
             // Pairs of a bound and a number, as candidates are laid out.
             let first = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
@@ -272,11 +272,6 @@ impl Codes for Zmm {
             _mm512_storeu_si512(to.cast(), first);
             _mm512_storeu_si512(to.add(8).cast(), second);
         }
-    }
-
-    #[inline(always)]
-    unsafe fn load_floats(from: *const f32) -> Self::Floats {
-        unsafe { _mm512_loadu_ps(from) }
     }
 
     #[inline(always)]

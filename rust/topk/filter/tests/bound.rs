@@ -11,9 +11,7 @@ fn few_queries_read_4_bit_codes_which_leave_few_rows() {
     let (rows, dimension) = (6000, 256);
     let values = topics(rows, dimension, 5);
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
-    let plan = FilterPlan::learn(vectors, &Interrupt::new())
-        .unwrap()
-        .unwrap();
+    let plan = learnt(vectors);
     let narrow = plan.narrow.as_ref().unwrap();
     assert_eq!(narrow.spreads.len(), plan.coded - narrow.wide);
     let bytes = filter_bytes(vectors, &plan);
@@ -92,12 +90,7 @@ fn scores_next_to_zero_are_found() {
     let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
     let filter = Filter::read(&bytes, rows, dimension).unwrap();
     let queries = Matrix::new(&query, 1, dimension).unwrap();
-    same_answer(
-        &[whole(vectors, Some(&filter))],
-        &[whole(vectors, None)],
-        queries,
-        5,
-    );
+    same_answer(whole(vectors, &filter), queries, 5);
 }
 
 #[test]
@@ -113,12 +106,7 @@ fn codes_of_queries_never_overflow_16_bits() {
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
         let query: Vec<f32> = values[..dimension].iter().map(|x| x * sign).collect();
         let queries = Matrix::new(&query, 1, dimension).unwrap();
-        same_answer(
-            &[whole(vectors, Some(&filter))],
-            &[whole(vectors, None)],
-            queries,
-            5,
-        );
+        same_answer(whole(vectors, &filter), queries, 5);
     }
 }
 
@@ -220,9 +208,9 @@ proptest! {
         for row in (0..rows).step_by(every) {
             allowed.set(row);
         }
-        let part = |filter| Part { vectors, filter, allowed: Some(&allowed) };
+        let part = Part { allowed: Some(&allowed), ..whole(vectors, &filter) };
         let k = k.min(allowed.count());
-        same_answer(&[part(Some(&filter))], &[part(None)], queries, k);
+        same_answer(part, queries, k);
     }
 
     #[test]
@@ -237,11 +225,11 @@ proptest! {
         for (row, _) in taking_part.iter().enumerate().filter(|(_, part)| **part) {
             allowed.set(row);
         }
-        same_answer(&[whole(vectors, Some(&filter))], &[whole(vectors, None)], queries, k);
-        let part = |filter| Part { vectors, filter, allowed: Some(&allowed) };
+        same_answer(whole(vectors, &filter), queries, k);
+        let part = Part { allowed: Some(&allowed), ..whole(vectors, &filter) };
         if allowed.count() > 0 {
             let k = k.min(allowed.count());
-            same_answer(&[part(Some(&filter))], &[part(None)], queries, k);
+            same_answer(part, queries, k);
         }
     }
 
@@ -271,7 +259,7 @@ proptest! {
         };
         let bytes = filter_bytes(vectors, &plan);
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
-        same_answer(&[whole(vectors, Some(&filter))], &[whole(vectors, None)], queries, k);
+        same_answer(whole(vectors, &filter), queries, k);
     }
 
 }
@@ -382,12 +370,7 @@ fn a_query_whose_rotation_overflows_is_answered() {
         .map(|place| 3e38 * sign(2, place) * if place % 2 == 0 { 1.0 } else { -1.0 })
         .collect();
     let queries = Matrix::new(&query, 1, dimension).unwrap();
-    same_answer(
-        &[whole(vectors, Some(&filter))],
-        &[whole(vectors, None)],
-        queries,
-        5,
-    );
+    same_answer(whole(vectors, &filter), queries, 5);
 }
 
 proptest! {

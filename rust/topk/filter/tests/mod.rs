@@ -44,6 +44,11 @@ fn topics(rows: usize, dimension: usize, seed: u64) -> Vec<f32> {
     values
 }
 
+fn learnt(vectors: Matrix<'_>) -> FilterPlan {
+    let plan = FilterPlan::learn(vectors, &Interrupt::new()).unwrap();
+    plan.expect("a filter pays")
+}
+
 fn filter_bytes(vectors: Matrix<'_>, plan: &FilterPlan) -> Vec<u8> {
     let mut bytes = vec![0; plan.size(vectors.rows())];
     plan.write(vectors, &mut bytes, &Interrupt::new()).unwrap();
@@ -113,25 +118,25 @@ fn all_groups(rows: usize) -> Vec<Chosen> {
     (0..rows as u32 / 16).map(whole).collect()
 }
 
-/// All rows, with or without a filter.
-fn whole<'a>(vectors: Matrix<'a>, filter: Option<&'a Filter<'a>>) -> Part<'a> {
+/// All rows, with their filter.
+fn whole<'a>(vectors: Matrix<'a>, filter: &'a Filter<'a>) -> Part<'a> {
     Part {
         vectors,
-        filter,
+        filter: Some(filter),
         allowed: None,
     }
 }
 
-fn same_answer(
-    parts: &[Part<'_>],
-    without: &[Part<'_>],
-    queries: Matrix<'_>,
-    k: usize,
-) -> Vec<Found> {
+/// What every kernel finds, which is what is found without the filter.
+fn same_answer(part: Part<'_>, queries: Matrix<'_>, k: usize) -> Vec<Found> {
+    let without = Part {
+        filter: None,
+        ..part
+    };
     let expected = search_with(
         Kernel::Scalar,
         Usage::Always,
-        without,
+        &[without],
         queries,
         k,
         Workers::Pool,
@@ -143,7 +148,7 @@ fn same_answer(
             let found = search_with(
                 kernel,
                 Usage::Always,
-                parts,
+                &[part],
                 queries,
                 k,
                 Workers::Pool,
@@ -176,21 +181,14 @@ fn a_filter_changes_nothing_but_the_time() {
     ] {
         let values = embeddings(rows, dimension, 1);
         let vectors = Matrix::new(&values, rows, dimension).unwrap();
-        let plan = FilterPlan::learn(vectors, &Interrupt::new())
-            .unwrap()
-            .unwrap();
+        let plan = learnt(vectors);
         let bytes = filter_bytes(vectors, &plan);
         let filter = Filter::read(&bytes, rows, dimension).unwrap();
         for batch in [1, 3, 8, 21] {
             let queries = embeddings(batch, dimension, 2);
             let queries = Matrix::new(&queries, batch, dimension).unwrap();
             for k in [1, 10, 100, rows] {
-                same_answer(
-                    &[whole(vectors, Some(&filter))],
-                    &[whole(vectors, None)],
-                    queries,
-                    k,
-                );
+                same_answer(whole(vectors, &filter), queries, k);
             }
         }
     }
@@ -213,12 +211,7 @@ fn a_guess_that_is_too_high_is_taken_back() {
         values[0] = [1.0, 0.0][query % 2];
     }
     let queries = Matrix::new(&queries, 5, dimension).unwrap();
-    same_answer(
-        &[whole(vectors, Some(&filter))],
-        &[whole(vectors, None)],
-        queries,
-        k,
-    );
+    same_answer(whole(vectors, &filter), queries, k);
 }
 
 #[test]
@@ -229,7 +222,7 @@ fn rows_longer_than_a_block_are_searched() {
     let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
     let filter = Filter::read(&bytes, rows, dimension).unwrap();
     let queries = Matrix::new(&values[..dimension], 1, dimension).unwrap();
-    let parts = [whole(vectors, Some(&filter))];
+    let parts = [whole(vectors, &filter)];
     let found = search(&parts, queries, 1, Workers::Pool, &Interrupt::new()).unwrap();
     assert_eq!(found.rows, [0]);
 }

@@ -7,9 +7,7 @@ fn components_are_fewer_than_dimensions_where_the_spectrum_falls() {
     let (rows, dimension) = (6000, 256);
     let values = embeddings(rows, dimension, 5);
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
-    let plan = FilterPlan::learn(vectors, &Interrupt::new())
-        .unwrap()
-        .unwrap();
+    let plan = learnt(vectors);
     assert!(plan.rotation.is_some());
     assert!(plan.coded < dimension, "{}", plan.coded);
     assert!(plan.gram_error < 1e-4, "{}", plan.gram_error);
@@ -19,12 +17,7 @@ fn components_are_fewer_than_dimensions_where_the_spectrum_falls() {
     let filter = Filter::read(&bytes, rows, dimension).unwrap();
     let queries = embeddings(4, dimension, 6);
     let queries = Matrix::new(&queries, 4, dimension).unwrap();
-    for found in same_answer(
-        &[whole(vectors, Some(&filter))],
-        &[whole(vectors, None)],
-        queries,
-        10,
-    ) {
+    for found in same_answer(whole(vectors, &filter), queries, 10) {
         assert!(found.rescored < rows as u64, "{} rescored", found.rescored);
     }
 }
@@ -103,8 +96,7 @@ fn near_duplicates_of_rows_do_not_mislead_the_plan() {
         }
     }
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
-    let plan = FilterPlan::learn(vectors, &Interrupt::new());
-    let plan = plan.unwrap().unwrap();
+    let plan = learnt(vectors);
     // 40 would be enough for queries that are as near to their rows as these are to each other.
     assert!(plan.coded >= 64, "{}", plan.coded);
 }
@@ -117,9 +109,7 @@ fn dimensions_without_variance_leave_the_rotation_orthonormal() {
         values[56..].fill(0.0);
     }
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
-    let plan = FilterPlan::learn(vectors, &Interrupt::new())
-        .unwrap()
-        .unwrap();
+    let plan = learnt(vectors);
     assert!(plan.rotation.is_some());
     assert!(plan.gram_error < 1e-4, "{}", plan.gram_error);
 }
@@ -130,9 +120,7 @@ fn many_isotropic_rows_are_all_scanned_with_4_bit_codes_and_corrected() {
     let (rows, dimension) = (30_000, 92);
     let values = noise(rows * dimension, 3);
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
-    let plan = FilterPlan::learn(vectors, &Interrupt::new())
-        .unwrap()
-        .unwrap();
+    let plan = learnt(vectors);
     assert_eq!(plan.coded, 96);
     let narrow = plan.narrow.as_ref().unwrap();
     assert_eq!(narrow.spreads.len(), 96 - narrow.wide);
@@ -143,12 +131,7 @@ fn many_isotropic_rows_are_all_scanned_with_4_bit_codes_and_corrected() {
     for batch in [1, 3, 20] {
         let queries = noise(batch * dimension, 4);
         let queries = Matrix::new(&queries, batch, dimension).unwrap();
-        for found in same_answer(
-            &[whole(vectors, Some(&filter))],
-            &[whole(vectors, None)],
-            queries,
-            10,
-        ) {
+        for found in same_answer(whole(vectors, &filter), queries, 10) {
             let most = (batch * rows / 20) as u64;
             assert!(found.rescored < most, "{} rescored", found.rescored);
         }
@@ -160,9 +143,7 @@ fn few_isotropic_rows_are_coded_as_they_are() {
     let (rows, dimension) = (4096, 128);
     let values = noise(rows * dimension, 3);
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
-    let plan = FilterPlan::learn(vectors, &Interrupt::new())
-        .unwrap()
-        .unwrap();
+    let plan = learnt(vectors);
     assert!(plan.rotation.is_none());
     assert_eq!(plan.coded, dimension);
 }
@@ -195,9 +176,7 @@ fn the_same_bytes_whatever_the_threads() {
             .build()
             .unwrap();
         pool.install(|| {
-            let plan = FilterPlan::learn(vectors, &Interrupt::new())
-                .unwrap()
-                .unwrap();
+            let plan = learnt(vectors);
             filter_bytes(vectors, &plan)
         })
     });
@@ -209,9 +188,7 @@ fn bytes_that_are_no_filter_are_refused() {
     let (rows, dimension) = (4000, 192);
     let values = topics(rows, dimension, 9);
     let vectors = Matrix::new(&values, rows, dimension).unwrap();
-    let plan = FilterPlan::learn(vectors, &Interrupt::new())
-        .unwrap()
-        .unwrap();
+    let plan = learnt(vectors);
     let bytes = filter_bytes(vectors, &plan);
     assert!(Filter::read(&bytes, rows, dimension).is_ok());
     assert!(Filter::read(&bytes, rows + 16, dimension).is_err());

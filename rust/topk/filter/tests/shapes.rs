@@ -37,12 +37,7 @@ fn every_shape_that_is_read_is_searched() {
             }
             let bytes = filter_bytes(vectors, &plan);
             let filter = Filter::read(&bytes, rows, dimension).unwrap();
-            same_answer(
-                &[whole(vectors, Some(&filter))],
-                &[whole(vectors, None)],
-                queries,
-                3,
-            );
+            same_answer(whole(vectors, &filter), queries, 3);
         }
     }
 }
