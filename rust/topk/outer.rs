@@ -5,7 +5,7 @@
 //! specification's (`lanes.rs`), so these are no scores but bounds of them (`bounded.rs`): what reaches a
 //! query's limit is noted as a candidate.
 
-use super::block::LANES;
+use super::block::{Aligned, LANES};
 use super::element::{Encoding, Float32};
 use super::filter::{Candidate, Chosen, GROUP, above};
 use super::lanes::Load;
@@ -17,7 +17,7 @@ const FEW_ROWS: usize = 4;
 /// whole registers.
 #[derive(Debug)]
 pub(super) struct OuterPanel {
-    values: Vec<f32>,
+    values: Aligned,
     queries: usize,
     /// Per query, padded with zeros: what a row's norm is multiplied by to bound what its sum may be off.
     reaches: Vec<f32>,
@@ -27,7 +27,7 @@ impl OuterPanel {
     /// Interleaves `queries`, which holds as many whole queries of `dimension` values as there are `reaches`.
     pub(super) fn new(queries: &[f32], dimension: usize, reaches: &[f32]) -> Self {
         let lanes = reaches.len().next_multiple_of(LANES);
-        let mut values = vec![0.0; dimension * lanes];
+        let mut values = Aligned::zeros(dimension * lanes);
         for (query, source) in queries.chunks_exact(dimension).enumerate() {
             for (place, value) in source.iter().enumerate() {
                 values[place * lanes + query] = *value;
