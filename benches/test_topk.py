@@ -3,9 +3,9 @@
 Run with `pytest -s benches/test_topk.py --benchmark-only`. Vectors are those of `topk_inputs`, engines those of
 `topk_peers`. Every exact engine's answers are first held against 64-bit floats (and this package's two against
 each other, bit for bit), of the others the recall is measured. Then the engines take turns, each call with
-queries of its own; of an engine with several settings the best at that search counts. The limit of reading is
-measured on the same vectors, in turns with the engines: it depends on where in memory they lie, and on a virtual
-machine it may change within minutes.
+queries of its own; of an engine with several settings the best at that search counts. The machine's limits are
+measured in turns with the engines, of which the median counts, as of the engines: on a virtual machine they change
+within minutes. That of reading is measured on the same vectors, because it depends on where in memory they lie.
 
 CSLIR_BENCH_ROWS (100000,1000000) are the numbers of rows, CSLIR_BENCH_THREADS (2) the threads of all engines,
 CSLIR_BENCH_ROUNDS (7) the turns that each engine gets at a search, CSLIR_BENCH_ENGINES (all) the names of peers to
@@ -16,8 +16,7 @@ with "faiss flat,torch".
 import gc
 import os
 import time
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -25,8 +24,6 @@ from topk_board import Limits, Table, Times, Work, best_variant, interleave, sum
 from topk_inputs import Inputs, isotropic, load
 from topk_peers import ENGINES, OURS, SCAN, Search, default_threads, set_threads
 from topk_reference import Reference
-
-from cslir import _core
 
 ROWS = tuple(int(rows) for rows in os.environ.get("CSLIR_BENCH_ROWS", "100000,1000000").split(","))
 ROUNDS = int(os.environ.get("CSLIR_BENCH_ROUNDS", "7"))
@@ -37,8 +34,6 @@ INPUTS = [*(("real", rows) for rows in ROWS), ("isotropic", max(ROWS))]
 SEARCHES = [(1, 10), (1, 100), (1, 1000), (8, 10), (8, 100), (64, 10), (64, 100), (256, 10), (256, 100)]
 WORST_CASE = [(1, 10)]
 CHECKED = 256
-READING = ("reading", "")
-"""The call that measures how fast memory is read."""
 
 
 @dataclass
@@ -116,10 +111,10 @@ def test_search(benchmark, stand, tables, batch, k):
         for engine, variants in stand.searches.items()
         for variant, search in variants.items()
     }
-    read_bytes: list[float] = []
-    calls[READING] = lambda _: read_bytes.append(_core.read_bandwidth(vectors, threads=default_threads()))
+    limits: list[Limits] = []
+    calls["limits", ""] = lambda _: limits.append(Limits.measure(default_threads(), vectors))
     seconds = benchmark.pedantic(interleave, args=[calls], kwargs={"rounds": ROUNDS}, rounds=1)
-    table.limits = replace(stand.limits, read_bytes=median(read_bytes))
+    table.limits = Limits.median(limits)
     for engine, variants in stand.searches.items():
         times = {variant: Times.of(seconds[engine, variant], variant) for variant in variants}
         table.times[engine] = best_variant(times)

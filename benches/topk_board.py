@@ -3,10 +3,14 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import quantiles
-from typing import NamedTuple
+from statistics import median, quantiles
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from cslir import _core
+
+Array = np.ndarray[Any, Any]
 
 BUDGET = 10.0
 """Seconds of an engine's measured calls after which it gets no more turns, but for the second."""
@@ -92,13 +96,24 @@ class Limits:
     """Per second, two to each multiply-add; None where the kernel has no instruction for it."""
 
     @classmethod
-    def measure(cls, threads: int) -> "Limits":
-        """Measure them in some seconds."""
+    def measure(cls, threads: int, vectors: Array | None = None) -> "Limits":
+        """Measure them in a second or two, that of reading on these vectors if there are any."""
         return cls(
             threads,
-            _core.read_bandwidth(threads=threads),
+            _core.read_bandwidth(vectors, threads=threads),
             _core.multiply_add_peak(threads=threads),
             _core.int8_peak(threads=threads),
+        )
+
+    @classmethod
+    def median(cls, limits: Sequence["Limits"]) -> "Limits":
+        """The median of each of them, over some measurements on the same machine."""
+        int8 = [one.int8_operations for one in limits if one.int8_operations is not None]
+        return cls(
+            limits[0].threads,
+            median(one.read_bytes for one in limits),
+            median(one.multiply_adds for one in limits),
+            median(int8) if int8 else None,
         )
 
     def line(self) -> str:

@@ -86,6 +86,12 @@ def test_limits_of_a_search():
     assert LIMITS.f32_seconds(many) == pytest.approx(1_000_000 * 384 * 64 * 2 / 200e9)  # arithmetic
 
 
+def test_the_median_of_each_limit_counts():
+    measured = [Limits(2, 10e9, 100e9, 1e12), Limits(2, 30e9, 300e9, 2e12), Limits(2, 20e9, 400e9, 3e12)]
+    assert Limits.median(measured) == Limits(2, 20e9, 300e9, 2e12)
+    assert Limits.median([Limits(1, 20e9, 200e9)]).int8_operations is None
+
+
 def test_table():
     table = Table("real", Work(1_000_000, 500, 2, 10), LIMITS, notes={"peer": "recall 0.970"})
     table.times = {"ours": Times.of([0.1]), "peer": Times.of([0.4], "some setting")}
