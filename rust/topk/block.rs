@@ -17,37 +17,39 @@ pub(super) fn shares(queries: usize, widest: usize) -> impl Iterator<Item = Rang
     (0..count).map(move |share| share * queries / count..(share + 1) * queries / count)
 }
 
-/// Floats that start at a cache line: it takes twice as long to load registers that lie across two.
+/// Numbers of 32 bits that start at a cache line: it takes twice as long to load registers that lie across two.
 #[derive(Debug)]
-pub(super) struct Aligned {
-    values: Vec<f32>,
+pub(super) struct Aligned<T> {
+    values: Vec<T>,
     start: usize,
 }
 
-impl Aligned {
+impl<T: Copy + Default> Aligned<T> {
     /// So many zeros.
     pub(super) fn zeros(count: usize) -> Self {
-        let values = vec![0.0; count + LANES];
+        let values = vec![T::default(); count + LANES];
         // An optimisation: any start is right.
         let start = values.as_ptr().align_offset(CACHE_LINE).min(LANES);
         Aligned { values, start }
     }
+}
 
+impl<T> Aligned<T> {
     fn range(&self) -> Range<usize> {
         self.start..self.start + self.values.len() - LANES
     }
 }
 
-impl Deref for Aligned {
-    type Target = [f32];
+impl<T> Deref for Aligned<T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[f32] {
+    fn deref(&self) -> &[T] {
         &self.values[self.range()]
     }
 }
 
-impl DerefMut for Aligned {
-    fn deref_mut(&mut self) -> &mut [f32] {
+impl<T> DerefMut for Aligned<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
         let range = self.range();
         &mut self.values[range]
     }
@@ -58,7 +60,7 @@ impl DerefMut for Aligned {
 /// dimensions don't fall into the same cache sets.
 #[derive(Debug)]
 pub(super) struct Panel {
-    values: Aligned,
+    values: Aligned<f32>,
     width: usize,
 }
 

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use super::block::{Block, LANES, Panel};
 use super::element::Values;
+#[cfg(target_arch = "x86_64")]
+use super::filter::amx_is_available;
 use super::outer::OuterBlock;
 use super::scalar;
 #[cfg(target_arch = "x86_64")]
@@ -32,6 +34,9 @@ pub enum Kernel {
     /// The same with VNNI, which adds nothing to float scores.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
+    /// The same with tiles of bytes, for the filters of many queries.
+    #[cfg(target_arch = "x86_64")]
+    Amx,
 }
 
 impl Kernel {
@@ -46,6 +51,8 @@ impl Kernel {
         Kernel::Avx512,
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx512Vnni,
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Amx,
     ];
 
     /// The kernels that this CPU can run, the slowest first.
@@ -79,7 +86,8 @@ impl Kernel {
             .find(|kernel| kernel.name() == name)
             .ok_or_else(|| {
                 let names: Vec<&str> = Self::available().map(Kernel::name).collect();
-                let known = ["scalar", "avx2", "avxvnni", "avx512", "avx512vnni"].contains(&name);
+                let known =
+                    ["scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx"].contains(&name);
                 let reason = if known {
                     "can't run on this CPU"
                 } else {
@@ -107,6 +115,8 @@ impl Kernel {
             Kernel::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512Vnni => "avx512vnni",
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Amx => "amx",
         }
     }
 
@@ -132,6 +142,8 @@ impl Kernel {
             Kernel::Avx512Vnni => {
                 Kernel::Avx512.is_available() && is_x86_feature_detected!("avx512vnni")
             }
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Amx => Kernel::Avx512Vnni.is_available() && amx_is_available(),
         }
     }
 
@@ -142,7 +154,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 | Kernel::AvxVnni => avx2::WIDEST_PANEL,
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 | Kernel::Avx512Vnni => avx512::WIDEST_PANEL,
+            Kernel::Avx512 | Kernel::Avx512Vnni | Kernel::Amx => avx512::WIDEST_PANEL,
         }
     }
 
@@ -161,7 +173,7 @@ impl Kernel {
             Kernel::Avx2 | Kernel::AvxVnni => unsafe { avx2::score(block) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 | Kernel::Avx512Vnni => unsafe { avx512::score(block) },
+            Kernel::Avx512 | Kernel::Avx512Vnni | Kernel::Amx => unsafe { avx512::score(block) },
         }
     }
 
@@ -186,7 +198,7 @@ impl Kernel {
                     avx2::score_scattered(rows, dimension, query, scores);
                 }
                 #[cfg(target_arch = "x86_64")]
-                Kernel::Avx512 | Kernel::Avx512Vnni => {
+                Kernel::Avx512 | Kernel::Avx512Vnni | Kernel::Amx => {
                     avx512::score_scattered(rows, dimension, query, scores);
                 }
             }
@@ -200,7 +212,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 | Kernel::AvxVnni => avx2::OUTER_REGISTERS,
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 | Kernel::Avx512Vnni => avx512::OUTER_REGISTERS,
+            Kernel::Avx512 | Kernel::Avx512Vnni | Kernel::Amx => avx512::OUTER_REGISTERS,
         }
     }
 
@@ -219,7 +231,9 @@ impl Kernel {
             Kernel::Avx2 | Kernel::AvxVnni => unsafe { avx2::note_outer(block) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 | Kernel::Avx512Vnni => unsafe { avx512::note_outer(block) },
+            Kernel::Avx512 | Kernel::Avx512Vnni | Kernel::Amx => unsafe {
+                avx512::note_outer(block)
+            },
         }
     }
 
@@ -242,7 +256,7 @@ impl Kernel {
             },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 | Kernel::Avx512Vnni => unsafe {
+            Kernel::Avx512 | Kernel::Avx512Vnni | Kernel::Amx => unsafe {
                 avx512::measure(values, dimension, decoded, squares)
             },
         }
@@ -260,7 +274,7 @@ impl Kernel {
             }
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 | Kernel::Avx512Vnni => {
+            Kernel::Avx512 | Kernel::Avx512Vnni | Kernel::Amx => {
                 (unsafe { avx512::multiply_adds(rounds) }, avx512::COUNTERS)
             }
         };
@@ -281,6 +295,7 @@ pub fn instruction_sets() -> Vec<&'static str> {
         ("avx512vl", is_x86_feature_detected!("avx512vl")),
         ("avx512bw", is_x86_feature_detected!("avx512bw")),
         ("avx512vnni", is_x86_feature_detected!("avx512vnni")),
+        ("amx-int8", amx_is_available()),
     ];
     #[cfg(not(target_arch = "x86_64"))]
     let seen: [(&str, bool); 0] = [];
@@ -320,6 +335,10 @@ mod tests {
             (
                 Kernel::Avx512Vnni,
                 &["avx512f", "avx512vl", "avx512bw", "avx512vnni"],
+            ),
+            (
+                Kernel::Amx,
+                &["avx512f", "avx512vl", "avx512bw", "avx512vnni", "amx-int8"],
             ),
         ] {
             assert_eq!(kernel.is_available(), has(needed), "{kernel}: {seen:?}");

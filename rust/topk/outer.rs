@@ -17,7 +17,7 @@ const FEW_ROWS: usize = 4;
 /// whole registers.
 #[derive(Debug)]
 pub(super) struct OuterPanel {
-    values: Aligned,
+    values: Aligned<f32>,
     queries: usize,
     /// Per query, padded with zeros: what a row's norm is multiplied by to bound what its sum may be off.
     reaches: Vec<f32>,

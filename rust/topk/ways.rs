@@ -11,8 +11,11 @@ use crate::bitmap::Bitmap;
 /// Bytes of codes in a block that several panels share.
 const SHARED_BLOCK_BYTES: usize = 192 << 10;
 
-/// Bytes of codes in a block that is read once.
+/// Bytes of codes in a block that is read once, at most.
 const STREAMED_BLOCK_BYTES: usize = 1 << 20;
+
+/// So many blocks are better than longer ones: thresholds can be guessed from a sample of them.
+const STREAMED_BLOCKS: usize = 128;
 
 /// Rows per result that make a filter pay, for one query: with fewer rows, or more results, so large a share of
 /// the rows is left by the filter that scoring all is quicker.
@@ -87,7 +90,7 @@ pub(super) fn way<'a>(
             let narrow = narrow || forced;
             let queries = FilterQueries::new(filter, kernel, values, narrow, workers);
             let bytes = if queries.is_single() {
-                STREAMED_BLOCK_BYTES
+                (queries.bytes() / STREAMED_BLOCKS).clamp(SHARED_BLOCK_BYTES, STREAMED_BLOCK_BYTES)
             } else {
                 SHARED_BLOCK_BYTES
             };

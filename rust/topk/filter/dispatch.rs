@@ -4,8 +4,8 @@ use super::Candidate;
 use super::codes::{CodeBlock, Layout, STEP};
 use super::tails::Tails;
 #[cfg(target_arch = "x86_64")]
-use super::{avx2, vnni};
-use super::{scalar, tails};
+use super::{amx, avx2, vnni};
+use super::{scalar, tails, tiles};
 use crate::topk::Kernel;
 
 /// An implementation of the scan for one instruction set. All find the same sums.
@@ -18,6 +18,8 @@ pub(in crate::topk) enum CodeKernel {
     AvxVnni,
     #[cfg(target_arch = "x86_64")]
     Vnni,
+    #[cfg(target_arch = "x86_64")]
+    Amx,
 }
 
 impl CodeKernel {
@@ -31,10 +33,12 @@ impl CodeKernel {
             Kernel::AvxVnni => CodeKernel::AvxVnni,
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512Vnni => CodeKernel::Vnni,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Amx => CodeKernel::Amx,
         }
     }
 
-    /// Most queries in a panel.
+    /// Most queries in a panel, but for one of tiles.
     pub(super) fn widest_panel(self) -> usize {
         match self {
             CodeKernel::Scalar => scalar::WIDEST_PANEL,
@@ -43,7 +47,16 @@ impl CodeKernel {
             #[cfg(target_arch = "x86_64")]
             CodeKernel::AvxVnni => avx2::WIDEST_VNNI_PANEL,
             #[cfg(target_arch = "x86_64")]
-            CodeKernel::Vnni => vnni::WIDEST_PANEL,
+            CodeKernel::Vnni | CodeKernel::Amx => vnni::WIDEST_PANEL,
+        }
+    }
+
+    /// Most queries in a panel of tiles, which so many queries are best looked at in.
+    pub(super) fn widest_tiles(self, queries: usize) -> Option<usize> {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::Amx if queries > self.widest_panel() => Some(amx::WIDEST_PANEL),
+            _ => None,
         }
     }
 
@@ -73,7 +86,9 @@ impl CodeKernel {
             },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            CodeKernel::Vnni => unsafe { vnni::refine(rows, candidates, from, threshold) },
+            CodeKernel::Vnni | CodeKernel::Amx => unsafe {
+                vnni::refine(rows, candidates, from, threshold)
+            },
         }
     }
 
@@ -87,6 +102,12 @@ impl CodeKernel {
                 let value = unsafe { vnni::multiply_adds(rounds) };
                 Some((value, (vnni::COUNTERS * super::codes::STEP_BYTES) as u64))
             }
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::Amx => {
+                // SAFETY: as above.
+                let value = unsafe { amx::multiply_adds(rounds) };
+                Some((value, amx::MULTIPLY_ADDS))
+            }
             _ => None,
         }
     }
@@ -97,8 +118,16 @@ impl CodeKernel {
         let queries = block.reaches.len();
         let Layout { wide, narrow } = block.layout;
         assert!(wide.is_multiple_of(STEP) && narrow.is_multiple_of(2 * STEP));
-        assert_eq!(block.panel.len(), (wide + narrow) / STEP * queries);
-        assert!((1..=self.widest_panel()).contains(&queries));
+        match self.widest_tiles(queries) {
+            Some(widest) => {
+                assert_eq!(block.panel.len(), tiles::words(queries, wide));
+                assert!(queries <= widest && wide > 0 && narrow == 0);
+            }
+            None => {
+                assert_eq!(block.panel.len(), (wide + narrow) / STEP * queries);
+                assert!((1..=self.widest_panel()).contains(&queries));
+            }
+        }
         assert!(block.starts.len() == queries && block.thresholds.len() == queries);
         assert_eq!(block.candidates.len(), queries);
         let most = block
@@ -119,7 +148,10 @@ impl CodeKernel {
             CodeKernel::AvxVnni => unsafe { avx2::scan_vnni(block) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            CodeKernel::Vnni => unsafe { vnni::scan(block) },
+            CodeKernel::Amx if queries > vnni::WIDEST_PANEL => unsafe { amx::scan(block) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            CodeKernel::Vnni | CodeKernel::Amx => unsafe { vnni::scan(block) },
         }
     }
 }

@@ -58,9 +58,12 @@ mod read;
 mod scalar;
 mod scan;
 mod tails;
+mod tiles;
 mod trial;
 mod write;
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -69,6 +72,8 @@ mod vnni;
 #[cfg(test)]
 mod tests;
 
+#[cfg(target_arch = "x86_64")]
+pub(super) use amx::is_available as amx_is_available;
 pub(super) use candidates::{Candidate, Chosen};
 pub(super) use codes::GROUP;
 pub(super) use dispatch::CodeKernel;

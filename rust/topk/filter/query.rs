@@ -3,9 +3,10 @@
 use super::codes::{GROUP, MIDDLE_CODE, MIDDLE_LEVEL, SHORT_LIMIT, STEP};
 use super::dispatch::CodeKernel;
 use super::tails::{LONGEST_FOR_GAIN, TailQuery};
+use super::tiles;
 use super::write::LONGEST;
 use super::{ALONG_WEIGHT, CODE_LIMIT, FilterPlan, NarrowPlan, rounding, underflow};
-use crate::topk::block::{Panel, shares};
+use crate::topk::block::{Aligned, Panel, shares};
 use crate::topk::products::{block_products, products};
 use crate::topk::{Kernel, Workers};
 
@@ -32,8 +33,8 @@ pub(super) struct Reach {
 /// A few queries side by side, for one call of a kernel.
 #[derive(Debug)]
 pub(super) struct CodePanel {
-    /// The queries' codes in words, interleaved: each step of all queries, then the next.
-    pub(super) words: Vec<u32>,
+    /// The queries' codes in words: interleaved, each step of all queries, then the next; or in tiles.
+    pub(super) words: Aligned<u32>,
     pub(super) reaches: Vec<Reach>,
     /// What the sums start from, of 8-bit and of 4-bit codes: it takes out what is added to the rows' codes.
     pub(super) starts: Vec<[i32; 2]>,
@@ -61,8 +62,9 @@ pub(super) fn code(
             .map(|query| CodedQuery::new(plan, narrow, codes, query, query))
             .collect(),
     };
-    let panels = shares(queries.len(), codes.widest_panel())
-        .map(|share| CodePanel::new(&queries[share]))
+    let tiles = codes.widest_tiles(queries.len());
+    let panels = shares(queries.len(), tiles.unwrap_or(codes.widest_panel()))
+        .map(|share| CodePanel::new(&queries[share], codes))
         .collect();
     (
         panels,
@@ -95,24 +97,29 @@ fn rotate(
 }
 
 impl CodePanel {
-    fn new(queries: &[CodedQuery]) -> Self {
-        let steps = queries.first().map_or(0, |query| query.codes.len() / STEP);
-        let words = (0..steps)
-            .flat_map(|step| queries.iter().map(move |query| (step, query)))
-            .map(|(step, query)| u32::from_le_bytes(query.step(step).map(i8::cast_unsigned)))
+    fn new(queries: &[CodedQuery], kernel: CodeKernel) -> Self {
+        let starts: Vec<[i32; 2]> = queries
+            .iter()
+            .map(|query| {
+                [
+                    start(&query.codes[..query.wide], MIDDLE_CODE),
+                    start(&query.codes[query.wide..], MIDDLE_LEVEL),
+                ]
+            })
             .collect();
+        let words: Vec<Vec<u32>> = queries.iter().map(CodedQuery::words).collect();
+        let steps = words.first().map_or(0, Vec::len);
         CodePanel {
-            words,
+            words: match kernel.widest_tiles(queries.len()) {
+                Some(_) => {
+                    let queries = words.iter().zip(&starts);
+                    let queries = queries.map(|(words, [start, _])| (words.as_slice(), *start));
+                    tiles::panel(queries, steps)
+                }
+                None => interleaved(&words),
+            },
             reaches: queries.iter().map(|query| query.reach).collect(),
-            starts: queries
-                .iter()
-                .map(|query| {
-                    [
-                        start(&query.codes[..query.wide], MIDDLE_CODE),
-                        start(&query.codes[query.wide..], MIDDLE_LEVEL),
-                    ]
-                })
-                .collect(),
+            starts,
         }
     }
 
@@ -120,6 +127,19 @@ impl CodePanel {
     pub(super) fn width(&self) -> usize {
         self.reaches.len()
     }
+}
+
+/// Each step of all queries, then the next.
+fn interleaved(queries: &[Vec<u32>]) -> Aligned<u32> {
+    let steps = queries.first().map_or(0, Vec::len);
+    let mut words = Aligned::zeros(steps * queries.len());
+    for (query, source) in queries.iter().enumerate() {
+        let places = words.iter_mut().skip(query).step_by(queries.len());
+        for (place, word) in places.zip(source) {
+            *place = *word;
+        }
+    }
+    words
 }
 
 /// The codes of a query and what its bounds are made of.
@@ -132,8 +152,13 @@ struct CodedQuery {
 }
 
 impl CodedQuery {
-    fn step(&self, step: usize) -> [i8; STEP] {
-        [0, 1, 2, 3].map(|place| self.codes[step * STEP + place])
+    /// A word for each step.
+    fn words(&self) -> Vec<u32> {
+        let (steps, _) = self.codes.as_chunks::<STEP>();
+        steps
+            .iter()
+            .map(|step| u32::from_le_bytes(step.map(i8::cast_unsigned)))
+            .collect()
     }
 
     /// `w` is the query in the coordinates of the rotation. The names are those of the proof (`mod.rs`).

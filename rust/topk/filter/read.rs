@@ -165,8 +165,8 @@ pub(in crate::topk) struct FilterQueries<'a> {
 }
 
 impl<'a> FilterQueries<'a> {
-    /// Codes the queries: for the shorter copy of the first part if asked for, and there is one, and one panel serves all
-    /// queries. Where several panels share what is read, narrower codes only take longer to unpack.
+    /// Codes the queries: for the shorter copy of the first part if asked for, and there is one, and the queries are few. Where many
+    /// share what is read, narrower codes only take longer to unpack.
     pub(in crate::topk) fn new(
         filter: &'a Filter<'a>,
         kernel: Kernel,
@@ -176,7 +176,8 @@ impl<'a> FilterQueries<'a> {
     ) -> Self {
         let codes = CodeKernel::of(kernel);
         let plan = &filter.plan;
-        let narrow = narrow && values.len() <= codes.widest_panel() * plan.dimension();
+        let few = values.len() <= codes.widest_panel() * plan.dimension();
+        let narrow = narrow && few;
         let (groups, layout) = match plan.narrow_layout().filter(|_| narrow) {
             Some(layout) => (filter.narrow_groups, layout),
             None => (filter.groups, plan.layout()),
@@ -226,6 +227,11 @@ impl<'a> FilterQueries<'a> {
     /// The layout of what is scanned.
     pub(in crate::topk) fn layout(&self) -> Layout {
         self.layout
+    }
+
+    /// Bytes of what is scanned.
+    pub(in crate::topk) fn bytes(&self) -> usize {
+        self.groups.len()
     }
 
     /// Whether one panel serves all queries, so that rows are read once.

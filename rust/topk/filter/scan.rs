@@ -4,6 +4,7 @@ use super::candidates::{Candidate, Chosen};
 use super::codes::{
     ALONG, CODE_ERRORS, CodeBlock, Codes, GROUP, NARROW_SCALES, NORMS, STEP, STEP_BYTES, TAIL_NORMS,
 };
+use super::query::Reach;
 use super::tails::prefetch_row;
 
 /// Scans the chosen groups with the `Q` queries of the panel, `R` groups at a time.
@@ -78,25 +79,16 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize, const NARROW: bool
         let mut reached = [[0u16; Q]; R];
         let mut hits = 0u32;
         for r in 0..R {
-            let side = groups[r].add(block.layout.code_bytes());
-            let scale = V::halves(side);
-            let narrow_scale = V::halves(side.add(NARROW_SCALES));
-            let along = V::halves(side.add(ALONG));
-            let norm = V::halves(side.add(NORMS));
-            let code_error = V::halves(side.add(CODE_ERRORS));
-            let tail_norm = V::halves(side.add(TAIL_NORMS));
+            let side = Side::<V>::load(groups[r].add(block.layout.code_bytes()));
             for q in 0..Q {
                 let reach = &*reaches.add(q);
-                let mut upper = V::weighted(tail_norm, reach.tail, V::equal(reach.base));
-                upper = V::weighted(code_error, reach.code, upper);
-                upper = V::weighted(norm, reach.norm, upper);
-                upper = V::weighted(along, reach.along, upper);
+                let mut upper = side.without_codes(reach);
                 if NARROW {
                     let sums = V::load_sums(narrow_sums[r][q].as_ptr());
-                    upper = sums.scaled(narrow_scale, reach.narrow_factor, upper);
+                    upper = sums.scaled(side.narrow_scale, reach.narrow_factor, upper);
                 }
                 let sums = V::load_sums(finished[r][q].as_ptr());
-                let upper = sums.scaled(scale, reach.factor, upper);
+                let upper = sums.scaled(side.scale, reach.factor, upper);
                 reached[r][q] = V::reaches(upper, *thresholds.add(q)) & chosen[r].rows;
                 hits |= u32::from(reached[r][q] != 0) << (r * Q + q);
                 V::store(upper, finished[r][q].as_mut_ptr().cast());
@@ -105,19 +97,76 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize, const NARROW: bool
         while hits != 0 {
             let place = hits.trailing_zeros() as usize;
             let (r, q) = (place / Q, place % Q);
-            let candidates = &mut block.candidates[q];
-            push::<V>(candidates, chosen[r].group, reached[r][q], &finished[r][q]);
-            // A streamed block is so long that what was asked for would be gone at its end.
-            if !block.streams {
-                ask(
-                    block.tails,
-                    block.tail_stride,
-                    chosen[r].group,
-                    reached[r][q],
-                );
-            }
+            note::<V>(block, q, chosen[r].group, reached[r][q], &finished[r][q]);
             hits &= hits - 1;
         }
+    }
+}
+
+/// What stands behind the codes of a group.
+pub(super) struct Side<V: Codes> {
+    pub(super) scale: V::Floats,
+    narrow_scale: V::Floats,
+    along: V::Floats,
+    norm: V::Floats,
+    code_error: V::Floats,
+    tail_norm: V::Floats,
+}
+
+impl<V: Codes> Side<V> {
+    /// # Safety
+    ///
+    /// The CPU has the instruction set of `V`; so many bytes are readable.
+    #[inline(always)]
+    pub(super) unsafe fn load(from: *const u8) -> Self {
+        // SAFETY: the caller's contract.
+        unsafe {
+            Side {
+                scale: V::halves(from),
+                narrow_scale: V::halves(from.add(NARROW_SCALES)),
+                along: V::halves(from.add(ALONG)),
+                norm: V::halves(from.add(NORMS)),
+                code_error: V::halves(from.add(CODE_ERRORS)),
+                tail_norm: V::halves(from.add(TAIL_NORMS)),
+            }
+        }
+    }
+
+    /// The upper bounds but for the codes.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has the instruction set of `V`.
+    #[inline(always)]
+    pub(super) unsafe fn without_codes(&self, reach: &Reach) -> V::Floats {
+        // SAFETY: the caller's contract.
+        unsafe {
+            let upper = V::weighted(self.tail_norm, reach.tail, V::equal(reach.base));
+            let upper = V::weighted(self.code_error, reach.code, upper);
+            let upper = V::weighted(self.norm, reach.norm, upper);
+            V::weighted(self.along, reach.along, upper)
+        }
+    }
+}
+
+/// Notes the rows of a group that a query reached; the bounds are the bits of floats.
+///
+/// # Safety
+///
+/// The CPU has the instruction set of `V`.
+#[inline(always)]
+pub(super) unsafe fn note<V: Codes>(
+    block: &mut CodeBlock<'_>,
+    query: usize,
+    group: u32,
+    reached: u16,
+    uppers: &[i32; GROUP],
+) {
+    // SAFETY: the caller's contract.
+    unsafe { push::<V>(&mut block.candidates[query], group, reached, uppers) };
+    // A streamed block is so long that what was asked for would be gone at its end.
+    if !block.streams {
+        ask(block.tails, block.tail_stride, group, reached);
     }
 }
 
@@ -283,7 +332,7 @@ fn ask(tails: &[u8], stride: usize, group: u32, mut reached: u16) {
     }
 }
 
-/// Notes the rows of a group that were reached; the bounds are the bits of floats.
+/// Adds the rows of a group that were reached; the bounds are the bits of floats.
 ///
 /// # Safety
 ///

@@ -167,7 +167,7 @@ pub(super) unsafe fn multiply_adds(rounds: u64) -> i64 {
 
 /// One register of sums.
 #[derive(Clone, Copy)]
-struct Zmm(__m512i);
+pub(super) struct Zmm(__m512i);
 
 // SAFETY (all methods): the trait's contract gives the instructions and readable memory.
 impl Codes for Zmm {

@@ -43,6 +43,29 @@ fn every_shape_that_is_read_is_searched() {
 }
 
 #[test]
+fn any_number_of_queries_finds_the_same() {
+    // As many codes as fill tiles, one step more, and so few that what stands behind the last groups is less than a tile.
+    for (dimension, coded) in [(70, 64), (70, 68), (200, 4), (30, 28)] {
+        let rows = 333;
+        let values = embeddings(rows, dimension, 3);
+        let vectors = Matrix::new(&values, rows, dimension).unwrap();
+        let plan = FilterPlan {
+            rotation: Some(identity(dimension)),
+            coded,
+            tail_spreads: vec![1.0; dimension - 1 - coded],
+            ..plain_plan(dimension, vec![0.1; dimension])
+        };
+        let bytes = filter_bytes(vectors, &plan);
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        for batch in [1, 8, 9, 16, 17, 32, 33, 64, 65, 130] {
+            let queries = embeddings(batch, dimension, batch as u64);
+            let queries = Matrix::new(&queries, batch, dimension).unwrap();
+            same_answer(whole(vectors, &filter), queries, 5);
+        }
+    }
+}
+
+#[test]
 fn all_kernels_note_the_same_rows_in_the_same_order() {
     let (rows, dimension) = (512, 24);
     let values = embeddings(rows, dimension, 3);
