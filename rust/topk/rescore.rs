@@ -24,7 +24,7 @@ const FEWEST: usize = 16;
 const TOGETHER: usize = 8;
 
 /// Fewer candidates are not worth sharing.
-const FEWEST_SHARED: usize = 256;
+const FEWEST_SHARED: usize = 64;
 
 /// A score that k rows are known to reach, or guessed to, shared by all workers. It only rises.
 pub(super) struct Threshold(AtomicU32);

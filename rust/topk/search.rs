@@ -1,29 +1,32 @@
 //! Exact search over several parts, each with its filter and with the rows that take part.
 //!
-//! Workers take units of work (`pass.rs`): a block of a part. A part without filter is scored in full or, where there are
+//! Workers take units of work (`pass.rs`, `unit.rs`): a block of a part. A part without filter is scored in full or, where there are
 //! many queries, by bounds of its scores. The rows that a filter or bounds can't dismiss wait as candidates
 //! until there are enough of them, are then scored in full, the most promising first, and raise the threshold
 //! for all workers. At the end the candidates of all workers are scored in one go, until the next one can't
 //! reach the k-th best any more. A worker whose filter leaves too much goes on with bounds for a while.
 //!
 //! A threshold that starts low lets many rows pass, so it is guessed first, from a pass over a sample of the
-//! units: the score that a few more than the sample's share of k reach. The second pass is over the other units.
+//! rows: the score that a few more than the sample's share of k reach. The second pass is over the other rows.
 //! Where k rows of both turn out to reach the guess, all that was left out was behind the k-th best. Where they
-//! don't, which is rare, the query is searched again without a guess.
+//! don't, which is rare, the query is searched again without a guess. A worker's first unit of the sample is a smaller
+//! sample, from which the threshold for the others is guessed.
 
 mod pass;
+mod unit;
 
 use super::filter::Filter;
 use super::rescore::Rescorer;
 use super::scan;
 use super::select::Selection;
-use super::ways::{Way, way};
+use super::ways::way;
 use super::{Kernel, Matrix};
 use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
 use crate::{Error, Result};
 
-use pass::{Pass, SAMPLED, Units};
+use pass::{Pass, Units};
+use unit::{Place, SAMPLED, Unit};
 
 /// Fewer units are too few to take a sample of.
 const FEWEST_UNITS: usize = 64;
@@ -238,16 +241,6 @@ fn check(parts: &[Part<'_>], queries: Matrix<'_>, k: usize) -> Result<()> {
     Ok(())
 }
 
-/// A part, and its place among all.
-struct Place<'a> {
-    part: Part<'a>,
-    way: Way<'a>,
-    first_row: u32,
-    /// Rows of a unit of work.
-    step: usize,
-    first_unit: usize,
-}
-
 /// What all workers of one scan share.
 struct Search<'a> {
     places: Vec<Place<'a>>,
@@ -276,6 +269,7 @@ impl<'a> Search<'a> {
             let (way, step) = way(kernel, part, values, k, usage, workers);
             places.push(Place {
                 part: *part,
+                samples_pieces: way.samples_pieces(),
                 way,
                 // The caller's check has it that all rows fit u32.
                 first_row: first_row as u32,
@@ -295,13 +289,16 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The place that has a unit.
-    fn place(&self, unit: usize) -> Option<&Place<'a>> {
+    /// A unit by its number; `None` where there are not so many.
+    fn unit(&'a self, number: usize) -> Option<Unit<'a>> {
+        if number >= self.units {
+            return None;
+        }
         let after = self
             .places
-            .partition_point(|place| place.first_unit <= unit);
+            .partition_point(|place| place.first_unit <= number);
         // Parts without rows have no units, and come before the one that has this unit.
-        self.places[..after].last()
+        Some(self.places[..after].last()?.unit(number))
     }
 
     /// The best rows of each query; `None` where a guess was too high.
@@ -316,11 +313,12 @@ impl<'a> Search<'a> {
             let selections = pass.run(rescored, interrupt)?;
             return Ok(selections.into_iter().map(Some).collect());
         };
-        let sample = Pass::new(self, depth, Units::Sample, None).run(rescored, interrupt)?;
+        let units = self.places.iter().flat_map(Place::sample).collect();
+        let sample = Pass::new(self, depth, Units::Sample(units), None).run(rescored, interrupt)?;
         let pass = Pass::new(self, self.k, Units::Rest, Some(&sample));
-        let selections = pass.run(rescored, interrupt)?.into_iter().zip(&sample);
+        let selections = pass.run(rescored, interrupt)?.into_iter();
         Ok(selections
-            .map(|(selection, sample)| selection.reaches(sample).then_some(selection))
+            .map(|selection| selection.is_full().then_some(selection))
             .collect())
     }
 
@@ -333,9 +331,14 @@ impl<'a> Search<'a> {
         {
             return None;
         }
-        // The sample has its share of the k best, give or take a few standard deviations.
-        let share = self.k as f64 / SAMPLED as f64;
-        let depth = (share + 3.0 * share.sqrt() + 3.0) as usize;
+        let depth = self.depth(SAMPLED);
         (depth < self.k).then_some(depth)
+    }
+
+    /// So many rows of a sample of one in so many: the last of them is hardly ever one of the k best of all.
+    fn depth(&self, every: usize) -> usize {
+        // Their share of the k best, give or take a few standard deviations.
+        let share = self.k as f64 / every as f64;
+        (share + 3.0 * share.sqrt() + 3.0) as usize
     }
 }

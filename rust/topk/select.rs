@@ -53,9 +53,9 @@ pub(super) struct Selection {
     k: usize,
     capacity: usize,
     candidates: Vec<Ranked>,
-    /// Scores below it are not among the k best.
+    /// Scores below it are not looked for.
     threshold: f32,
-    /// The worst of the k best at the last partition.
+    /// What is behind it is not looked for: it was the worst of the k best at the last partition, or is a guess.
     worst: Ranked,
 }
 
@@ -119,16 +119,22 @@ impl Selection {
         self.keep_best();
     }
 
-    /// A score that k of the offered rows reach; minus infinity while fewer were offered, or since the last
+    /// A score that k of the offered rows reach, or are expected to; minus infinity while fewer were offered, or since the last
     /// partition.
     pub(super) fn threshold(&self) -> f32 {
         self.threshold
     }
 
-    /// Whether the k-th best row, once settled, is not behind the last of another selection, so that none of the
-    /// rows that the other one left out is among the k best.
-    pub(super) fn reaches(&self, other: &Selection) -> bool {
-        self.worst >= other.worst
+    /// Whether it has k rows. Where a guess was too high it has not, though it was offered as many.
+    pub(super) fn is_full(&self) -> bool {
+        self.candidates.len() >= self.k
+    }
+
+    /// Goes on for more rows, and expects to need none behind the last of those so far.
+    pub(super) fn deepen(&mut self, k: usize) {
+        self.settle();
+        self.k = k;
+        self.capacity = Self::capacity(k);
     }
 
     /// The number of rows to select.
@@ -136,12 +142,17 @@ impl Selection {
         self.k
     }
 
-    /// Takes over the candidates of a selection over other rows.
+    /// Takes over the candidates of a selection over other rows, and what that one did not look for.
     pub(super) fn merge(&mut self, other: &Selection) {
         for candidate in &other.candidates {
-            if *candidate > self.worst {
+            if *candidate >= self.worst {
                 self.push(*candidate);
             }
+        }
+        if other.worst > self.worst {
+            self.worst = other.worst;
+            self.threshold = self.worst.score();
+            self.candidates.retain(|candidate| *candidate >= self.worst);
         }
     }
 

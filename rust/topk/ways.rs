@@ -53,6 +53,11 @@ impl Way<'_> {
     pub(super) fn finds_candidates(&self) -> bool {
         matches!(self, Way::Filter(..) | Way::Bounded(_))
     }
+
+    /// Whether small pieces are as good a sample as whole units: what is read once may leave some out.
+    pub(super) fn samples_pieces(&self) -> bool {
+        matches!(self, Way::Filter(queries, _) if queries.is_single())
+    }
 }
 
 /// The way to search a part, and the rows of a unit of work.

@@ -124,17 +124,17 @@ pub(super) unsafe fn scan(block: &mut CodeBlock<'_>) {
     // SAFETY: the caller's contract.
     unsafe {
         configure();
-        for pair in pairs {
-            scan_tiles(block, *pair, &mut sums);
+        for (place, pair) in pairs.iter().enumerate() {
+            scan_tiles(block, *pair, 2 * place, &mut sums);
         }
         for group in rest {
-            scan_tiles(block, [*group], &mut sums);
+            scan_tiles(block, [*group], 2 * pairs.len(), &mut sums);
         }
         release();
     }
 }
 
-/// `R` groups, one or two, against all queries of the panel.
+/// `R` groups, one or two, against all queries of the panel; `place` is that of the first among all that are chosen.
 ///
 /// # Safety
 ///
@@ -143,6 +143,7 @@ pub(super) unsafe fn scan(block: &mut CodeBlock<'_>) {
 unsafe fn scan_tiles<const R: usize>(
     block: &mut CodeBlock<'_>,
     chosen: [Chosen; R],
+    place: usize,
     sums: &mut TileSums,
 ) {
     let stride = block.layout.stride();
@@ -163,7 +164,7 @@ unsafe fn scan_tiles<const R: usize>(
     }
     let queries = block.reaches.len();
     let blocks = queries.div_ceil(SIDE);
-    let mut asked = starts.map(|start| Asked::new(block, start, R));
+    let mut asked = std::array::from_fn::<_, R, _>(|r| Asked::new(block, place + r, R));
     // SAFETY: the chosen groups lie inside `groups`, and have so many tiles; the panel has a tile of starts for each sixteen
     // queries, and as many for each tile of a group; there is a reach and a threshold for each query, and a row of sums.
     unsafe {
@@ -227,14 +228,16 @@ struct Asked {
 }
 
 impl Asked {
-    /// For a group that starts there, of so many that are looked at together.
-    fn new(block: &CodeBlock<'_>, start: usize, together: usize) -> Self {
+    /// For the group at a place among all that are chosen, of so many that are looked at together.
+    fn new(block: &CodeBlock<'_>, place: usize, together: usize) -> Self {
         let stride = block.layout.stride();
-        let at = |place: usize| block.groups.as_ptr().wrapping_add(start + place);
-        let far = &block.ahead_bytes;
+        let near = block
+            .start(block.chosen[place])
+            .wrapping_add(together * stride);
+        let (far, part) = (block.ahead(place), &block.ahead_bytes);
         Asked {
-            near: at(together * stride)..at((together + 1) * stride),
-            far: at(block.ahead + far.start)..at(block.ahead + far.end),
+            near: near..near.wrapping_add(stride),
+            far: far.wrapping_add(part.start)..far.wrapping_add(part.end),
             lines: (stride / ROW_BYTES).div_ceil(block.reaches.len()),
         }
     }

@@ -162,6 +162,15 @@ impl Layout {
     }
 }
 
+/// Where groups stand that will be looked at later.
+#[derive(Clone, Copy)]
+pub(super) enum Ahead<'a> {
+    /// So many bytes behind the one that is looked at.
+    Bytes(usize),
+    /// So many places behind it in the list of groups, which goes on in this one, and then with the next groups in memory.
+    Places(usize, &'a [Chosen]),
+}
+
 /// One call of a kernel: some groups against a few queries.
 pub(super) struct CodeBlock<'a> {
     /// All groups of the filter.
@@ -184,8 +193,34 @@ pub(super) struct CodeBlock<'a> {
     pub(super) candidates: &'a mut [Vec<Candidate>],
     /// Whether the groups come from memory, to be read once, rather than from a cache.
     pub(super) streams: bool,
-    /// Distance in bytes from what is scanned to what is asked from memory meanwhile.
-    pub(super) ahead: usize,
+    /// What is asked from memory meanwhile.
+    pub(super) ahead: Ahead<'a>,
     /// The bytes of a group to ask for.
     pub(super) ahead_bytes: Range<usize>,
+}
+
+impl CodeBlock<'_> {
+    /// Where a group stands.
+    #[inline(always)]
+    pub(super) fn start(&self, group: Chosen) -> *const u8 {
+        let start = group.group as usize * self.layout.stride();
+        self.groups.as_ptr().wrapping_add(start)
+    }
+
+    /// Where what is asked for stands while the group at a place is looked at.
+    #[inline(always)]
+    pub(super) fn ahead(&self, place: usize) -> *const u8 {
+        let behind = |bytes| self.start(self.chosen[place]).wrapping_add(bytes);
+        match self.ahead {
+            Ahead::Bytes(bytes) => behind(bytes),
+            Ahead::Places(places, soon) => {
+                let ahead = place + places;
+                let known = self.chosen.get(ahead);
+                match known.or_else(|| soon.get(ahead - self.chosen.len())) {
+                    Some(group) => self.start(*group),
+                    None => behind(places * self.layout.stride()),
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The filter as bytes, and its scan.
 
-use super::codes::{CodeBlock, GROUP, Layout};
+use super::codes::{Ahead, CodeBlock, GROUP, Layout};
 use super::dispatch::CodeKernel;
 use super::query::{self, CodePanel};
 use super::tails::{TailLayout, TailQuery, Tails};
@@ -240,10 +240,11 @@ impl<'a> FilterQueries<'a> {
     }
 
     /// Adds the rows of the chosen groups that take part and reach a query's threshold to its candidates. They
-    /// are numbered from 0.
+    /// are numbered from 0. `soon` are groups that will be scanned afterwards.
     pub(in crate::topk) fn scan(
         &self,
         chosen: &[Chosen],
+        soon: &[Chosen],
         thresholds: &[f32],
         candidates: &mut [Vec<Candidate>],
     ) {
@@ -252,9 +253,12 @@ impl<'a> FilterQueries<'a> {
         // A block that several panels share is read from memory while the one before it is scanned: each panel's
         // turn asks for its part.
         let (ahead, asked) = match (self.streams, turns) {
-            (true, _) => (STREAM_AHEAD_BYTES, stride),
-            (false, 1) => (0, 0),
-            (false, _) => (chosen.len() * stride, stride),
+            (true, _) => {
+                let places = STREAM_AHEAD_BYTES.div_ceil(stride);
+                (Ahead::Places(places, soon), stride)
+            }
+            (false, 1) => (Ahead::Bytes(0), 0),
+            (false, _) => (Ahead::Bytes(chosen.len() * stride), stride),
         };
         let mut first = 0;
         for (turn, panel) in self.panels.iter().enumerate() {

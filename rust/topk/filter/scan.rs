@@ -38,27 +38,31 @@ unsafe fn scan_tiles<V: Codes, const R: usize, const Q: usize, const NARROW: boo
     } else {
         chosen.as_chunks::<R>()
     };
+    let mut place = 0;
     for tile in tiles {
         // SAFETY: the caller's contract.
-        unsafe { scan_tile::<V, R, Q, NARROW>(block, *tile) };
+        unsafe { scan_tile::<V, R, Q, NARROW>(block, *tile, place) };
+        place += R;
     }
     for group in rest {
         // SAFETY: the caller's contract.
-        unsafe { scan_tile::<V, 1, Q, NARROW>(block, [*group]) };
+        unsafe { scan_tile::<V, 1, Q, NARROW>(block, [*group], place) };
+        place += 1;
     }
 }
 
-/// `NARROW` tells whether there are 4-bit codes.
+/// `place` is that of the first group among all that are chosen; `NARROW` tells whether there are 4-bit codes.
 #[inline(always)]
 unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize, const NARROW: bool>(
     block: &mut CodeBlock<'_>,
     chosen: [Chosen; R],
+    place: usize,
 ) {
     const { assert!(R * Q <= 32, "a bit for each") };
-    let mut groups = [block.groups.as_ptr(); R];
-    for r in 0..R {
-        groups[r] = groups[r].wrapping_add(chosen[r].group as usize * block.layout.stride());
-    }
+    let groups = Groups {
+        now: chosen.map(|chosen| block.start(chosen)),
+        ahead: std::array::from_fn(|r| block.ahead(place + r)),
+    };
     // SAFETY: the chosen groups lie inside `groups`, each is `stride` bytes long, and the panel has a
     // word for each of the Q queries in each step.
     unsafe {
@@ -79,7 +83,7 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize, const NARROW: bool
         let mut reached = [[0u16; Q]; R];
         let mut hits = 0u32;
         for r in 0..R {
-            let side = Side::<V>::load(groups[r].add(block.layout.code_bytes()));
+            let side = Side::<V>::load(groups.now[r].add(block.layout.code_bytes()));
             for q in 0..Q {
                 let reach = &*reaches.add(q);
                 let mut upper = side.without_codes(reach);
@@ -101,6 +105,12 @@ unsafe fn scan_tile<V: Codes, const R: usize, const Q: usize, const NARROW: bool
             hits &= hits - 1;
         }
     }
+}
+
+/// Where the groups of a tile stand, and what memory is asked for meanwhile.
+struct Groups<const R: usize> {
+    now: [*const u8; R],
+    ahead: [*const u8; R],
 }
 
 /// What stands behind the codes of a group.
@@ -178,7 +188,7 @@ pub(super) unsafe fn note<V: Codes>(
 #[inline(always)]
 unsafe fn add_wide<V: Codes, const R: usize, const Q: usize>(
     block: &CodeBlock<'_>,
-    groups: &[*const u8; R],
+    groups: &Groups<R>,
     mut panel: *const u32,
 ) -> [[[i32; GROUP]; Q]; R] {
     // SAFETY: the caller's contract.
@@ -186,10 +196,7 @@ unsafe fn add_wide<V: Codes, const R: usize, const Q: usize>(
         let mut sums = start_sums::<V, R, Q>(block.starts, 0);
         for at in (0..block.layout.wide_bytes()).step_by(STEP_BYTES) {
             ask_ahead::<V, R>(block, groups, at);
-            let mut rows = [V::load(groups[0].add(at)); R];
-            for r in 1..R {
-                rows[r] = V::load(groups[r].add(at));
-            }
+            let rows = groups.now.map(|group| V::load(group.add(at)));
             add_step(&mut sums, &rows, panel);
             panel = panel.add(Q);
         }
@@ -205,7 +212,7 @@ unsafe fn add_wide<V: Codes, const R: usize, const Q: usize>(
 #[inline(always)]
 unsafe fn add_narrow<V: Codes, const R: usize, const Q: usize>(
     block: &CodeBlock<'_>,
-    groups: &[*const u8; R],
+    groups: &Groups<R>,
     mut panel: *const u32,
 ) -> [[[i32; GROUP]; Q]; R] {
     // SAFETY: the caller's contract.
@@ -217,10 +224,10 @@ unsafe fn add_narrow<V: Codes, const R: usize, const Q: usize>(
         let mut others = [[V::start(0); Q]; R];
         for at in (block.layout.wide_bytes()..block.layout.code_bytes()).step_by(STEP_BYTES) {
             ask_ahead::<V, R>(block, groups, at);
-            let [lower, upper] = V::load_narrow(groups[0].add(at));
+            let [lower, upper] = V::load_narrow(groups.now[0].add(at));
             let (mut lower, mut upper) = ([lower; R], [upper; R]);
             for r in 1..R {
-                [lower[r], upper[r]] = V::load_narrow(groups[r].add(at));
+                [lower[r], upper[r]] = V::load_narrow(groups.now[r].add(at));
             }
             add_step(&mut sums, &lower, panel);
             let sums = if few { &mut others } else { &mut sums };
@@ -304,20 +311,20 @@ unsafe fn store_sums<V: Codes, const R: usize, const Q: usize>(
 #[inline(always)]
 unsafe fn ask_ahead<V: Codes, const R: usize>(
     block: &CodeBlock<'_>,
-    groups: &[*const u8; R],
+    groups: &Groups<R>,
     at: usize,
 ) {
     if R > 1 {
         let next = R * block.layout.stride() + at;
-        for group in groups {
+        for group in &groups.now {
             // SAFETY: the caller's CPU has the instructions; any address is allowed.
             unsafe { V::prefetch_near(group.wrapping_add(next)) };
         }
     }
     if block.ahead_bytes.contains(&at) {
-        for group in groups {
+        for group in &groups.ahead {
             // SAFETY: the caller's CPU has the instructions; any address is allowed.
-            unsafe { V::prefetch(group.wrapping_add(block.ahead + at)) };
+            unsafe { V::prefetch(group.wrapping_add(at)) };
         }
     }
 }

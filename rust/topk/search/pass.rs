@@ -1,13 +1,11 @@
 //! One scan over units of work, by all workers.
 
-use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::{Place, Search};
+use super::{Search, Unit};
 use crate::Result;
-use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
 use crate::topk::bounded::BoundedScan;
 use crate::topk::filter::{Candidate, Chosen, FilterQueries, GROUP};
@@ -21,9 +19,6 @@ const ROWS_PER_LEFT: usize = 8;
 /// So many units are then searched without it, at first.
 const FEWEST_WITHOUT: u32 = 4;
 
-/// A unit in so many is in the sample that thresholds are guessed from.
-pub(super) const SAMPLED: usize = 16;
-
 /// Candidates wait, because the threshold rises until most of them can be dismissed unseen; but where more
 /// than these wait, they are scored.
 const MOST_WAITING: usize = 1 << 16;
@@ -32,34 +27,12 @@ const MOST_WAITING: usize = 1 << 16;
 const FEWEST_WAITING: usize = 64;
 
 /// The units of a pass.
-#[derive(Clone, Copy)]
-pub(super) enum Units {
+pub(super) enum Units<'a> {
     All,
-    /// One in [`SAMPLED`].
-    Sample,
-    /// All but the sample.
+    /// A sample of all.
+    Sample(Vec<Unit<'a>>),
+    /// All but what is in the sample.
     Rest,
-}
-
-impl Units {
-    /// How many these are of so many.
-    fn count(self, all: usize) -> usize {
-        let sample = all.div_ceil(SAMPLED);
-        match self {
-            Units::All => all,
-            Units::Sample => sample,
-            Units::Rest => all - sample,
-        }
-    }
-
-    /// The number among all of the one that is at a place among these.
-    fn unit(self, place: usize) -> usize {
-        match self {
-            Units::All => place,
-            Units::Sample => place.saturating_mul(SAMPLED),
-            Units::Rest => place + place / (SAMPLED - 1) + 1,
-        }
-    }
 }
 
 /// A scan of some units.
@@ -67,7 +40,7 @@ pub(super) struct Pass<'a> {
     search: &'a Search<'a>,
     /// Rows to find.
     k: usize,
-    units: Units,
+    units: Units<'a>,
     /// What the sample has, if this is the pass over the rest.
     sample: Option<&'a [Selection]>,
     thresholds: Vec<Threshold>,
@@ -78,6 +51,8 @@ pub(super) struct Pass<'a> {
 /// unit is left to chance: the result doesn't depend on it.
 #[derive(Default)]
 struct Worker {
+    /// Rows to find for each query: fewer than in the end while it looks at a sample of a sample.
+    depth: usize,
     selections: Vec<Selection>,
     /// Per query, rows that wait to be scored in full.
     candidates: Vec<Vec<Candidate>>,
@@ -107,11 +82,11 @@ impl Worker {
     fn find(
         &mut self,
         queries: &FilterQueries<'_>,
-        chosen: &[Chosen],
+        [chosen, soon]: [&[Chosen]; 2],
         before: &[usize],
         learns: bool,
     ) {
-        queries.scan(chosen, &self.thresholds, &mut self.candidates);
+        queries.scan(chosen, soon, &self.thresholds, &mut self.candidates);
         if learns {
             let left = self.candidates.iter().zip(before);
             let left = left.map(|(now, before)| now.len() - before).sum();
@@ -170,7 +145,7 @@ impl<'a> Pass<'a> {
     pub(super) fn new(
         search: &'a Search<'a>,
         k: usize,
-        units: Units,
+        units: Units<'a>,
         sample: Option<&'a [Selection]>,
     ) -> Self {
         let guess = |query: usize| match sample.map(|sample| sample[query].threshold()) {
@@ -193,7 +168,10 @@ impl<'a> Pass<'a> {
     /// Scans, and gives the settled selections of all queries.
     pub(super) fn run(&self, rescored: &mut u64, interrupt: &Interrupt) -> Result<Vec<Selection>> {
         let count = self.search.workers.count();
-        let units = self.units.count(self.search.units);
+        let units = match &self.units {
+            Units::Sample(units) => units.len(),
+            Units::All | Units::Rest => self.search.units,
+        };
         let workers = match count.clamp(1, units.max(1)) {
             1 => vec![self.work(interrupt)?],
             workers => (0..workers)
@@ -251,35 +229,33 @@ impl<'a> Pass<'a> {
     /// Takes unit after unit until none is left.
     fn work(&self, interrupt: &Interrupt) -> Result<Worker> {
         let search = self.search;
+        let mut next = self.take();
+        // The first unit of a sample is a sample of it, where it is spread over all rows.
+        let depth = match &next {
+            Some(unit) if unit.every > 1 => search.depth(unit.every).min(self.k),
+            _ => self.k,
+        };
         let mut worker = Worker {
-            selections: vec![Selection::new(self.k); search.queries],
+            depth,
+            selections: vec![Selection::new(depth); search.queries],
             candidates: vec![Vec::new(); search.queries],
             thresholds: vec![f32::NEG_INFINITY; search.queries],
-            due: vec![2 * self.k.max(2 * FEWEST_WAITING); search.queries],
+            due: vec![2 * depth.max(2 * FEWEST_WAITING); search.queries],
             ..Worker::default()
         };
-        let take = || self.units.unit(self.next.fetch_add(1, Ordering::Relaxed));
-        let mut next = take();
-        loop {
-            // The unit after this one is taken already, so that it can be asked from memory meanwhile.
-            let unit = std::mem::replace(&mut next, take());
-            if unit >= search.units {
-                return Ok(worker);
-            }
+        while let Some(unit) = next {
             interrupt.check()?;
-            let Some(place) = search.place(unit) else {
-                continue;
-            };
-            let start = (unit - place.first_unit) * place.step;
-            let end = (start + place.step).min(place.part.vectors.rows());
-            let next_start = next
-                .saturating_sub(place.first_unit)
-                .saturating_mul(place.step);
-            let next_start = (next_start < place.part.vectors.rows()).then_some(next_start);
+            let place = unit.place;
+            // Where memory is asked for the unit after this one meanwhile, that is taken already.
+            let after = (!place.samples_pieces).then(|| self.take()).flatten();
+            let next_start = after
+                .iter()
+                .find(|after| std::ptr::eq(after.place, place))
+                .map(|after| after.rows.start);
             match &place.way {
                 Way::Full(full) => {
                     full.scan(
-                        start,
+                        unit.rows.start,
                         next_start,
                         place.first_row,
                         &mut worker.scores,
@@ -287,7 +263,8 @@ impl<'a> Pass<'a> {
                     );
                 }
                 Way::Gather(allowed, panels) => {
-                    let rows = allowed.between(start, end).map(|row| place.first_row + row);
+                    let rows = allowed.between(unit.rows.start, unit.rows.end);
+                    let rows = rows.map(|row| place.first_row + row);
                     let selections = &mut worker.selections;
                     match panels {
                         Some(panels) => {
@@ -297,23 +274,53 @@ impl<'a> Pass<'a> {
                     }
                 }
                 Way::Filter(..) | Way::Bounded(_) => {
-                    self.scan(place, start..end, next_start, &mut worker);
+                    self.scan(&unit, next_start, &mut worker);
+                }
+            }
+            if worker.depth < self.k {
+                self.deepen(&mut worker);
+            }
+            next = after.or_else(|| self.take());
+        }
+        Ok(worker)
+    }
+
+    /// Takes a unit; none where none is left.
+    fn take(&self) -> Option<Unit<'a>> {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            match &self.units {
+                Units::Sample(units) => return units.get(number).cloned(),
+                Units::All => return self.search.unit(number),
+                Units::Rest => {
+                    let unit = self.search.unit(number)?;
+                    if !unit.place.samples_unit(number) {
+                        return Some(unit);
+                    }
                 }
             }
         }
     }
 
+    /// Goes on for more rows, of which those found so far are expected to have the last.
+    fn deepen(&self, worker: &mut Worker) {
+        worker.depth = self.k;
+        let queries = worker.selections.iter_mut().zip(&mut worker.candidates);
+        for (query, (selection, candidates)) in queries.enumerate() {
+            let shared = &self.thresholds[query];
+            let rescorer = &self.search.rescorer;
+            worker.rescored += rescorer.rescore(query, candidates, selection, shared, false);
+            selection.deepen(self.k);
+            worker.due[query] = 2 * self.k.max(2 * FEWEST_WAITING);
+        }
+    }
+
     /// A unit of a part whose candidates are found first.
-    fn scan(
-        &self,
-        place: &Place<'_>,
-        rows: Range<usize>,
-        next: Option<usize>,
-        worker: &mut Worker,
-    ) {
+    fn scan(&self, unit: &Unit<'_>, next: Option<usize>, worker: &mut Worker) {
+        let place = unit.place;
         let mut chosen = std::mem::take(&mut worker.chosen);
         chosen.clear();
-        chosen.extend(choose(place.part.allowed, rows));
+        unit.choose(!matches!(self.units, Units::Rest), &mut chosen);
         for (threshold, shared) in worker.thresholds.iter_mut().zip(&self.thresholds) {
             *threshold = threshold.max(shared.get());
         }
@@ -321,7 +328,7 @@ impl<'a> Pass<'a> {
         // for a better one.
         let begins = worker.thresholds.contains(&f32::NEG_INFINITY);
         let mut few = if begins {
-            (2 * self.k).max(8 * GROUP).div_ceil(GROUP)
+            (2 * worker.depth).max(8 * GROUP).div_ceil(GROUP)
         } else {
             chosen.len()
         };
@@ -339,7 +346,9 @@ impl<'a> Pass<'a> {
             match (without_filter, &place.way) {
                 (Some(bounded), _) => worker.find_by_bounds(bounded, chosen, next),
                 // What low thresholds leave says nothing about the rest.
-                (None, Way::Filter(queries, _)) => worker.find(queries, chosen, &before, !begins),
+                (None, Way::Filter(queries, _)) => {
+                    worker.find(queries, [chosen, later], &before, !begins);
+                }
                 _ => {}
             }
             for (candidates, before) in worker.candidates.iter_mut().zip(before) {
@@ -373,22 +382,8 @@ impl<'a> Pass<'a> {
                 .rescore(query, candidates, selection, shared, false)
         };
         *threshold = shared.get();
-        *due = candidates.len() + self.k.max(FEWEST_WAITING).max(candidates.len() / 4);
+        *due = candidates.len() + worker.depth.max(FEWEST_WAITING).max(candidates.len() / 4);
     }
-}
-
-/// The groups that hold these rows, as far as they take part. The first row is that of a group.
-fn choose(allowed: Option<&Bitmap>, rows: Range<usize>) -> impl Iterator<Item = Chosen> {
-    rows.clone().step_by(GROUP).filter_map(move |first| {
-        // The last group may have rows that don't exist.
-        let exist = u16::MAX >> (GROUP - (rows.end - first).min(GROUP));
-        let group = first / GROUP;
-        let rows = allowed.map_or(exist, |allowed| allowed.group(group) & exist);
-        (rows != 0).then_some(Chosen {
-            group: group as u32,
-            rows,
-        })
-    })
 }
 
 #[cfg(test)]

@@ -33,13 +33,13 @@ fn few_queries_read_4_bit_codes_which_leave_few_rows() {
         let many = FilterQueries::new(&filter, kernel, &many, true, Workers::Caller);
         assert!(few.layout().stride() < many.layout().stride(), "{kernel}");
         let mut left = vec![Vec::new()];
-        few.scan(&chosen, &[tenth], &mut left);
+        few.scan(&chosen, &[], &[tenth], &mut left);
         let left = left[0].len();
         assert!((10..rows / 10).contains(&left), "{kernel}: {left}");
         let looseness = |queries: &FilterQueries<'_>, count: usize, refined: bool| {
             let mut left = vec![Vec::new(); count];
             let thresholds = vec![f32::NEG_INFINITY; left.len()];
-            queries.scan(&chosen, &thresholds, &mut left);
+            queries.scan(&chosen, &[], &thresholds, &mut left);
             let mut left = left.remove(0);
             if refined {
                 queries.refine(0, &mut left, 0, f32::NEG_INFINITY);
@@ -174,7 +174,7 @@ fn corrections_that_lead_away_from_a_row_are_not_made() {
         query[1] = sign;
         let queries = FilterQueries::new(&filter, kernel, &query, true, Workers::Caller);
         let mut left = vec![Vec::new()];
-        queries.scan(&group, &[f32::NEG_INFINITY], &mut left);
+        queries.scan(&group, &[], &[f32::NEG_INFINITY], &mut left);
         queries.refine(0, &mut left[0], 0, f32::NEG_INFINITY);
         assert_eq!(left[0].len(), rows);
         for candidate in &left[0] {
@@ -323,7 +323,7 @@ proptest! {
             let coded = FilterQueries::new(&filter, kernel, &queries, narrow, Workers::Caller);
             let mut candidates = vec![Vec::new(); 2];
             let chosen = all_groups(rows);
-            coded.scan(&chosen, &[f32::NEG_INFINITY; 2], &mut candidates);
+            coded.scan(&chosen, &[], &[f32::NEG_INFINITY; 2], &mut candidates);
             let mut refined = candidates.clone();
             for (query, refined) in refined.iter_mut().enumerate() {
                 coded.refine(query, refined, 0, f32::NEG_INFINITY);

@@ -196,22 +196,26 @@ fn a_filter_changes_nothing_but_the_time() {
 
 #[test]
 fn a_guess_that_is_too_high_is_taken_back() {
-    let (rows, dimension, k) = (4096, 48, 200);
-    let mut values = noise(rows * dimension, 11);
-    // The best rows are all in the units that thresholds are guessed from.
-    for (row, values) in values.chunks_exact_mut(dimension).enumerate() {
-        values[0] += if row / 16 % 16 == 0 { 40.0 } else { 0.0 };
+    // The best rows are all among those that thresholds are guessed from: in one unit of sixteen, in one piece of
+    // sixteen, or in the first unit of a sample of pieces.
+    for (rows, together, every) in [(4096, 16, 16), (4096, 256, 16), (70_000, 256, 32)] {
+        let (dimension, k) = (48, 200);
+        let mut values = noise(rows * dimension, 11);
+        for (row, values) in values.chunks_exact_mut(dimension).enumerate() {
+            let is_best = (row / together).is_multiple_of(every);
+            values[0] += if is_best { 40.0 } else { 0.0 };
+        }
+        let vectors = Matrix::new(&values, rows, dimension).unwrap();
+        let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        let mut queries = noise(5 * dimension, 12);
+        // The second and fourth query don't look at what sets these rows apart.
+        for (query, values) in queries.chunks_exact_mut(dimension).enumerate() {
+            values[0] = [1.0, 0.0][query % 2];
+        }
+        let queries = Matrix::new(&queries, 5, dimension).unwrap();
+        same_answer(whole(vectors, &filter), queries, k);
     }
-    let vectors = Matrix::new(&values, rows, dimension).unwrap();
-    let bytes = filter_bytes(vectors, &plain_plan(dimension, vec![0.0; dimension]));
-    let filter = Filter::read(&bytes, rows, dimension).unwrap();
-    let mut queries = noise(5 * dimension, 12);
-    // The second and fourth query don't look at what sets these rows apart.
-    for (query, values) in queries.chunks_exact_mut(dimension).enumerate() {
-        values[0] = [1.0, 0.0][query % 2];
-    }
-    let queries = Matrix::new(&queries, 5, dimension).unwrap();
-    same_answer(whole(vectors, &filter), queries, k);
 }
 
 #[test]

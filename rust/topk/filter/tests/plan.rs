@@ -70,7 +70,7 @@ fn the_direction_of_the_mean_costs_nothing() {
         [false, true].map(|narrow| {
             let queries = FilterQueries::new(&filter, kernel, &query, narrow, Workers::Caller);
             let mut left = vec![Vec::new()];
-            queries.scan(&all_groups(rows), &[f32::NEG_INFINITY], &mut left);
+            queries.scan(&all_groups(rows), &[], &[f32::NEG_INFINITY], &mut left);
             let over = left[0].iter().map(|candidate| {
                 let row = &values[candidate.row as usize * dimension..][..dimension];
                 f64::from(candidate.upper - specified_score(row, &query))

@@ -90,7 +90,7 @@ fn all_kernels_note_the_same_rows_in_the_same_order() {
         let noted = |kernel| {
             let queries = FilterQueries::new(&filter, kernel, &query, true, Workers::Caller);
             let mut noted = vec![Vec::new()];
-            queries.scan(&chosen, &[threshold], &mut noted);
+            queries.scan(&chosen, &[], &[threshold], &mut noted);
             noted.remove(0)
         };
         let all = chosen.iter().flat_map(|chosen| {
