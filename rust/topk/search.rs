@@ -222,11 +222,12 @@ fn check(parts: &[Part<'_>], queries: Matrix<'_>, k: usize) -> Result<()> {
                 "encode both with the same model",
             ));
         }
-        let bits = part.allowed.map_or(part.vectors.rows(), Bitmap::rows);
-        let coded = part.filter.map_or(part.vectors.rows(), Filter::rows);
-        if bits != part.vectors.rows() || coded != part.vectors.rows() {
+        let (rows, dimension) = (part.vectors.rows(), part.vectors.dimension());
+        let fits = |filter: &Filter<'_>| filter.rows() == rows && filter.dimension() == dimension;
+        let is_marked = part.allowed.is_none_or(|allowed| allowed.rows() == rows);
+        if !is_marked || !part.filter.is_none_or(fits) {
             return Err(Error::input(
-                "a bitmap or filter of another number of rows",
+                "a bitmap or filter of other rows",
                 "make it for the rows it goes with",
             ));
         }

@@ -80,6 +80,11 @@ impl<'a> Filter<'a> {
         self.rows
     }
 
+    /// The dimension of the rows.
+    pub(in crate::topk) fn dimension(&self) -> usize {
+        self.plan.dimension()
+    }
+
     /// Bytes of the first part.
     pub(in crate::topk) fn scanned_bytes(&self) -> usize {
         self.groups.len()

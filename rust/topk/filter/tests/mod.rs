@@ -219,6 +219,24 @@ fn a_guess_that_is_too_high_is_taken_back() {
 }
 
 #[test]
+fn a_filter_of_other_rows_is_refused() {
+    let (rows, dimension) = (64, 16);
+    let values = noise(rows * dimension, 1);
+    let vectors = Matrix::new(&values, rows, dimension).unwrap();
+    for (rows, dimension) in [(32, 16), (128, 16), (64, 8), (64, 32)] {
+        let values = noise(rows * dimension, 1);
+        let others = Matrix::new(&values, rows, dimension).unwrap();
+        let bytes = filter_bytes(others, &plain_plan(dimension, vec![0.0; dimension]));
+        let filter = Filter::read(&bytes, rows, dimension).unwrap();
+        let query = noise(16, 2);
+        let queries = Matrix::new(&query, 1, 16).unwrap();
+        let parts = [whole(vectors, &filter)];
+        let failure = search(&parts, queries, 1, Workers::Pool, &Interrupt::new()).unwrap_err();
+        assert!(failure.to_string().contains("filter of other rows"));
+    }
+}
+
+#[test]
 fn rows_longer_than_a_block_are_searched() {
     let (rows, dimension) = (128, 65_532);
     let values = noise(rows * dimension, 1);
