@@ -260,7 +260,8 @@ impl<'a> FilterQueries<'a> {
         let (ahead, asked) = match (self.streams, turns) {
             (true, _) => {
                 let places = STREAM_AHEAD_BYTES.div_ceil(stride);
-                (Ahead::Places(places, soon), stride)
+                let asks = thresholds.len() >= self.kernel.fewest_asking();
+                (Ahead::Places(places, soon), if asks { stride } else { 0 })
             }
             (false, 1) => (Ahead::Bytes(0), 0),
             (false, _) => (Ahead::Bytes(chosen.len() * stride), stride),

@@ -2,6 +2,7 @@
 //! instruction.
 
 use std::arch::x86_64::*;
+use std::sync::OnceLock;
 
 use super::Candidate;
 use super::codes::{CodeBlock, Codes, GROUP, LEVELS, STEP_BYTES};
@@ -10,6 +11,22 @@ use super::tails::{self, ROWS, Sums, TailCodes, Tails};
 
 /// Queries per call.
 pub(super) const WIDEST_PANEL: usize = 8;
+
+/// Whether the CPU is a Zen 4.
+pub(super) fn is_zen_4() -> bool {
+    static ZEN_4: OnceLock<bool> = OnceLock::new();
+    *ZEN_4.get_or_init(|| {
+        #[allow(unused_unsafe, reason = "newer compilers know it for safe")]
+        // SAFETY: every x86-64 CPU has these leaves.
+        let leaf = |number| unsafe { __cpuid(number) };
+        let (vendor, version) = (leaf(0), leaf(1).eax);
+        let name = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
+        let family = (version >> 8 & 0xF) + (version >> 20 & 0xFF);
+        // Zen 3 is of the same family.
+        let is_zen_4 = family == 0x19 && is_x86_feature_detected!("avx512f");
+        name.concat() == b"AuthenticAMD" && is_zen_4
+    })
+}
 
 /// Scans a block.
 ///
