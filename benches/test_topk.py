@@ -106,8 +106,7 @@ def test_search(benchmark, stand, tables, batch, k):
         if engine in (OURS, SCAN):
             ours.append((scores, rows))
         if (seconds := stand.build_seconds[engine]) > 1:
-            built = f"built in {seconds:.1f} s"
-            table.notes[engine] = "; ".join(one for one in (table.notes.get(engine), built) if one)
+            note(table, engine, f"built in {seconds:.1f} s")
     assert all(np.array_equal(one, other) for one, other in zip(*ours, strict=True))
     calls = {
         (engine, variant): lambda number, search=search: search(stand.queries(batch, number), k)
@@ -116,7 +115,7 @@ def test_search(benchmark, stand, tables, batch, k):
     }
     if (batch, k) == DEEP:
         # What more results cost is only seen in the same turns.
-        same = next(iter(stand.searches[OURS].values()))
+        same = stand.searches[OURS][""]
         calls["shallow", ""] = lambda number: same(stand.queries(batch, number), SHALLOW)
     limits: list[Limits] = []
     calls["limits", ""] = lambda _: limits.append(Limits.measure(default_threads(), vectors))
@@ -128,10 +127,14 @@ def test_search(benchmark, stand, tables, batch, k):
         benchmark.extra_info[engine] = f"{table.times[engine].median * 1e3:.3f} ms"
     if (batch, k) == DEEP:
         times = table.times[OURS].median / Times.of(seconds["shallow", ""]).median
-        notes = (f"{times:.2f} times k {SHALLOW}", table.notes.get(OURS))
-        table.notes[OURS] = "; ".join(note for note in notes if note)
+        note(table, OURS, f"{times:.2f} times k {SHALLOW}")
     tables.append(table)
     print("\n" + "\n".join(table.lines(OURS, SCAN)))
+
+
+def note(table, engine, text):
+    """Add to what stands behind an engine's line."""
+    table.notes[engine] = "; ".join(one for one in (table.notes.get(engine), text) if one)
 
 
 def recall_of(stand, search, k):

@@ -266,7 +266,6 @@ impl<'a> Search<'a> {
         let mut places = Vec::with_capacity(parts.len());
         let (mut first_row, mut first_unit) = (0, 0);
         for part in parts {
-            let rows = part.vectors.rows();
             let (way, step) = way(kernel, part, values, k, usage, workers);
             places.push(Place {
                 part: *part,
@@ -277,8 +276,8 @@ impl<'a> Search<'a> {
                 step,
                 first_unit,
             });
-            first_row += rows;
-            first_unit += rows.div_ceil(step);
+            first_row += part.vectors.rows();
+            first_unit = places.last().map_or(0, |place| place.units().end);
         }
         Search {
             rescorer: Rescorer::new(kernel, parts, values, dimension),

@@ -8,6 +8,16 @@ pub(in crate::topk) struct Chosen {
     pub(in crate::topk) rows: u16,
 }
 
+#[cfg(test)]
+impl Chosen {
+    /// The numbers of its rows that take part.
+    pub(in crate::topk) fn numbers(self) -> impl Iterator<Item = u32> {
+        (0..16)
+            .filter(move |lane| self.rows >> lane & 1 == 1)
+            .map(move |lane| self.group * 16 + lane)
+    }
+}
+
 /// A row and the highest score that it can have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C)]

@@ -174,8 +174,8 @@ pub(super) unsafe fn note<V: Codes>(
 ) {
     // SAFETY: the caller's contract.
     unsafe { push::<V>(&mut block.candidates[query], group, reached, uppers) };
-    // A streamed block is so long that much of what was asked for would be gone at its end; and asking for codes, too, takes all
-    // that a core can wait for.
+    // A streamed block is so long that much of what was asked for would be gone at its end, and is asked for again then; and where
+    // codes are asked for, these take all that a core can wait for.
     if !block.streams || block.ahead_bytes.is_empty() {
         ask(block.tails, block.tail_stride, group, reached);
     }

@@ -244,7 +244,7 @@ pub(super) struct Tails<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) layout: TailLayout,
     pub(super) query: &'a TailQuery,
-    /// Whether to ask memory for rows ahead: nobody has.
+    /// Whether to ask memory for rows ahead: nobody has, or so long ago that they may be gone.
     pub(super) asks: bool,
 }
 

@@ -82,7 +82,8 @@ impl Worker {
     fn find(
         &mut self,
         queries: &FilterQueries<'_>,
-        [chosen, soon]: [&[Chosen]; 2],
+        chosen: &[Chosen],
+        soon: &[Chosen],
         before: &[usize],
         learns: bool,
     ) {
@@ -240,7 +241,7 @@ impl<'a> Pass<'a> {
             selections: vec![Selection::new(depth); search.queries],
             candidates: vec![Vec::new(); search.queries],
             thresholds: vec![f32::NEG_INFINITY; search.queries],
-            due: vec![2 * depth.max(2 * FEWEST_WAITING); search.queries],
+            due: vec![first_due(depth); search.queries],
             ..Worker::default()
         };
         while let Some(unit) = next {
@@ -249,8 +250,8 @@ impl<'a> Pass<'a> {
             // Where memory is asked for the unit after this one meanwhile, that is taken already.
             let after = (!place.samples_pieces).then(|| self.take()).flatten();
             let next_start = after
-                .iter()
-                .find(|after| std::ptr::eq(after.place, place))
+                .as_ref()
+                .filter(|after| std::ptr::eq(after.place, place))
                 .map(|after| after.rows.start);
             match &place.way {
                 Way::Full(full) => {
@@ -311,7 +312,7 @@ impl<'a> Pass<'a> {
             let rescorer = &self.search.rescorer;
             worker.rescored += rescorer.rescore(query, candidates, selection, shared, false);
             selection.deepen(self.k);
-            worker.due[query] = 2 * self.k.max(2 * FEWEST_WAITING);
+            worker.due[query] = first_due(self.k);
         }
     }
 
@@ -347,7 +348,7 @@ impl<'a> Pass<'a> {
                 (Some(bounded), _) => worker.find_by_bounds(bounded, chosen, next),
                 // What low thresholds leave says nothing about the rest.
                 (None, Way::Filter(queries, _)) => {
-                    worker.find(queries, [chosen, later], &before, !begins);
+                    worker.find(queries, chosen, later, &before, !begins);
                 }
                 _ => {}
             }
@@ -384,6 +385,11 @@ impl<'a> Pass<'a> {
         *threshold = shared.get();
         *due = candidates.len() + worker.depth.max(FEWEST_WAITING).max(candidates.len() / 4);
     }
+}
+
+/// How many candidates make it worth while to raise the threshold for the first time, where so many rows are to be found.
+fn first_due(depth: usize) -> usize {
+    2 * depth.max(2 * FEWEST_WAITING)
 }
 
 #[cfg(test)]

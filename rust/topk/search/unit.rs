@@ -34,7 +34,7 @@ impl<'a> Place<'a> {
     }
 
     /// The numbers of the units.
-    fn units(&self) -> Range<usize> {
+    pub(super) fn units(&self) -> Range<usize> {
         self.first_unit..self.first_unit + self.rows().div_ceil(self.step)
     }
 
@@ -139,11 +139,8 @@ mod tests {
         for unit in units {
             unit.choose(with_sample, &mut chosen);
         }
-        let lanes = |chosen: &Chosen| {
-            let (first, rows) = (chosen.group as usize * GROUP, chosen.rows);
-            (0..GROUP).filter_map(move |lane| (rows >> lane & 1 == 1).then_some(first + lane))
-        };
-        chosen.iter().flat_map(lanes).collect()
+        let numbers = chosen.iter().flat_map(|chosen| chosen.numbers());
+        numbers.map(|row| row as usize).collect()
     }
 
     proptest! {

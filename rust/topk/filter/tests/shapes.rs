@@ -93,11 +93,7 @@ fn all_kernels_note_the_same_rows_in_the_same_order() {
             queries.scan(&chosen, &[], &[threshold], &mut noted);
             noted.remove(0)
         };
-        let all = chosen.iter().flat_map(|chosen| {
-            (0..16).filter_map(|lane| {
-                (chosen.rows >> lane & 1 == 1).then_some(chosen.group * 16 + lane)
-            })
-        });
+        let all = chosen.iter().flat_map(|chosen| chosen.numbers());
         let expected = noted(Kernel::Scalar);
         if threshold == f32::NEG_INFINITY {
             let noted: Vec<u32> = expected.iter().map(|candidate| candidate.row).collect();
