@@ -126,9 +126,6 @@ pub(super) struct Block<'a> {
     pub(super) panel: &'a Panel,
     /// Scores out, one row of scores per query: `scores[query * rows + row]`.
     pub(super) scores: &'a mut [f32],
-    /// Whether to read the block as several sequential streams (rows come from memory), rather
-    /// than row after row (rows are in the cache).
-    pub(super) streams: bool,
     /// What to fetch meanwhile.
     pub(super) prefetch: Prefetch,
 }

@@ -84,16 +84,13 @@ pub(super) unsafe fn score_block<V, E, const R: usize, const Q: usize>(
     debug_assert_eq!(block.scores.len(), rows * Q);
     let base = values.as_ptr();
     let tiles = rows / R;
-    // Streams: each row of the tile walks through its own part of the block, so that the memory
-    // system has R sequential reads to run ahead of. Otherwise the tile's rows are neighbours.
-    let (between_rows, between_tiles) = if block.streams { (tiles, 1) } else { (1, R) };
     for tile in 0..tiles {
-        let first = tile * between_tiles;
-        // SAFETY: first + (R - 1) * between_rows < rows in both layouts, so that each of the R
-        // rows is inside `values`, and each score inside `scores`.
+        // Each row of the tile walks through its own part of the block, so that there are R long sequential reads for the
+        // hardware to run ahead of, and not many short ones.
+        // SAFETY: tile + (R - 1) * tiles < rows, so that each of the R rows is inside `values`, and each score inside `scores`.
         unsafe {
-            let row = base.add(first * dimension);
-            score_tile::<V, E, R, Q>(block, row, between_rows, first, rows);
+            let row = base.add(tile * dimension);
+            score_tile::<V, E, R, Q>(block, row, tiles, tile, rows);
         }
     }
     for row in tiles * R..rows {

@@ -48,7 +48,6 @@ pub(super) fn block_products(
             dimension,
             panel,
             scores,
-            streams: false,
             prefetch: Prefetch::default(),
         });
         for (query, scores) in scores.chunks_exact(count).enumerate() {

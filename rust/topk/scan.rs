@@ -83,7 +83,6 @@ impl<'a> FullScan<'a> {
                 dimension: rows.dimension(),
                 panel,
                 scores,
-                streams: self.panels.len() == 1,
                 prefetch: self.prefetch(turn, next.map(|next| next - first)),
             });
             for (selection, scores) in selections
