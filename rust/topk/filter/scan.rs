@@ -5,7 +5,7 @@ use super::codes::{
     ALONG, CODE_ERRORS, CodeBlock, Codes, GROUP, NARROW_SCALES, NORMS, STEP, STEP_BYTES, TAIL_NORMS,
 };
 use super::query::Reach;
-use super::tails::prefetch_row;
+use super::tails::{LINE, prefetch_row};
 
 /// Scans the chosen groups with the `Q` queries of the panel, `R` groups at a time.
 ///
@@ -308,7 +308,8 @@ unsafe fn store_sums<V: Codes, const R: usize, const Q: usize>(
 }
 
 /// Asks memory for what stands a distance ahead of a group; and where several groups are looked at together, the
-/// cache for the next ones.
+/// cache for the next ones. Of a stream two neighbouring cache lines are asked for together, as memory is laid out, and nearest: they
+/// are read so soon that they are still there.
 #[inline(always)]
 unsafe fn ask_ahead<V: Codes, const R: usize>(
     block: &CodeBlock<'_>,
@@ -324,8 +325,16 @@ unsafe fn ask_ahead<V: Codes, const R: usize>(
     }
     if block.ahead_bytes.contains(&at) {
         for group in &groups.ahead {
+            let line = group.wrapping_add(at);
             // SAFETY: the caller's CPU has the instructions; any address is allowed.
-            unsafe { V::prefetch(group.wrapping_add(at)) };
+            unsafe {
+                if !block.streams {
+                    V::prefetch(line);
+                } else if line.addr() % (2 * LINE) < LINE {
+                    V::prefetch_near(line);
+                    V::prefetch_near(line.wrapping_add(LINE));
+                }
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ const SIDE: usize = 8;
 pub(super) const STEP: usize = 32;
 
 /// Bytes that memory is read by.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// 4-bit codes in a byte.
 const HALVES: usize = 2;
