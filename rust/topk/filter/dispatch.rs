@@ -70,7 +70,7 @@ impl CodeKernel {
     }
 
     /// Queries that codes which are read as one stream are asked from memory ahead with. With fewer a Zen 4 follows the stream
-    /// better by itself; whether others do was not measured.
+    /// better by itself; a Zen 5 takes twice as long then. Others were not measured.
     pub(super) fn fewest_asking(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
