@@ -1,5 +1,8 @@
 //! Asking memory for what will be read soon.
 
+/// Bytes that memory is read by: a cache line.
+pub(crate) const LINE: usize = 64;
+
 /// Brings the cache line of `values[at]` near; does nothing where `at` is out of range or the CPU has no
 /// stable instruction for it.
 #[inline(always)]

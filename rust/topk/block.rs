@@ -3,12 +3,10 @@
 use std::ops::{Deref, DerefMut, Range};
 
 use super::element::Values;
+use crate::prefetch::LINE;
 
 /// Partial sums per score: one AVX-512 register, two of AVX2, four of NEON.
 pub(super) const LANES: usize = 16;
-
-/// Bytes of a cache line.
-const CACHE_LINE: usize = 64;
 
 /// Ranges of so many queries, each at most `widest` long; of nearly equal length, rather than full ones and a
 /// thin rest.
@@ -29,7 +27,7 @@ impl<T: Copy + Default> Aligned<T> {
     pub(super) fn zeros(count: usize) -> Self {
         let values = vec![T::default(); count + LANES];
         // An optimisation: any start is right.
-        let start = values.as_ptr().align_offset(CACHE_LINE).min(LANES);
+        let start = values.as_ptr().align_offset(LINE).min(LANES);
         Aligned { values, start }
     }
 }

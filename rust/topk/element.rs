@@ -1,6 +1,6 @@
 //! What a value of a row is stored as. Scores are always those of the exactly converted values.
 
-use crate::prefetch::prefetch;
+use crate::prefetch::{LINE, prefetch};
 
 /// The element type of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,7 +95,7 @@ impl<'a> Values<'a> {
 }
 
 fn prefetch_all<T>(values: &[T]) {
-    for line in (0..values.len()).step_by(64 / size_of::<T>()) {
+    for line in (0..values.len()).step_by(LINE / size_of::<T>()) {
         prefetch(values, line);
     }
 }

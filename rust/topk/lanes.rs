@@ -16,6 +16,7 @@
 
 use super::block::{Block, LANES};
 use super::element::{BFloat16, Element, Encoding, Float16, Float32, Values};
+use crate::prefetch::LINE;
 
 /// Sixteen partial sums in the registers of one instruction set.
 ///
@@ -146,7 +147,7 @@ unsafe fn score_tile<V, E, const R: usize, const Q: usize>(
         let mut sums = [[V::zero(); Q]; R];
         let mut x = [V::zero(); R];
         let whole = dimension / LANES * LANES;
-        let line = 64 / size_of::<E::Stored>();
+        let line = LINE / size_of::<E::Stored>();
         let mut asked = match block.prefetch.every {
             0 => usize::MAX,
             _ => block.prefetch.first * line,

@@ -130,9 +130,9 @@ pub(super) trait Codes: Copy {
     }
     /// Writes sixteen floats.
     unsafe fn store(floats: Self::Floats, to: *mut f32);
-    /// Asks memory for a cache line; any address is allowed.
+    /// Asks for a cache line in the second-level cache; any address is allowed.
     unsafe fn prefetch(address: *const u8);
-    /// Asks for a cache line that will be read next; any address is allowed.
+    /// Asks for a cache line in the first-level cache; any address is allowed.
     unsafe fn prefetch_near(address: *const u8);
 }
 

@@ -5,7 +5,8 @@ use super::codes::{
     ALONG, CODE_ERRORS, CodeBlock, Codes, GROUP, NARROW_SCALES, NORMS, STEP, STEP_BYTES, TAIL_NORMS,
 };
 use super::query::Reach;
-use super::tails::{LINE, prefetch_row};
+use super::tails::prefetch_row;
+use crate::prefetch::LINE;
 
 /// Scans the chosen groups with the `Q` queries of the panel, `R` groups at a time.
 ///

@@ -11,16 +11,13 @@ use super::Candidate;
 use super::codes::{LEVELS, MIDDLE_LEVEL};
 use super::halves::{from_half, half_below, half_near};
 use super::query::start;
-use crate::prefetch::prefetch;
+use crate::prefetch::{LINE, prefetch};
 
 /// Bytes at the end of a row.
 const SIDE: usize = 8;
 
 /// Bytes that a kernel reads at a time.
 pub(super) const STEP: usize = 32;
-
-/// Bytes that memory is read by.
-pub(super) const LINE: usize = 64;
 
 /// 4-bit codes in a byte.
 const HALVES: usize = 2;
