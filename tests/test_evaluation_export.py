@@ -7,7 +7,7 @@ import re
 import pytest
 
 from cslir.evaluation.comparison import Compared, Score
-from cslir.evaluation.export import describe_tests, plain_text, to_csv, to_latex, to_markdown
+from cslir.evaluation.export import describe_tests, to_csv, to_latex, to_markdown
 
 EVIL = r"a|b_c & 100% #1 {x} $y ~^\z" + "\nsecond <line>"
 SCORES = [
@@ -105,9 +105,3 @@ def test_measures_that_are_no_shares_are_shown_as_they_are():
 def test_a_scores_table_alone_has_no_note():
     assert describe_tests([], "t", "holm") == ""
     assert "better or worse" not in to_latex(SCORES)
-
-
-def test_plain_text_neither_steers_the_terminal_nor_turns_the_line():
-    assert plain_text("a\x1b[31mb\r\nc\u202edef\u2066g\u2028h\ud800") == "a [31mb cdefg h"
-    persian = "می\u200cخواهم"
-    assert plain_text(persian) == persian

@@ -4,22 +4,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cslir.plain_text import MESSAGE_LENGTH, plain_text
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from cslir.console import Console
 
 __all__ = ["announce", "counting", "reading", "stderr_console"]
 
 
 def stderr_console() -> "Console":
     """Return the console for messages."""
-    from rich.console import Console
+    from cslir.console import Console
 
     return Console(stderr=True, highlight=False)
 
 
 def announce(message: str) -> None:
-    """Print a message, whether or not stderr is a terminal."""
-    stderr_console().print(message, markup=False, soft_wrap=True)
+    """Print a message, whether or not stderr is a terminal; long values in it are cut."""
+    for line in message.split("\n"):
+        stderr_console().print(plain_text(line, MESSAGE_LENGTH), soft_wrap=True)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from cslir.cli import (
     vectors,
 )
 from cslir.errors import CslirError, InputError
+from cslir.plain_text import MESSAGE_LENGTH, plain_text
 
 __all__ = ["app", "main"]
 
@@ -107,5 +108,5 @@ def main() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    print(f"cslir: {message}", file=sys.stderr)
+    print(f"cslir: {plain_text(message, MESSAGE_LENGTH)}", file=sys.stderr)
     sys.exit(status)

@@ -81,8 +81,7 @@ def latency(
 
     Systems take turns on the same queries. The real collection comes first, then noisy copies of it.
     """
-    from rich.console import Console
-
+    from cslir.console import Console
     from cslir.evaluation.latency import Schedule
     from cslir.latency import LatencySettings, measure_latency
     from cslir.latency.collection import load_collection

@@ -95,9 +95,9 @@ def describe(
     dataset: Annotated[str, typer.Argument(help="debian-sample or a folder.")] = "debian-sample",
 ) -> None:
     """Print a collection's languages, splits and counts."""
-    from rich.console import Console
     from rich.table import Table
 
+    from cslir.console import Console
     from cslir.datasets.collections import open_dataset
     from cslir.datasets.parallel import ParallelDataset
 

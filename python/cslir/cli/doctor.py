@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from cslir.console import Console
     from cslir.diagnosis import Diagnosis, Limits
 
 __all__ = ["doctor"]
@@ -42,9 +41,9 @@ def _print_json(diagnosis: "Diagnosis", limits: "list[Limits]") -> None:
 
 
 def _print_tables(diagnosis: "Diagnosis", limits: "list[Limits]") -> None:
-    from rich.console import Console
+    from cslir.console import Console
 
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False)
     _print_machine(console, diagnosis)
     _print_packages(console, diagnosis)
     if limits:

@@ -1,6 +1,5 @@
 """`cslir search`. Every import that is not needed for one query stays out of this path."""
 
-import json
 import shutil
 import sys
 import time
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from cslir.cli.arguments import PrecisionOption, RerankDepth, Reranker
+from cslir.plain_text import plain_json, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from cslir.search import Encoder, Hit, PassageIndex
 
 __all__ = ["cut", "search"]
+
+_ID_LENGTH = 200
+"""Characters of an id that are shown at most."""
 
 
 def search(
@@ -84,14 +87,13 @@ def search(
     reranked = time.perf_counter()
     if as_json:
         for hit in hits:
-            fields = hit.passage._asdict() | {"score": hit.score}
-            print(json.dumps(fields, ensure_ascii=False))
+            print(plain_json(hit.passage._asdict() | {"score": hit.score}))
         return
     _print_hits(hits)
     times = f"encoded in {(encoded - start) * 1000:.2f} ms, searched in {(searched - encoded) * 1000:.2f} ms"
     if scorer is not None:
         times += f", reranked in {(reranked - searched) * 1000:.0f} ms"
-    query_language = f"query in {languages[0]}, " if languages[0] else ""
+    query_language = f"query in {plain_text(languages[0], _ID_LENGTH)}, " if languages[0] else ""
     print(f"{query_language}{len(opened):,} passages, {times}", file=sys.stderr)
 
 
@@ -125,8 +127,9 @@ def _print_hits(hits: "list[Hit]") -> None:
     width = max(40, shutil.get_terminal_size().columns)
     for rank, hit in enumerate(hits, start=1):
         passage = hit.passage
-        print(f"{rank:2}  {hit.score:.3f}  {passage.language or '--'}  {passage.doc_id}")
-        text = " ".join(passage.full_text.split())
+        language, doc_id = (plain_text(one, _ID_LENGTH) for one in (passage.language, passage.doc_id))
+        print(f"{rank:2}  {hit.score:.3f}  {language or '--'}  {doc_id}")
+        text = " ".join(plain_text(passage.full_text).split())
         print(f"    {cut(text, width - 4)}")
 
 

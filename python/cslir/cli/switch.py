@@ -1,6 +1,5 @@
 """`cslir switch`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from cslir.cli.switching_options import (
     parse_translation_probs,
     read_stop_words,
 )
+from cslir.plain_text import plain_json
 from cslir.progress import announce, reading
 
 __all__ = ["switch"]
@@ -134,4 +134,4 @@ def switch(
         raise
     announce(summary_text(summary))
     if as_json:
-        typer.echo(json.dumps(summary_record(summary), ensure_ascii=False))
+        typer.echo(plain_json(summary_record(summary)))

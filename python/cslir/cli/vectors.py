@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cslir.plain_text import plain_text
 from cslir.progress import announce, counting
 
 __all__ = ["app"]
@@ -83,7 +84,7 @@ def info(
         return
     for name, value in facts.items():
         if isinstance(value, list):
-            shown = ", ".join(value) or "none"
+            shown = plain_text(", ".join(value)) or "none"
         else:
             shown = f"{value:,}" if isinstance(value, int) else value
         typer.echo(f"{name:9}  {shown}")

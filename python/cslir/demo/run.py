@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from rich.console import Console, Group
+from rich.console import Group
 
 from cslir._core import top_k
+from cslir.console import Console
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, ParallelDataset, load_embedded
 from cslir.datasets.collections import EMBEDDED_NAME, passages_of
 from cslir.demo.outcome import compare_rows, response_time_json, with_groups

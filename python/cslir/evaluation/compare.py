@@ -161,8 +161,7 @@ def _table_text(
     *,
     to_file: bool,
 ) -> str:
-    from rich.console import Console
-
+    from cslir.console import Console
     from cslir.evaluation.comparison_tables import print_changes, print_comparison
 
     console = Console(width=80, color_system=None) if to_file else Console()

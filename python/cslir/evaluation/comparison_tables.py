@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cslir.console import Console
 from cslir.evaluation.changes import Change, Ranked, Texts
 from cslir.evaluation.comparison import Compared, Score
-from cslir.evaluation.export import MOST_COLUMNS, Matrix, describe_tests, matrices, plain_text
+from cslir.evaluation.export import MOST_COLUMNS, Matrix, describe_tests, matrices
 from cslir.evaluation.settings import GROUPS
+from cslir.plain_text import plain_text
 
 __all__ = ["print_changes", "print_comparison"]
 
@@ -84,7 +85,7 @@ def _test_table(matrix: Matrix, compared: Sequence[Compared], test: str) -> Tabl
                 name,
                 f"{matrix.scale * one.difference:+.1f}{one.mark or ' '}",
                 *([spread] if seeds else []),
-                f"[{low}, {high}]".replace("[", r"\["),
+                f"[{low}, {high}]",
                 _p_value(one.adjusted_p),
                 "" if one.effect_size is None else f"{one.effect_size:+.2f}",
                 f"{one.wins}/{one.ties}/{one.losses}",

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 from cslir import __version__
 from cslir.evaluation.comparison import Compared, Score
 from cslir.evaluation.significance import LEVEL
+from cslir.plain_text import plain_text
 
 __all__ = [
     "MOST_COLUMNS",
@@ -18,7 +18,6 @@ __all__ = [
     "comparison_json",
     "describe_tests",
     "matrices",
-    "plain_text",
     "to_csv",
     "to_latex",
     "to_markdown",
@@ -236,21 +235,6 @@ def _rows(
         return [["", *systems], *([name, *row] for name, row in zip(places, body, strict=True))]
     body = [[show(system, place) for place in matrix.places] for system in matrix.systems]
     return [["", *places], *([name, *row] for name, row in zip(systems, body, strict=True))]
-
-
-def plain_text(text: str) -> str:
-    """Return text on one line, without characters that steer a terminal or turn the writing direction.
-
-    Of the invisible format characters those that join letters or keep them apart stay: Persian needs them.
-    """
-    shown = []
-    for character in text:
-        category = unicodedata.category(character)
-        if category in ("Cc", "Cs", "Zl", "Zp"):
-            shown.append(" ")
-        elif category != "Cf" or character in "\u200c\u200d":
-            shown.append(character)
-    return " ".join("".join(shown).split())
 
 
 def _markdown_row(cells: Iterable[str]) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
+from cslir.console import Console
 from cslir.evaluation.metrics import PERSISTENCE
 from cslir.evaluation.results import SettingScores
 from cslir.evaluation.settings import GROUPS, MIXTURES
@@ -20,7 +20,7 @@ def print_single(title: str, scores: SettingScores) -> None:
     """Print the means of one setting over all judged queries, and how languages share its rankings."""
     judged = scores.judged
     console = Console()
-    console.print(title, style="bold", highlight=False, markup=False)
+    console.print(title, style="bold", highlight=False)
     table = _table()
     table.add_column("measure")
     table.add_column("mean", justify="right")
@@ -57,7 +57,7 @@ def print_settings(title: str, settings: Mapping[str, SettingScores]) -> None:
     measures = list(next(iter(settings.values())).judged.values)
     queries = {name: len(scores.judged.query_ids) for name, scores in settings.items()}
     most = max(queries.values())
-    console.print(title, style="bold", highlight=False, markup=False)
+    console.print(title, style="bold", highlight=False)
     table = _table()
     table.add_column("group")
     for heading in ("settings", "queries", *measures):
@@ -92,7 +92,7 @@ def print_settings(title: str, settings: Mapping[str, SettingScores]) -> None:
 def print_cells(title: str, cells: Mapping[tuple[str, str], float]) -> None:
     """Print values by query language (down) and passage language (across)."""
     console = Console()
-    console.print(title, style="bold", highlight=False, markup=False)
+    console.print(title, style="bold", highlight=False)
     down, across = (list(dict.fromkeys(pair[side] for pair in cells)) for side in (0, 1))
     for start in range(0, len(across), _COLUMNS):
         columns = across[start : start + _COLUMNS]

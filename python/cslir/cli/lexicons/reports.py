@@ -1,6 +1,5 @@
 """`cslir lexicons inspect` and `coverage`."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ import typer
 from cslir.cli.arguments import Strict, parse_lexicons
 from cslir.cli.lexicons.arguments import Format, read_named, source_texts
 from cslir.errors import InputError
+from cslir.plain_text import plain_json, plain_text
 from cslir.progress import announce
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["coverage", "inspect"]
 
+_LONGEST = 400
+"""Characters of a value that are shown at most."""
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -44,7 +46,7 @@ def inspect(
             name: {"count": one.count, "examples": [entry._asdict() for entry in one.examples]}
             for name, one in found.suspicions.items()
         }
-        typer.echo(json.dumps(about | counts, ensure_ascii=False))
+        typer.echo(plain_json(about | counts))
     else:
         _print_inspection(table, found)
 
@@ -53,8 +55,8 @@ def _print_inspection(table: "LexiconTable", found: "Inspection") -> None:
     from cslir.lexicons.inspection import SUSPICIONS
 
     typer.echo(f"{table.pair}: {found.sources:,} sources, {found.entries:,} entries")
-    typer.echo(f"licence: {table.licence or 'unknown'}")
-    typer.echo(f"provenance: {table.provenance}")
+    typer.echo(f"licence: {plain_text(table.licence or 'unknown', _LONGEST)}")
+    typer.echo(f"provenance: {plain_text(table.provenance, _LONGEST)}")
     several = ", ".join(
         f"{number}: {count:,}" for number, count in list(found.targets_per_source.items())[:5]
     )
@@ -79,6 +81,7 @@ def _print_inspection(table: "LexiconTable", found: "Inspection") -> None:
 
 def _print_entries(entries: "list[LexiconEntry]") -> None:
     for source, target, weight in entries:
+        source, target = plain_text(source, _LONGEST), plain_text(target, _LONGEST)
         typer.echo(f"  {source} -> {target}" if source else f"  {target} ({weight:,.0f} sources)")
 
 
@@ -197,14 +200,15 @@ def _print_json(tables: "list[LexiconTable]", exact: "list[Coverage]", by_lemma:
         if by_lemma:
             row["by_lemma"] = shares(by_lemma[place])
         rows.append(row)
-    typer.echo(json.dumps(rows, ensure_ascii=False))
+    typer.echo(plain_json(rows))
 
 
 def _print_coverage(
     names: list[str], tables: "list[LexiconTable]", exact: "list[Coverage]", by_lemma: "list[Coverage]"
 ) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from cslir.console import Console
 
     grid = Table(title="covered: exact, by lemma" if by_lemma else "covered", title_justify="left")
     grid.add_column("lexicon", overflow="fold")
