@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from cslir.errors import InputError
 from cslir.files import read_lines, replace_file
+from cslir.languages import language_label
 from cslir.records import Passage, Qrel, Query, ScoredPassage
 
 __all__ = [
@@ -105,7 +106,7 @@ def read_beir_corpus(path: Path, language: str = "") -> Iterator[Passage]:
 
     Args:
         path: The file, plain or compressed.
-        language: ISO 639-1 code for records without a `language` field.
+        language: Code for records without a `language` field.
 
     Raises:
         InputError: A record is malformed, or an id is empty or repeated.
@@ -120,7 +121,7 @@ def read_beir_corpus(path: Path, language: str = "") -> Iterator[Passage]:
                     identifier,
                     _field(record, "text", path, line),
                     _field(record, "title", path, line, default=""),
-                    _field(record, "language", path, line, default=language),
+                    language_label(_field(record, "language", path, line, default=language)),
                 ),
             )
             for line, record in read_jsonl(path)
@@ -144,7 +145,7 @@ def read_beir_queries(path: Path, language: str = "") -> Iterator[Query]:
                 Query(
                     identifier,
                     _field(record, "text", path, line),
-                    _field(record, "language", path, line, default=language),
+                    language_label(_field(record, "language", path, line, default=language)),
                 ),
             )
             for line, record in read_jsonl(path)

@@ -6,7 +6,7 @@ __all__ = ["Example", "Passage", "Qrel", "Query", "ScoredPassage"]
 
 
 class Query(NamedTuple):
-    """A query; `language` is an ISO 639-1 code, empty when unknown."""
+    """A query; `language` is a BCP 47 code, empty when unknown."""
 
     query_id: str
     text: str
@@ -14,7 +14,7 @@ class Query(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """A passage of a collection; `language` is an ISO 639-1 code, empty when unknown."""
+    """A passage of a collection; `language` is a BCP 47 code, empty when unknown."""
 
     doc_id: str
     text: str

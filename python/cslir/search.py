@@ -21,6 +21,7 @@ from cslir._core import Index, IndexWriter, check_finite, top_k
 from cslir.errors import InputError
 from cslir.files import replace_folder, require_replaceable, sha256_of
 from cslir.formats import passage_line, passage_of_line
+from cslir.languages import language_label
 from cslir.models.folders import fingerprint
 from cslir.models.language_means import nearest_language, remove_language_means
 from cslir.records import Passage, ScoredPassage
@@ -235,7 +236,7 @@ class PassageIndex:
             k: At least 1; all passages that take part if there are fewer.
             languages: Only passages in one of these; None means all.
         """
-        where = None if languages is None else {"language": list(languages)}
+        where = None if languages is None else {"language": [language_label(one) for one in languages]}
         return self.vectors.search(queries, k, where=where)
 
     def check_languages(self, languages: Sequence[str]) -> None:
@@ -247,7 +248,7 @@ class PassageIndex:
         rows = self.vectors.live_rows()
         there = sorted(set(self.vectors.metadata("language", rows)) - {""})
         for language in languages:
-            if language not in there:
+            if language_label(language) not in there:
                 remedy = f"there are {', '.join(there)}" if there else "the passages have no languages"
                 raise InputError(f"no passage in language {language!r}", path=self.folder, remedy=remedy)
 
@@ -273,6 +274,7 @@ class PassageIndex:
         """
         if not self.language_means:
             return queries, [language or ""] * len(queries)
+        language = language_label(language) if language else None
         if language is not None and language not in self.language_means:
             raise InputError(f"no language {language!r}", remedy=f"it has {', '.join(self.language_means)}")
         guessed = [language] * len(queries) if language else nearest_language(queries, self.language_means)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cslir._core import Lexicon, Span, SwitchCounts, Switched, Switcher
 from cslir.errors import InputError
+from cslir.languages import language_label
 from cslir.records import Example, Passage, Query
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def weights_by_language(
     """
     if not weights:
         return None
-    languages = [lexicon.target_language for lexicon in lexicons]
+    languages = [language_label(lexicon.target_language) for lexicon in lexicons]
+    weights = {language_label(language): weight for language, weight in weights.items()}
     for language in weights:
         if language not in languages:
             raise InputError(
@@ -71,8 +73,8 @@ def load_lexicon(
 
     Args:
         path: A `.cslex` file (known by its first bytes, not its name), or what `read_lexicon` reads.
-        source_language: ISO 639-1 code; a compiled lexicon must agree.
-        target_language: ISO 639-1 code; a compiled lexicon must agree.
+        source_language: Its code; a compiled lexicon must agree.
+        target_language: Its code; a compiled lexicon must agree.
         format: One of `cslir.lexicons.readers.FORMATS`; None finds it by name and contents.
         skipped: Receives malformed lines; None makes the first one an error.
         licence: Kept in a lexicon compiled here.
@@ -105,7 +107,8 @@ def load_lexicon(
         except InputError as error:
             raise InputError(error.message, path=path, remedy=error.remedy) from None
     lexicon = Lexicon.open(path)
-    if (found := (lexicon.source_language, lexicon.target_language)) != (source_language, target_language):
+    found = (lexicon.source_language, lexicon.target_language)
+    if tuple(map(language_label, found)) != tuple(map(language_label, (source_language, target_language))):
         raise InputError(
             f"lexicon for {'-'.join(found)}, {source_language}-{target_language} was asked for",
             path=path,

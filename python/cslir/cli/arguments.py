@@ -108,7 +108,7 @@ def parse_lexicons(specifications: list[str] | None, *, titles: bool = False) ->
     Raises:
         InputError: A pair is malformed, given twice, or has no embedded lexicon; or sources differ.
     """
-    from cslir.evaluation.settings import parse_pair
+    from cslir.languages import parse_pair
     from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path, embedded_titles_path
 
     embedded = embedded_titles_path if titles else embedded_lexicon_path

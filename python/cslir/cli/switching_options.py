@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from cslir.errors import InputError
+from cslir.languages import language_label
 
 __all__ = [
     "LanguageChoice",
@@ -135,6 +136,7 @@ def parse_language_weights(
             raise typer.BadParameter(
                 f"{text!r} is not LANGUAGE=WEIGHT, with a weight of 0 or more.", param_hint=hint
             )
+        language = language_label(language)
         if language not in languages:
             known = ", ".join(languages) or "none"
             raise typer.BadParameter(f"no lexicon for {language!r}; there are {known}.", param_hint=hint)

@@ -38,7 +38,7 @@ def fetch_lists(
 
     Args:
         folder: Where apt's private state goes; made if missing.
-        languages: The translations wanted, by the XX of `Translation-XX`.
+        languages: The codes of the translations wanted.
         progress: Told what is being done.
 
     Returns:
@@ -104,7 +104,8 @@ def _inherited_settings() -> list[str]:
 
 def _configuration(folder: Path, sources: Path, languages: Sequence[str], inherited: Sequence[str]) -> str:
     """Return the private configuration. apt reads it first, so that it can tell apt to read no other."""
-    wanted = " ".join(f'"{one}";' for one in languages)
+    # Debian writes pt_BR.
+    wanted = " ".join(f'"{one.replace("-", "_")}";' for one in languages)
     lines = [
         *inherited,
         'Dir::Etc::main "/dev/null";',

@@ -12,6 +12,7 @@ from cslir.datasets.parallel import ParallelDataset, has_languages, load_paralle
 from cslir.datasets.plain import DatasetFiles, FileDataset, PlainDataset, plain_folder
 from cslir.errors import InputError
 from cslir.formats import read_beir_corpus, read_msmarco_collection
+from cslir.languages import language_codes
 from cslir.records import Example, Passage
 
 __all__ = ["EMBEDDED_NAME", "DatasetFiles", "PlainDataset", "examples_of", "open_dataset", "passages_of"]
@@ -29,7 +30,7 @@ def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelData
             folder per language, a BEIR folder (`corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`) or an
             MS MARCO one (`collection.tsv`, `queries.<split>.tsv`, `qrels.<split>.tsv`), each file plain or
             compressed; single files; or an id of ir_datasets, which `irds:` may precede.
-        language: ISO 639-1 code for the records of a BEIR or MS MARCO folder that do not say theirs.
+        language: Code for the records of a BEIR or MS MARCO folder that do not say theirs.
 
     Raises:
         InputError: It is none of these.
@@ -112,6 +113,6 @@ def passages_of(source: str, split: str, languages: Sequence[str] | None = None)
     if isinstance(dataset, PlainDataset):
         yield from dataset.iterate_passages()
         return
-    for language in languages or dataset.languages:
+    for language in language_codes(languages) or dataset.languages:
         for passage in dataset.passages(split, language):
             yield passage._replace(doc_id=f"{language}/{passage.doc_id}")

@@ -17,12 +17,21 @@ from cslir.datasets.parallel import (
     ParallelDataset,
     load_parallel,
 )
-from cslir.datasets.release import Lists, Release, find_lists, list_sha256, read_release, verify_list
+from cslir.datasets.release import (
+    ListFile,
+    Lists,
+    Release,
+    find_lists,
+    list_sha256,
+    read_release,
+    verify_list,
+)
 from cslir.datasets.splits import Splits, group_by_source, remove_duplicates, split_by_group
 from cslir.datasets.stanzas import MalformedStanzas
 from cslir.errors import InputError
 from cslir.files import cache_folder, replace_file, replace_folder, require_replaceable, sha256_of
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
+from cslir.languages import language_codes
 from cslir.records import Passage, Qrel, Query
 
 __all__ = ["DEBIAN_LANGUAGES", "DEFAULT_SEED", "LanguageCounts", "build_debian", "default_output"]
@@ -127,7 +136,7 @@ def build_debian(
         lists: Folder with Debian's lists (see `find_lists`); None fetches those of Debian 12 through apt.
         output: The dataset's folder, which appears whole or not at all; an older dataset there is replaced.
             None: `default_output(name)`.
-        languages: The XX of the `Translation-XX` lists wanted; English must be one.
+        languages: The codes of the `Translation-XX` lists wanted; English must be one.
         seed: Decides the splits.
         dev: Number of ids in dev.
         test: Number of ids in test.
@@ -207,7 +216,7 @@ def _check_arguments(languages: Sequence[str], compression: str) -> tuple[str, .
         raise InputError(
             f"unknown compression {compression!r}", remedy=f"use one of {', '.join(_COMPRESSIONS)}"
         )
-    unique = tuple(dict.fromkeys(languages))
+    unique = tuple(language_codes(languages))
     if TRAINING_LANGUAGE not in unique:
         raise InputError("English is not among the languages", remedy="add en: training pairs are English")
     return unique
@@ -233,7 +242,7 @@ def _read_descriptions(
         mine = (entry.package, entry.source)
         packages[entry.md5] = min(packages.get(entry.md5, mine), mine)
     read = {
-        language: _read_language(one.path, language, packages, malformed, progress)
+        language: _read_language(one, language, packages, malformed, progress)
         for language, one in found.translations.items()
     }
     english = read[TRAINING_LANGUAGE][0]
@@ -264,7 +273,7 @@ def _read_descriptions(
 
 
 def _read_language(
-    path: Path,
+    found: ListFile,
     language: str,
     packages: Mapping[str, tuple[str, str]],
     malformed: MalformedStanzas,
@@ -274,7 +283,7 @@ def _read_language(
     seen: set[str] = set()
     descriptions: dict[str, Description] = {}
     counts = LanguageCounts()
-    for one in read_translations(path, language, malformed):
+    for one in read_translations(found.path, found.name.rpartition("-")[2], malformed):
         if one.md5 in seen:
             continue
         seen.add(one.md5)

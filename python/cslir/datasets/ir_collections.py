@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from cslir.datasets.plain import PlainDataset
 from cslir.errors import CslirError, InputError
+from cslir.languages import language_label
 from cslir.records import Passage, Qrel, Query
 
 __all__ = ["PREFIX", "IrDataset", "open_ir_dataset"]
@@ -21,7 +22,7 @@ PREFIX = "irds:"
 """Before an id, tells it from a folder's name."""
 _INSTALL = "pip install 'cslir[ir-datasets]'"
 _LANGUAGES = {"dt": "nl"}
-"""Codes of ir_datasets that are not ISO 639-1's."""
+"""Codes of ir_datasets that are no code of a language."""
 
 _Record = TypeVar("_Record")
 
@@ -172,4 +173,4 @@ def _registry() -> Mapping[str, _LibraryDataset]:
 
 
 def _language(code: object) -> str:
-    return _LANGUAGES.get(code, code) if isinstance(code, str) else ""
+    return language_label(_LANGUAGES.get(code, code)) if isinstance(code, str) else ""

@@ -17,6 +17,7 @@ from cslir.errors import InputError
 from cslir.evaluation.settings import MIXTURES, Setting, parse_setting, setting_of
 from cslir.files import replace_folder, sha256_of
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
+from cslir.languages import language_codes
 from cslir.records import Passage, Qrel, Query
 
 __all__ = [
@@ -84,7 +85,7 @@ def setting_texts(
             )
         drawn, all_languages = [], list(dict.fromkeys((source, target)))
     else:
-        drawn = list(dict.fromkeys(languages or seen_and_unseen(dataset, split, having)[0]))
+        drawn = language_codes(languages) or seen_and_unseen(dataset, split, having)[0]
         if len(drawn) < 2:
             raise InputError(
                 f"{name} draws among {', '.join(drawn)} alone", remedy="give two languages at least"

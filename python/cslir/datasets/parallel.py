@@ -1,7 +1,7 @@
 """Parallel datasets on disk: one BEIR folder per language, the same ids in every language.
 
 ```
-FOLDER/en/corpus.jsonl       {"_id", "title", "text"}      FOLDER/de/...   FOLDER/ru/...
+FOLDER/en/corpus.jsonl       {"_id", "title", "text"}      FOLDER/de/...   FOLDER/zh-Hant/...
 FOLDER/en/queries.jsonl      {"_id", "text"}
 FOLDER/en/qrels/train.tsv    query-id, corpus-id, score
 FOLDER/en/qrels/dev.tsv, test.tsv
@@ -12,7 +12,6 @@ Each file may be compressed (`.gz`, `.bz2`, `.xz`, `.lz4`).
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any, TypeVar, cast
 from cslir.errors import InputError
 from cslir.files import sha256_of
 from cslir.formats import find_compressed, read_beir_corpus, read_beir_queries, read_qrels
+from cslir.languages import language_code, language_label
 from cslir.records import Example, Passage, Qrel, Query
 
 __all__ = [
@@ -52,23 +52,24 @@ class ParallelDataset:
 
     Attributes:
         name: Name of the dataset.
-        languages: ISO 639-1 codes, the training language first.
+        languages: Their codes, the training language first.
         folder: Where it lies.
         description: The content of its `dataset.json`; empty without one.
+        folders: The folder of each language, which another spelling of the code may name.
     """
 
     name: str
     languages: tuple[str, ...]
     folder: Path
     description: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    folders: Mapping[str, Path] = field(default_factory=dict, repr=False, compare=False)
     _parsed: dict[tuple[str, ...], object] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def splits(self, language: str = TRAINING_LANGUAGE) -> tuple[str, ...]:
         """Return the names of the splits that have qrels in a language, in alphabetical order."""
-        self._require_language(language)
-        qrels = self.folder / language / "qrels"
+        qrels = self._folder(language) / "qrels"
         return tuple(sorted({path.name.partition(".tsv")[0] for path in qrels.glob("*.tsv*")}))
 
     def train(self, split: str = "train") -> list[Example]:
@@ -142,15 +143,16 @@ class ParallelDataset:
             self._parsed[key] = read()
         return cast(_Parsed, self._parsed[key])
 
-    def _require_language(self, language: str) -> None:
-        if language not in self.languages:
+    def _folder(self, language: str) -> Path:
+        found = self.folders.get(language_label(language))
+        if found is None:
             raise InputError(
                 f"no language {language!r}", path=self.folder, remedy=f"it has {', '.join(self.languages)}"
             )
+        return found
 
     def _file(self, language: str, name: str) -> Path:
-        self._require_language(language)
-        path = self.folder / language / name
+        path = self._folder(language) / name
         found = find_compressed(path)
         if found is None:
             remedy = "check the split's name" if name.startswith("qrels/") else "the folder is not complete"
@@ -174,17 +176,27 @@ def load_parallel(folder: Path) -> ParallelDataset:
         )
     description = read_description(folder / DESCRIPTION_FILE)
     verify_files(folder, description)
-    languages = [path.name for path in _language_folders(folder)]
-    if not languages:
+    folders: dict[str, Path] = {}
+    for language, path in _language_folders(folder):
+        if other := folders.get(language):
+            raise InputError(
+                f"{other.name} and {path.name} are the same language, {language}",
+                path=folder,
+                remedy="keep one folder for each language",
+            )
+        folders[language] = path
+    if not folders:
         raise InputError(
             "no language folder with a corpus.jsonl",
             path=folder,
             remedy="the layout is FOLDER/en/corpus.jsonl",
         )
-    listed = [one for one in description.get("languages", ()) if one in languages]
-    ordered = listed + [one for one in languages if one not in listed]
+    listed = [language_label(one) for one in description.get("languages", ()) if isinstance(one, str)]
+    ordered = [one for one in dict.fromkeys((*listed, *folders)) if one in folders]
     ordered.sort(key=lambda one: one != TRAINING_LANGUAGE)
-    return ParallelDataset(str(description.get("name", folder.name)), tuple(ordered), folder, description)
+    return ParallelDataset(
+        str(description.get("name", folder.name)), tuple(ordered), folder, description, folders
+    )
 
 
 def has_languages(folder: Path) -> bool:
@@ -192,11 +204,14 @@ def has_languages(folder: Path) -> bool:
     return next(_language_folders(folder), None) is not None
 
 
-def _language_folders(folder: Path) -> Iterator[Path]:
+def _language_folders(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the code and the path of each folder of a language that holds a collection."""
     for path in sorted(folder.iterdir()):
-        is_language = re.fullmatch("[a-z]{2,3}", path.name) is not None
-        if is_language and path.is_dir() and find_compressed(path / "corpus.jsonl") is not None:
-            yield path
+        if path.is_dir() and find_compressed(path / "corpus.jsonl") is not None:
+            try:
+                yield language_code(path.name), path
+            except InputError:
+                continue
 
 
 def read_description(path: Path) -> Mapping[str, Any]:

@@ -137,7 +137,7 @@ class FileDataset(PlainDataset):
         collection_file: BEIR `corpus.jsonl` or MS MARCO `collection.tsv`.
         queries_file: The queries file of a split.
         qrels_file: The qrels file of a split.
-        language: ISO 639-1 code of records without one; empty when unknown.
+        language: Code of the records without one; empty when unknown.
         notes: See `description`.
     """
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from cslir.errors import InputError
 from cslir.files import open_bytes, read_lines
+from cslir.languages import language_code
 
 __all__ = ["ListFile", "Lists", "Release", "find_lists", "list_sha256", "read_release", "verify_list"]
 
@@ -96,7 +97,7 @@ def find_lists(folder: Path, languages: Sequence[str]) -> Lists:
 
     Args:
         folder: Where the lists are.
-        languages: The translations wanted, by the XX of `Translation-XX`.
+        languages: The translations wanted, by their code: `pt-BR` is in `Translation-pt_BR`.
 
     Raises:
         InputError: The folder or a list is missing, or several files fit.
@@ -112,9 +113,8 @@ def find_lists(folder: Path, languages: Sequence[str]) -> Lists:
         if not name.startswith(prefix):
             continue
         if (match := _TRANSLATION.fullmatch(name)) and _is_main(match["prefix"]):
-            language = match["language"]
-            found = ListFile(folder / name, f"main/i18n/Translation-{language}")
-            translations.setdefault(language, []).append(found)
+            found = ListFile(folder / name, f"main/i18n/Translation-{match['language']}")
+            translations.setdefault(language_code(match["language"]), []).append(found)
         elif (match := _PACKAGES.fullmatch(name)) and _is_main(match["prefix"]):
             architecture = re.search(r"_binary-(\w+)_$", match["prefix"])
             found = ListFile(

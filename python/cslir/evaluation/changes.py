@@ -11,7 +11,7 @@ from cslir.datasets.parallel import ParallelDataset
 from cslir.evaluation.comparison import TIE
 from cslir.evaluation.pairing import SeedValues, baselines, common_places, runs_by_name, values_by_seed
 from cslir.evaluation.results import SystemResult
-from cslir.evaluation.settings import draw_languages
+from cslir.evaluation.settings import draw_languages, setting_languages
 
 __all__ = ["Change", "Ranked", "Texts", "changed_queries", "dataset_texts"]
 
@@ -192,7 +192,7 @@ def _parallel_texts(dataset: ParallelDataset, split: str, seen: Sequence[str]) -
         by_language: dict[str, dict[str, str]] = {}
 
         def text(setting: str, seed: int | None, identifier: str) -> str | None:
-            language = setting.split("-")[place] if "-" in setting else ""
+            language = (setting_languages(setting) or ("", ""))[place]
             if language == "X" and seed is not None and seen:
                 language = draw_languages(seen, [identifier], seed, role)[0]
             if language not in dataset.languages:

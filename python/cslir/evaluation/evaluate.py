@@ -27,9 +27,10 @@ from cslir.evaluation.results import (
 )
 from cslir.evaluation.scoring import score_run
 from cslir.evaluation.setting import EvaluatedTexts, Ranker, plain_texts, rank_texts, texts_of_setting
-from cslir.evaluation.settings import parse_setting
+from cslir.evaluation.settings import parse_setting, setting_languages
 from cslir.evaluation.tables import print_notes, print_settings, print_single
 from cslir.formats import read_qrels, read_run, write_run
+from cslir.languages import language_codes
 from cslir.models import Device, load_encoder
 from cslir.models.cross_encoder import Scorer, load_cross_encoder
 from cslir.progress import announce, counting
@@ -282,7 +283,7 @@ def _evaluate_all(
 ) -> _Outcome:
     """Evaluate every setting of a parallel dataset."""
     having = languages_of(dataset, split)
-    chosen = list(dict.fromkeys(options.languages or ()))
+    chosen = language_codes(options.languages)
     if missing := [one for one in chosen if one not in having]:
         raise InputError(
             f"no split {split!r} in {', '.join(missing)}",
@@ -358,7 +359,7 @@ def _result_file(
     unseen: Sequence[str] = ()
     drawn = isinstance(dataset, ParallelDataset)
     if isinstance(dataset, ParallelDataset):
-        names = dict.fromkeys(one for name in outcome.scores for one in name.split("-"))
+        names = dict.fromkeys(one for name in outcome.scores for one in setting_languages(name) or ())
         languages = [one for one in names if one in dataset.languages and split in dataset.splits(one)]
         if options.languages:
             seen = languages

@@ -111,7 +111,7 @@ def embed_split(
     Args:
         dataset: A dataset with that split.
         split: `dev` or `test`.
-        languages: ISO 639-1 codes.
+        languages: Their codes.
         encoder: Gives the vectors.
         limit: Only the first so many ids of each language.
         progress: Called with (texts done, texts in all).

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cslir import __version__
 from cslir.errors import InputError
 from cslir.evaluation.metrics import Judged, trec_order
+from cslir.evaluation.settings import setting_languages
 from cslir.files import replace_file
 from cslir.json_values import JsonValue, read_json
 
@@ -148,7 +149,9 @@ def within_languages(
     """Return the settings of a group over which its mean is taken; see `group_values`."""
     if languages is not None:
         allowed = {*languages, "X", ONLY_SETTING}
-        return {name: one for name, one in settings.items() if set(name.split("-")) <= allowed}
+        return {
+            name: one for name, one in settings.items() if {*(setting_languages(name) or (name,))} <= allowed
+        }
     most = max((len(one.judged.query_ids) for one in settings.values()), default=0)
     return {name: one for name, one in settings.items() if len(one.judged.query_ids) == most}
 

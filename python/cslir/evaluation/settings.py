@@ -5,11 +5,11 @@ at random for each of them (MLIR).
 """
 
 import random
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from cslir.errors import InputError
+from cslir.languages import split_pair
 
 __all__ = [
     "GROUPS",
@@ -19,8 +19,8 @@ __all__ = [
     "language_pairs",
     "mixed_settings",
     "pair_group",
-    "parse_pair",
     "parse_setting",
+    "setting_languages",
     "setting_of",
 ]
 
@@ -56,20 +56,12 @@ def pair_group(query_language: str, passage_language: str) -> str:
     return "CLIR x-en" if passage_language == "en" else "CLIR x-y"
 
 
-def parse_pair(pair: str) -> tuple[str, str]:
-    """Split a language pair such as `en-de`.
-
-    Raises:
-        InputError: It is not two ISO 639-1 codes with a hyphen.
-    """
-    source, hyphen, target = pair.partition("-")
-    if not hyphen or not all(
-        len(code) == 2 and code.isalpha() and code.islower() for code in (source, target)
-    ):
-        raise InputError(
-            f"{pair!r} is not a language pair", remedy="write two ISO 639-1 codes, en-de for example"
-        )
-    return source, target
+def setting_languages(name: str) -> tuple[str, str] | None:
+    """Return the query and the passage language of a setting's name, X where it is drawn; None for others."""
+    if name in MIXTURES:
+        source, _, target = name.partition("-")
+        return source, target
+    return split_pair(name)
 
 
 def parse_setting(name: str) -> tuple[str, str]:
@@ -78,14 +70,12 @@ def parse_setting(name: str) -> tuple[str, str]:
     Raises:
         InputError: It is neither.
     """
-    source, hyphen, target = name.partition("-")
-    codes = [re.fullmatch("[a-z]{2,3}", one) is not None for one in (source, target)]
-    if name not in MIXTURES and not (hyphen and all(codes)):
+    if (languages := setting_languages(name)) is None:
         raise InputError(
             f"{name!r} is no setting",
             remedy=f"write two language codes, en-de for example, or one of {', '.join(MIXTURES)}",
         )
-    return source, target
+    return languages
 
 
 def setting_of(
@@ -101,6 +91,7 @@ def setting_of(
         seed: Of the draws.
     """
     source, target = parse_setting(name)
+    name = f"{source}-{target}"
     group = f"MLIR {name}" if name in MIXTURES else pair_group(source, target)
 
     def of(code: str, identifiers: Sequence[str], role: str) -> tuple[str, ...]:
@@ -115,7 +106,7 @@ def language_pairs(languages: Sequence[str], queries: int, passages: int) -> lis
     """Return the settings of all ordered pairs of languages, equal ones included.
 
     Args:
-        languages: ISO 639-1 codes.
+        languages: Their codes.
         queries: Number of queries.
         passages: Number of passages.
     """

@@ -8,7 +8,7 @@ from rich.table import Table
 from cslir.console import Console
 from cslir.evaluation.metrics import PERSISTENCE
 from cslir.evaluation.results import SettingScores
-from cslir.evaluation.settings import GROUPS, MIXTURES
+from cslir.evaluation.settings import GROUPS, MIXTURES, setting_languages
 
 __all__ = ["print_cells", "print_notes", "print_settings", "print_single"]
 
@@ -73,9 +73,9 @@ def print_settings(title: str, settings: Mapping[str, SettingScores]) -> None:
     console.print(table)
     for measure in measures:
         cells = {
-            (pair[0], pair[2]): scores.judged.means[measure]
+            pair: scores.judged.means[measure]
             for name, scores in settings.items()
-            if name not in MIXTURES and (pair := name.partition("-"))
+            if name not in MIXTURES and (pair := setting_languages(name))
         }
         print_cells(f"{measure} by the language of the queries (down) and of the passages", cells)
     fewer = [f"{name} {count:,}" for name, count in queries.items() if count < most]

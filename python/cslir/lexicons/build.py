@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cslir.errors import InputError
+from cslir.languages import known_as
 from cslir.lexicons.cleaning import TARGET_TOKENS_LIMIT
 from cslir.lexicons.entries import LexiconEntry, tokens_of, write_entries
 from cslir.lexicons.inflection import base_forms
@@ -48,8 +49,8 @@ class LexiconReport:
     """What came of one lexicon.
 
     Attributes:
-        source_language: ISO 639-1 code.
-        target_language: ISO 639-1 code.
+        source_language: Its code.
+        target_language: Its code.
         path: The file written.
         sources: Distinct sources.
         entries: Lines of the file.
@@ -79,9 +80,10 @@ def general_frequencies(language: str) -> ZipfFrequency:
             "ranking translations needs the frequency lists of the package wordfreq",
             remedy="install cslir with its extra: pip install 'cslir[lexicons]'",
         ) from None
-    if language not in available_languages():
+    code = known_as(language, available_languages().__contains__)
+    if code is None:
         raise InputError(f"wordfreq has no frequency list for the language {language!r}")
-    return lambda text: zipf_frequency(text, language)
+    return lambda text: zipf_frequency(text, code)
 
 
 def build_lexicons(
@@ -100,7 +102,7 @@ def build_lexicons(
     """Build `output/SOURCE-TARGET.tsv` for each pair of languages.
 
     Args:
-        pairs: Source and target languages, ISO 639-1 codes.
+        pairs: Source and target languages, by code.
         packages: Folder of Debian packages, packed or unpacked; fetched through apt if `None`.
         output: Folder for the lexicons.
         source_texts: Texts in the source languages; with general frequency they decide which sources matter.

@@ -40,8 +40,8 @@ class TitlesReport:
     """What came of one lexicon of names.
 
     Attributes:
-        source_language: ISO 639-1 code.
-        target_language: ISO 639-1 code.
+        source_language: Its code.
+        target_language: Its code.
         path: The file written.
         sources: Distinct names.
         entries: Lines of the file.
@@ -67,7 +67,7 @@ def build_titles(
     weights of a name's translations sum to 1; a standard name has twice that of a short or variant one.
 
     Args:
-        pairs: Source and target languages, ISO 639-1 codes; CLDR has names in each language.
+        pairs: Source and target languages, by code; CLDR has names in each language.
         packages: Folder of `unicode-cldr-core`, as .deb file or unpacked; fetched through apt if `None`.
         output: Folder for the lexicons.
         progress: Receives a line on every step.

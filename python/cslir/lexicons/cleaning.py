@@ -4,6 +4,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from cslir.languages import primary_language
+
 __all__ = ["TARGET_TOKENS_LIMIT", "clean", "normalise"]
 
 TARGET_TOKENS_LIMIT = 3
@@ -63,7 +65,7 @@ def normalise(text: str, language: str) -> str:
     characters dropped; Arabic short vowels and tatweel, and stress marks over Russian vowels, are removed.
     Japanese is in NFKC: old dictionaries print Latin letters in full and katakana in half width.
     """
-    text = text.translate(_LIGATURE_TABLE)
+    text, language = text.translate(_LIGATURE_TABLE), primary_language(language)
     if language == "ja":
         text = unicodedata.normalize("NFKC", text)
     elif language == "ru":
@@ -86,8 +88,9 @@ def clean(text: str, language: str) -> str:
 
     Args:
         text: The expression as printed.
-        language: Its ISO 639-1 code.
+        language: Its code.
     """
+    language = primary_language(language)
     text = normalise(text, language)
     if "…" in text or "..." in text:
         return ""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from cslir.errors import InputError
+from cslir.languages import known_as, primary_language
 from cslir.lexicons.irregular_forms import irregular_forms
 from cslir.lexicons.tokens import source_form, token_ranges
 
@@ -27,7 +28,7 @@ def base_forms(word: str, language: str) -> Iterator[str]:
     they do to the stem (libraries, stopped, using). The candidates need not be words: look them up.
     Other languages have none.
     """
-    if language != "en" or " " in word:
+    if primary_language(language) != "en" or " " in word:
         return
     for candidate in _candidates(word):
         if len(candidate) >= _SHORTEST_BASE:
@@ -62,9 +63,10 @@ def lemma_sources(language: str) -> str:
         InputError: As `lemma_forms`.
     """
     packages = _lemmatiser(language) is not None
-    if language != "en":
+    english = primary_language(language) == "en"
+    if not english:
         _require(packages, language)
-    parts = [RULE_SOURCES] if language == "en" else []
+    parts = [RULE_SOURCES] if english else []
     if packages:
         from importlib.metadata import version
 
@@ -82,7 +84,7 @@ def lemma_forms(sources: Iterable[str], language: str) -> Iterator[tuple[str, st
 
     Args:
         sources: Sources of a lexicon; phrases have no forms here.
-        language: Their ISO 639-1 code.
+        language: Their code.
 
     Raises:
         InputError: The language is not English and the packages simplemma and wordfreq (the extra
@@ -90,7 +92,7 @@ def lemma_forms(sources: Iterable[str], language: str) -> Iterator[tuple[str, st
     """
     known = dict.fromkeys(source_form(source) for source in sources)
     lemmatise = _lemmatiser(language)
-    if language == "en":
+    if primary_language(language) == "en":
         pairs = _english_forms(known, lemmatise)
     else:
         _require(lemmatise is not None, language)
@@ -103,12 +105,12 @@ def rule_forms(sources: Iterable[str], language: str) -> Iterator[tuple[str, str
 
     Args:
         sources: Sources of a lexicon.
-        language: Their ISO 639-1 code.
+        language: Their code.
 
     Raises:
         InputError: The language is not English.
     """
-    if language != "en":
+    if primary_language(language) != "en":
         raise InputError(
             f"there are no rules for base forms of the language {language!r}, only for English",
             remedy="compile it with `cslir lexicons build PAIR=FILE --lemma-forms --output NAME.cslex`",
@@ -143,11 +145,18 @@ def _lemmatiser(language: str) -> Lemmatiser | None:
     except ImportError:
         return None
     lookup = DictionaryLookupStrategy()
-    try:
-        lookup.get_lemma("", language)
-    except ValueError:
+
+    def has_lemmas(code: str) -> bool:
+        try:
+            lookup.get_lemma("", code)
+        except ValueError:
+            return False
+        return True
+
+    code = known_as(language, has_lemmas)
+    if code is None or known_as(language, available_languages().__contains__) is None:
         return None
-    return (lambda word: lookup.get_lemma(word, language)) if language in available_languages() else None
+    return lambda word: lookup.get_lemma(word, code)
 
 
 def _attested_forms(
@@ -156,14 +165,14 @@ def _attested_forms(
     """Yield the words of wordfreq's list whose lemma is a source, the most frequent first."""
     if lemmatise is None:
         return
-    from wordfreq import iter_wordlist
+    from wordfreq import available_languages, iter_wordlist
 
-    for word in iter_wordlist(language):
+    for word in iter_wordlist(known_as(language, available_languages().__contains__) or language):
         lemma = lemmatise(word)
         if lemma is None or (base := source_form(lemma)) not in sources:
             continue
         # Contractions say more than their lemma (`isn't`: `be`), and lists hold pieces of them (`ca`).
-        if language == "en" and not _ENGLISH_WORD.fullmatch(word):
+        if primary_language(language) == "en" and not _ENGLISH_WORD.fullmatch(word):
             continue
         if "'" not in (form := source_form(word)) and list(token_ranges(word)) == [(0, len(word))]:
             yield form, base

@@ -71,8 +71,8 @@ class TranslationTable:
     P(source | target).
 
     Args:
-        source_language: ISO 639-1 code.
-        target_language: ISO 639-1 code.
+        source_language: Its code.
+        target_language: Its code.
         preferred_labels: Labels of domain, without dots (`comp`), whose translations count more.
     """
 

@@ -31,8 +31,8 @@ class Dictionary(NamedTuple):
 
     Attributes:
         package: The binary package.
-        source_language: ISO 639-1 code of its headwords.
-        target_language: ISO 639-1 code of its translations.
+        source_language: Code of its headwords.
+        target_language: Code of its translations.
         layout: Which reader reads it: `freedict`, `ding` or `mueller`.
         licence: SPDX expression, from the package's copyright file.
         version: The version that the embedded lexicons were built from; "" if they do not use it.

@@ -1,15 +1,14 @@
 """Words of function, which content words are told apart from."""
 
-import re
 from pathlib import Path
 
 from cslir.errors import InputError
 from cslir.files import read_lines
+from cslir.languages import known_as, language_code, primary_language
 from cslir.lexicons.tokens import normal_form, token_ranges
 
 __all__ = ["stop_words"]
 
-_CODE = re.compile(r"[a-z]{2}")
 _ENGLISH = """
 a an the this that these those
 i me my mine myself you your yours yourself yourselves he him his himself she her hers herself it its itself
@@ -37,7 +36,7 @@ def stop_words(name: str) -> list[str]:
     `cslir[lexicons]` installs.
 
     Args:
-        name: ISO 639-1 code, such as `en`, or the path of a file.
+        name: Code such as `en`, or the path of a file.
 
     Returns:
         Single tokens in normal form, sorted, each once. What is several tokens in a language's list,
@@ -47,9 +46,13 @@ def stop_words(name: str) -> list[str]:
         InputError: The language has no list, stopwordsiso is not installed, the file can't be read or has no
             word, or a line of it is not one token.
     """
-    if not _CODE.fullmatch(name):
+    try:
+        code = language_code(name)
+    except InputError:
         return _words_of_file(Path(name))
-    words = _ENGLISH.split() if name == "en" else _packaged(name)
+    if Path(name).is_file():
+        return _words_of_file(Path(name))
+    words = _ENGLISH.split() if primary_language(code) == "en" else _packaged(code)
     return sorted({normal_form(word) for word in words if _is_token(word)})
 
 
@@ -80,9 +83,10 @@ def _packaged(language: str) -> set[str]:
             f"the stop words of the language {language!r} come with the package stopwordsiso",
             remedy="install cslir with its extra, pip install 'cslir[lexicons]', or give a file of words",
         ) from None
-    if not stopwordsiso.has_lang(language):
+    code = known_as(language, stopwordsiso.has_lang)
+    if code is None:
         raise InputError(
             f"no stop words are known for the language {language!r}",
             remedy="give a file with one word a line",
         )
-    return stopwordsiso.stopwords(language)
+    return stopwordsiso.stopwords(code)

@@ -37,8 +37,8 @@ class LexiconTable:
     """The targets of every source, with where they come from.
 
     Attributes:
-        source_language: ISO 639-1 code.
-        target_language: ISO 639-1 code.
+        source_language: Its code.
+        target_language: Its code.
         targets: Weight of each target by source; sources in normal form, in the order of the file. Those
             that can match no text, such as punctuation, are left as they are.
         licence: Under which terms it may be used; empty where unknown.
@@ -104,8 +104,8 @@ def read_table(
 
     Args:
         path: The file.
-        source_language: ISO 639-1 code.
-        target_language: ISO 639-1 code.
+        source_language: Its code.
+        target_language: Its code.
         format: As `read_lexicon` has it.
         skipped: Receives malformed lines; None makes the first one an error.
 
@@ -150,8 +150,8 @@ def compile_lexicon(
 
     Args:
         entries: (source, target, weight).
-        source_language: ISO 639-1 code.
-        target_language: ISO 639-1 code.
+        source_language: Its code.
+        target_language: Its code.
         licence: Kept in the lexicon.
         provenance: Kept likewise; what the lemma forms come from is added.
         lemma_forms: Store the forms whose base form is a source, for the switcher's lemma fallback.

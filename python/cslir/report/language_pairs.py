@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 from cslir.evaluation.significance import LEVEL
+from cslir.languages import split_pair
 from cslir.report.drawing.heat_maps import MARGINS, difference_map, heat_map_height, value_map
 from cslir.report.drawing.pictures import Figure, Panel, Table
 from cslir.report.summary import PERCENT, Summary
@@ -58,7 +59,7 @@ def difference_figure(summary: Summary) -> Figure | None:
     tests: dict[str, dict[Pair, tuple[float, float]]] = {}
     baselines: dict[str, str] = {}
     for (name, setting), one in summary.pair_tests.items():
-        if (pair := _pair(setting)) is not None:
+        if (pair := split_pair(setting)) is not None:
             tests.setdefault(name, {})[pair] = (PERCENT * one.difference, one.adjusted_p)
             baselines[name] = one.baseline
     tests = {name: found for name, found in tests.items() if len(found) > 1}
@@ -99,17 +100,11 @@ def difference_figure(summary: Summary) -> Figure | None:
     )
 
 
-def _pair(setting: str) -> Pair | None:
-    """Return the languages of a setting of one query and one passage language; None of others."""
-    query, hyphen, passage = setting.partition("-")
-    return (query, passage) if hyphen and "X" not in (query, passage) else None
-
-
 def _by_pair(values: Mapping[tuple[str, str], float], name: str) -> dict[Pair, float]:
     return {
         pair: value
         for (system, setting), value in values.items()
-        if system == name and (pair := _pair(setting)) is not None
+        if system == name and (pair := split_pair(setting)) is not None
     }
 
 

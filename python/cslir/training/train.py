@@ -9,6 +9,7 @@ from typing import Any
 
 from cslir.errors import InputError
 from cslir.files import sha256_of
+from cslir.languages import language_label, primary_language
 from cslir.models import Device, load_encoder
 from cslir.models.build_static import StaticTable, build_static
 from cslir.models.folders import require_model_output
@@ -248,9 +249,10 @@ def _inputs(
 def _refuse_other_languages(examples: Sequence[Example], lexicons: Sequence[Lexicon]) -> None:
     """Refuse lexicons that start from another language than the examples are in."""
     for lexicon in lexicons:
+        source = primary_language(language_label(lexicon.source_language))
         for example in examples:
             for language in (example.query.language, example.positive.language):
-                if language and language != lexicon.source_language:
+                if language and primary_language(language) != source:
                     raise InputError(
                         f"the training text {example.query.query_id!r} is in {language!r}, the lexicon"
                         f" {lexicon.source_language}-{lexicon.target_language} starts from another language",

@@ -135,7 +135,7 @@ def _build_from_packages(
     preferred_label: list[str] | None,
     strict: bool,
 ) -> None:
-    from cslir.evaluation.settings import parse_pair
+    from cslir.languages import parse_pair
     from cslir.lexicons import EMBEDDED_PAIRS, build_lexicons
 
     reports = build_lexicons(

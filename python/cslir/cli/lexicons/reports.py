@@ -9,6 +9,7 @@ import typer
 from cslir.cli.arguments import Strict, parse_lexicons
 from cslir.cli.lexicons.arguments import Format, read_named, source_texts
 from cslir.errors import InputError
+from cslir.languages import primary_language
 from cslir.plain_text import plain_json, plain_text
 from cslir.progress import announce
 
@@ -123,7 +124,7 @@ def coverage(
 
     named = _of_one_source(lexicon)
     source_language = named[0][0]
-    if texts is None and source_language != "en":
+    if texts is None and primary_language(source_language) != "en":
         raise InputError(f"no text of the language {source_language!r}", remedy="name a file with --texts")
     content = words_of(stop_words or source_language)
     tables = read_named(lexicon or [f"{one}-{other}" for one, other, _ in named], file_format, strict)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cslir.errors import InputError
+from cslir.languages import language_label
 from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.readers.detection import FORMATS, detect_format
 from cslir.lexicons.readers.languages import Pair, is_reversed, pair_in_name
@@ -26,8 +27,8 @@ def read_lexicon(
 
     Args:
         path: The file; for CLDR also its folder, for dictd and Wikipedia one of the two files of each.
-        source_language: ISO 639-1 code of the entries wanted as sources.
-        target_language: ISO 639-1 code of the targets.
+        source_language: Code of the entries wanted as sources.
+        target_language: Code of the targets.
         format: One of `FORMATS`; None finds it by name and contents.
         skipped: Receives malformed lines; None makes the first one an error.
 
@@ -40,7 +41,8 @@ def read_lexicon(
         raise InputError(f"no format {format!r} is known", remedy=f"use one of {', '.join(FORMATS)}")
     account = SkippedLines(strict=True) if skipped is None else skipped
     before = account.count
-    entries = _entries(path, (source_language, target_language), format or detect_format(path), account)
+    asked = (language_label(source_language), language_label(target_language))
+    entries = _entries(path, asked, format or detect_format(path), account)
     if (first := next(entries, None)) is not None:
         yield first
         yield from entries

@@ -4,10 +4,12 @@ The names of two languages are joined on their keys: codes of territories, langu
 characters of emoji and symbols.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from cslir.errors import InputError
+from cslir.languages import language_label, spellings
 from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.readers.languages import Pair
 from cslir.lexicons.readers.titles import DIRECTION_MARKS
@@ -52,7 +54,7 @@ def read_cldr(path: Path, asked: Pair) -> Iterator[LexiconEntry]:
                 remedy="unpack Debian's package unicode-cldr-core and give its usr/share/unicode/cldr/common",
             )
         folders = [root / name for name in _FOLDERS]
-    elif path.name.partition(".")[0] in asked:
+    elif language_label(path.name.partition(".")[0]) in asked:
         folders = [path.parent]
     else:
         raise InputError(
@@ -62,22 +64,34 @@ def read_cldr(path: Path, asked: Pair) -> Iterator[LexiconEntry]:
         )
     suffix = ".xml" if path.is_dir() else path.name[len(path.name.partition(".")[0]) :]
     for language in asked:
-        if not (folders[0] / f"{language}{suffix}").is_file():
+        if not _files(folders[0], language, suffix):
             raise InputError(
                 "no such file",
                 path=folders[0] / f"{language}{suffix}",
                 remedy=f"CLDR may lack the language {language}",
             )
     for folder in folders:
-        paths = [folder / f"{language}{suffix}" for language in asked]
-        if all(one.is_file() for one in paths):
-            yield from _joined(*(_names(one) for one in paths))
+        found = [_files(folder, language, suffix) for language in asked]
+        if all(found):
+            yield from _joined(*map(_names, found))
 
 
-def _names(path: Path) -> dict[_Key, str]:
-    """Return the names of a file by element, code and alternative."""
+def _files(folder: Path, language: str, suffix: str) -> list[Path]:
+    """Return the files of a language, each before those that differ from it: `pt.xml`, then `pt_PT.xml`.
+
+    A script has names of its own: `zh_Hant.xml` adds nothing to `zh.xml`.
+    """
+    parts = language.split("-")
+    first = 2 if len(parts) > 1 and len(parts[1]) == 4 else 1
+    codes = ["-".join(parts[:end]) for end in range(first, len(parts) + 1)]
+    paths = [folder / f"{one}{suffix}" for code in codes for one in reversed(spellings(code))]
+    return [path for path in paths if path.is_file()]
+
+
+def _names(paths: Iterable[Path]) -> dict[_Key, str]:
+    """Return the names of a language's files by element, code and alternative."""
     names: dict[_Key, str] = {}
-    for _, element in read_elements(path, _ELEMENTS):
+    for _, element in chain.from_iterable(read_elements(path, _ELEMENTS) for path in paths):
         name = " ".join((element.text or "").translate(DIRECTION_MARKS).split())
         if not name or name == _INHERITED or element.get("draft") in _UNSURE:
             continue

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from cslir.languages import language_label, primary_language
 from cslir.lexicons.readers.xml_elements import local_name, read_elements
 from cslir.lexicons.translations import SkippedLines, Translation
 
@@ -22,7 +23,7 @@ def read_tei(path: Path, target_language: str, *, skipped: SkippedLines) -> Iter
 
     Args:
         path: The dictionary, plain or compressed.
-        target_language: ISO 639-1 code of its translations.
+        target_language: Code of its translations.
         skipped: Receives the entries without headword; those without translation are cross-references.
 
     Raises:
@@ -66,9 +67,13 @@ def _targets(sense: ET.Element, language: str) -> tuple[list[str], tuple[str, ..
             quotes = [
                 quote
                 for quote in _children(element, "quote")
-                if quote.get(_LANGUAGE, language)[:2] == language[:2]
+                if _primary(quote.get(_LANGUAGE, language)) == _primary(language)
             ]
             targets += [text for quote in quotes if (text := _text(quote))]
         elif name == "usg" and (label := _text(element)):
             labels.append(label)
     return (targets, tuple(labels)) if targets else None
+
+
+def _primary(language: str) -> str:
+    return primary_language(language_label(language))

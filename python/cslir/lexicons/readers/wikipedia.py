@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cslir.errors import InputError
 from cslir.files import read_raw_lines
+from cslir.languages import language_label, spellings
 from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.readers.languages import Pair, is_reversed
 from cslir.lexicons.readers.sql_dumps import plain_value, read_rows
@@ -91,10 +92,10 @@ def read_wikipedia(path: Path, asked: Pair, *, skipped: SkippedLines) -> Iterato
 
 
 def _links(path: Path, language: str, skipped: SkippedLines) -> Iterator[tuple[int, bytes]]:
-    wanted = f"'{language}'".encode()
+    wanted = {f"'{one}'".encode() for one in spellings(language)}
     columns = ("ll_from", "ll_lang", "ll_title")
     for _, (page_id, found, title) in read_rows(path, "langlinks", columns, skipped=skipped):
-        if found == wanted and (plain := plain_value(title)) and (number := _number(page_id)) >= 0:
+        if found in wanted and (plain := plain_value(title)) and (number := _number(page_id)) >= 0:
             yield number, plain
 
 
@@ -125,11 +126,11 @@ def _wiki_language(path: Path) -> str:
     """Return the language of a wiki, from the head of the dump (`Database: enwiki`) or its name."""
     for number, raw in read_raw_lines(path):
         if match := _WIKI.search(raw[:200].decode("ascii", "replace")):
-            return match[1].replace("_", "-")
+            return language_label(match[1].replace("_", "-"))
         if number == _HEADER_LINES:
             break
     if match := _WIKI.match(path.name):
-        return match[1].replace("_", "-")
+        return language_label(match[1].replace("_", "-"))
     raise InputError(
         "tells neither in its head nor in its name which wiki it is of",
         path=path,

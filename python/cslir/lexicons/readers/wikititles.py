@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cslir.errors import InputError
+from cslir.languages import language_label
 from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.readers.languages import Pair
 from cslir.lexicons.readers.titles import title_entry
@@ -32,7 +33,9 @@ def read_wikititles(path: Path, asked: Pair, *, skipped: SkippedLines) -> Iterat
     source_language, target_language = asked
     for line, translation in read_elements(path, ("translation",)):
         titles = {
-            entry.get("lang", ""): entry.text or "" for entry in translation if local_name(entry) == "entry"
+            language_label(entry.get("lang", "")): entry.text or ""
+            for entry in translation
+            if local_name(entry) == "entry"
         }
         if titles.keys() - {"", *asked}:
             raise InputError(
