@@ -175,3 +175,23 @@ def test_mix_and_describe_commands(run, dataset, tmp_path):
     again = run("datasets", "mix", folder, "--setting", "X-X", "--output", tmp_path / "second")
     assert again.status == 2
     assert "is no parallel dataset" in again.err
+
+
+def test_settings_of_codes_with_script_and_region(tmp_path):
+    for language in ("en", "zh-Hant", "pt-BR", "no"):
+        folder = tmp_path / "mine" / language
+        write_beir_corpus(folder / "corpus.jsonl", [Passage(one, f"{language} {one}") for one in IDS])
+        write_beir_queries(folder / "queries.jsonl", [Query(one, f"{language}? {one}") for one in IDS])
+        write_qrels_tsv(folder / "qrels" / "test.tsv", [Qrel(one, one, 1) for one in IDS])
+    dataset = load_parallel(tmp_path / "mine")
+    texts = setting_texts(dataset, "test", "zh-Hant-en")
+    assert (texts.setting.name, texts.languages) == ("zh-Hant-en", ("zh-Hant", "en"))
+    assert texts.setting.group == "CLIR x-en"
+    assert texts.queries[0] == Query(IDS[0], f"zh-Hant? {IDS[0]}", "zh-Hant")
+    assert setting_texts(dataset, "test", "en-pt-BR").languages == ("en", "pt-BR")
+    assert setting_texts(dataset, "test", "no-nb").setting.group == "MoIR"
+    mixed = setting_texts(dataset, "test", "X-X", ["no", "zh_hant"])
+    assert {query.language for query in mixed.queries} == {"nb", "zh-Hant"}
+    for wrong in ("zh-Hant", "en-de-fr", "X-Y", "X-zh-Hant"):
+        with pytest.raises(InputError, match="is no setting"):
+            setting_texts(dataset, "test", wrong)

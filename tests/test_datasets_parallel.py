@@ -118,3 +118,20 @@ def test_a_damaged_sample_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match="SHA-256 differs"):
         load_parallel(tmp_path / "sample")
+
+
+def test_languages_of_three_letters_and_with_script_or_region(tmp_path):
+    for name in ("en", "fil", "zh_Hant", "pt-BR", "iw"):
+        write_beir_corpus(tmp_path / name / "corpus.jsonl", [Passage("p", name)])
+        write_beir_queries(tmp_path / name / "queries.jsonl", [Query("q", f"{name}?", name)])
+        write_qrels_tsv(tmp_path / name / "qrels/test.tsv", [Qrel("q", "p", 1)])
+    (tmp_path / "notes").mkdir()
+    dataset = load_parallel(tmp_path)
+    assert dataset.languages == ("en", "fil", "he", "pt-BR", "zh-Hant")
+    assert dataset.passages("test", "zh-Hant") == [Passage("p", "zh_Hant", "", "zh-Hant")]
+    assert dataset.queries("test", "he") == dataset.queries("test", "iw") == [Query("q", "iw?", "he")]
+    (tmp_path / "iw").rename(tmp_path / "heb")
+    assert load_parallel(tmp_path).languages == dataset.languages
+    write_beir_corpus(tmp_path / "he/corpus.jsonl", [Passage("p", "he")])
+    with pytest.raises(InputError, match="he and heb are the same language, he"):
+        load_parallel(tmp_path)

@@ -48,6 +48,13 @@ def test_lists_under_their_own_names():
     assert lists.packages == (LISTS / "Packages", "main/binary-*/Packages")
 
 
+def test_lists_of_languages_with_a_region(tmp_path):
+    shutil.copytree(LISTS, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "Translation-de").rename(tmp_path / "Translation-pt_BR")
+    found = find_lists(tmp_path, ["en", "pt-BR"]).translations["pt-BR"]
+    assert (found.path.name, found.name) == ("Translation-pt_BR", "main/i18n/Translation-pt_BR")
+
+
 def test_a_bare_packages_list_verifies_against_any_architecture(tmp_path):
     shutil.copytree(LISTS, tmp_path, dirs_exist_ok=True)
     release = read_release(write_release(tmp_path))

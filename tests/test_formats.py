@@ -165,3 +165,15 @@ def test_interrupted_writer_leaves_the_old_file(tmp_path: Path):
         write_run(path, interrupted())
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["x.run"]
+
+
+def test_languages_of_records_have_one_spelling(tmp_path: Path):
+    path = tmp_path / "corpus.jsonl"
+    codes = {"iw": "he", "zh_hant": "zh-Hant", "PT-br": "pt-BR", "fil": "fil", "Klingon": "Klingon", "": ""}
+    path.write_text(
+        "".join(
+            f'{{"_id": {number}, "text": "a", "language": "{one}"}}\n' for number, one in enumerate(codes)
+        )
+    )
+    assert [passage.language for passage in read_beir_corpus(path)] == list(codes.values())
+    assert [query.language for query in read_beir_queries(path)] == list(codes.values())

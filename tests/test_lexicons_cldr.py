@@ -12,6 +12,7 @@ from cslir.lexicons import (
     embedded_titles_path,
     read_entries,
 )
+from cslir.lexicons.readers import read_lexicon
 from cslir.switching import Switcher, load_lexicon
 
 FIXTURES = Path(__file__).parent / "fixtures" / "lexicons"
@@ -75,3 +76,26 @@ def test_changed_and_unknown_names_are_refused(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(InputError, match="was changed; install cslir again"):
         embedded_titles_path("en", "de")
     embedded_titles_path.cache_clear()
+
+
+def test_files_of_a_region_add_to_those_of_the_language(tmp_path: Path) -> None:
+    names = '<ldml><territories><territory type="{}">{}</territory>{}</territories></ldml>'
+    for name, text in {
+        "en": names.format("XA", "Aland", '<territory type="XB">Bland</territory>'),
+        "no": names.format("XA", "Norsk", ""),
+        "nb": "<ldml></ldml>",
+        "pt": names.format("XA", "Alanda", '<territory type="XB">Blanda</territory>'),
+        "pt_PT": names.format("XB", "Blanta", ""),
+        "zh": names.format("XA", "简", ""),
+        "zh_Hant": names.format("XB", "繁", ""),
+    }.items():
+        (tmp_path / "main").mkdir(exist_ok=True)
+        (tmp_path / "main" / f"{name}.xml").write_text(text, encoding="utf-8")
+
+    def targets(language: str) -> list[str]:
+        return [entry.target for entry in read_lexicon(tmp_path, "en", language, format="cldr")]
+
+    assert targets("nb") == targets("no") == ["Norsk"]
+    assert targets("pt-PT") == ["Alanda", "Blanta"]
+    assert targets("pt-BR") == ["Alanda", "Blanda"]
+    assert targets("zh-Hant") == ["繁"]

@@ -31,8 +31,20 @@ def test_the_switcher_takes_them(language: str) -> None:
 def test_unknown_languages_are_named() -> None:
     with pytest.raises(InputError, match="no stop words are known for the language 'qq'; give a file"):
         stop_words("qq")
-    with pytest.raises(InputError, match="tlh: no such file"):
+    with pytest.raises(InputError, match="no stop words are known for the language 'tlh'"):
         stop_words("tlh")
+    with pytest.raises(InputError, match="words: no such file"):
+        stop_words("words")
+
+
+def test_other_codes_of_a_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stop_words("en-GB") == stop_words("en")
+    assert stop_words("pt-BR") == stop_words("pt")
+    assert stop_words("nb") == stop_words("no")
+    assert stop_words("iw") == stop_words("he")
+    monkeypatch.chdir(tmp_path)
+    Path("tlh").write_text("ghaH\n")
+    assert stop_words("tlh") == ["ghah"]
 
 
 def test_words_of_a_file(tmp_path: Path) -> None:

@@ -197,3 +197,15 @@ def test_passages_of_unknown_language_lose_the_mean_that_queries_lose(tmp_path):
     index = PassageIndex.build(tmp_path / "index", unknown, LetterEncoder(), "letters", language_means=means)
     query, _ = index.without_language_means(LetterEncoder().encode_queries([unknown[0].text]))
     np.testing.assert_allclose(index.vectors.vectors([0])[0], query[0], atol=1e-6)
+
+
+def test_codes_of_one_language_find_the_same_passages(tmp_path):
+    means = {"he": np.full(8, 0.5, dtype=np.float32)}
+    passages = [Passage("1", "aab", "", "he"), Passage("2", "bbc", "", "zh-Hant")]
+    encoder = LetterEncoder()
+    index = PassageIndex.build(tmp_path / "index", passages, encoder, "letters", language_means=means)
+    query, languages = index.without_language_means(encoder.encode_queries(["aab"]), "iw")
+    assert languages == ["he"]
+    index.check_languages(["iw", "zh_hant"])
+    assert [hit.passage.doc_id for hit in index.hits(query[0], 9, languages=["iw"])] == ["1"]
+    assert [hit.passage.doc_id for hit in index.hits(query[0], 9, languages=["zh_hant"])] == ["2"]

@@ -8,7 +8,7 @@ from reference_switching import Dictionary, switch
 
 from cslir import InputError
 from cslir.records import Example, Passage, Query
-from cslir.switching import Augmenter, Lexicon, Switcher, load_lexicon
+from cslir.switching import Augmenter, Lexicon, Switcher, load_lexicon, weights_by_language
 
 # Pieces of many scripts, of code and of punctuation; few words, so that random lexicons and texts meet.
 PIECES = [
@@ -325,3 +325,12 @@ def test_files_that_are_no_list_are_named(tmp_path):
         with pytest.raises(InputError) as caught:
             load_lexicon(tmp_path / name, "en", "de")
         assert caught.value.path == str(tmp_path / name)
+
+
+def test_a_lexicon_is_of_its_language_under_any_code(tmp_path):
+    path = tmp_path / "he.cslex"
+    Lexicon.from_entries("en", "iw", [("peace", [("shalom", 1.0)])]).save(path)
+    lexicons = [load_lexicon(path, "en", "he")]
+    assert weights_by_language(lexicons, {"he": 2.0}) == weights_by_language(lexicons, {"iw": 2.0}) == [2.0]
+    with pytest.raises(InputError, match="no lexicon for the weight of 'de'"):
+        weights_by_language(lexicons, {"de": 2.0})

@@ -9,7 +9,7 @@ from cslir.records import Example, Passage, Query
 from cslir.switching import Lexicon
 from cslir.training.configuration import TrainingConfiguration
 from cslir.training.record import read_training_record
-from cslir.training.train import switching_augment
+from cslir.training.train import refuse_other_languages, switching_augment
 
 EXAMPLE = Example(Query("q", "the files 123", "en"), Passage("d", "the files " * 40, "", "en"))
 
@@ -93,3 +93,12 @@ def test_the_command_records_its_settings_with_the_model(run, tmp_path):
         "miss_policy": "redraw", "target_choice": "best", "switch_stop_words": True, "lemma_fallback": True,
         "protect": False,
     }.items()  # fmt: skip
+
+
+def test_texts_of_a_region_train_with_their_language_s_lexicon():
+    american = Example(EXAMPLE.query._replace(language="en-US"), EXAMPLE.positive)
+    refuse_other_languages([american], [lexicon("de", "Datei")])
+    with pytest.raises(InputError, match="'q' is in 'fil', the lexicon en-de starts from another"):
+        refuse_other_languages(
+            [Example(EXAMPLE.query._replace(language="fil"), EXAMPLE.positive)], [lexicon("de", "Datei")]
+        )

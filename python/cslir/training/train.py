@@ -22,6 +22,7 @@ from cslir.training.static import TrainedStatic, train_static
 
 __all__ = [
     "SwitchingAugment",
+    "refuse_other_languages",
     "static_base",
     "switching_augment",
     "train_model",
@@ -187,7 +188,7 @@ def train_model(
     require_model_output(output)
     lemma_forms = configuration.lemma_fallback and configuration.arm != "zero-shot"
     loaded = load_lexicons(lexicons, strict=strict, lemma_forms=lemma_forms, notice=notice)
-    _refuse_other_languages(examples, loaded)
+    refuse_other_languages(examples, loaded)
     augment = switching_augment(loaded, configuration)
     model = resolve_model(base)
     if configuration.encoder == "static":
@@ -246,7 +247,7 @@ def _inputs(
     }
 
 
-def _refuse_other_languages(examples: Sequence[Example], lexicons: Sequence[Lexicon]) -> None:
+def refuse_other_languages(examples: Sequence[Example], lexicons: Sequence[Lexicon]) -> None:
     """Refuse lexicons that start from another language than the examples are in."""
     for lexicon in lexicons:
         source = primary_language(language_label(lexicon.source_language))
