@@ -8,7 +8,7 @@ from rich.table import Table
 from cslir.cli import main
 from cslir.console import Console
 from cslir.errors import InputError
-from cslir.plain_text import plain_json, plain_text
+from cslir.plain_text import plain_json, plain_text, print_every_character
 
 HOSTILE = "a\x1b[31mb\r\nc\u202edef\u2066g\u2028h\x9b2J\x07"
 STEERING = ("Cc", "Cs", "Zl", "Zp")
@@ -89,3 +89,17 @@ def test_errors_are_shown_plain_and_short(monkeypatch, capsys):
     assert len(shown) < 1100
     assert shown.startswith("cslir: corpus.jsonl:3: id a [31mb cdefg h")
     assert shown.endswith("; mend it\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "cp1252"])
+def test_stdout_of_any_encoding_takes_every_character(monkeypatch, encoding):
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr("sys.stdout", out)
+    print_every_character()
+    value = {"text": "Füchse שלום 日本 😀"}
+    print(plain_json(value))
+    print("name \udce4")
+    out.flush()
+    first, second = out.buffer.getvalue().splitlines()
+    assert json.loads(first.decode(encoding)) == value
+    assert second == b"name \xe4"

@@ -1,9 +1,12 @@
-"""Text from files, made fit for a terminal and for a line of a message."""
+"""Text from files, made fit for a terminal, for a line of a message and for stdout in any encoding."""
 
+import codecs
+import io
 import json
 import re
+import sys
 
-__all__ = ["MESSAGE_LENGTH", "plain_json", "plain_text"]
+__all__ = ["MESSAGE_LENGTH", "plain_json", "plain_text", "print_every_character"]
 
 MESSAGE_LENGTH = 1000
 """Characters of a message that are shown at most: an id in it may be of any length."""
@@ -42,4 +45,31 @@ def plain_json(value: object) -> str:
     Characters that `plain_text` would remove are escaped, which leaves the value the same; all others stay.
     """
     text = json.dumps(value, ensure_ascii=False)
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _ESCAPED.sub(lambda found: _escape(found[0]), text)
+
+
+def print_every_character() -> None:
+    r"""Let stdout and stderr write what their encoding lacks as an escape, `\u05d0`, and never fail half-way.
+
+    The escapes are those of JSON, so that JSON stays JSON with the same value in ASCII and in Latin-1. The
+    bytes of a file's name that are not UTF-8 are written as they are.
+    """
+    codecs.register_error("cslir.escape", _encode_otherwise)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="cslir.escape")
+
+
+def _encode_otherwise(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    character = error.object[error.start]
+    if "\udc80" <= character <= "\udcff":
+        return bytes([ord(character) - 0xDC00]), error.start + 1
+    return _escape(character), error.start + 1
+
+
+def _escape(character: str) -> str:
+    """Return a character as JSON escapes it: one UTF-16 unit or two."""
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))

@@ -23,7 +23,7 @@ from cslir.cli import (
     vectors,
 )
 from cslir.errors import CslirError, InputError
-from cslir.plain_text import MESSAGE_LENGTH, plain_text
+from cslir.plain_text import MESSAGE_LENGTH, plain_text, print_every_character
 
 __all__ = ["app", "main"]
 
@@ -82,6 +82,7 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """Run the command line; exit 0 good, 1 failed, 2 wrong use or bad input, 130 on Ctrl-C."""
+    print_every_character()
     try:
         app()
     except InputError as error:
