@@ -18,7 +18,9 @@ def test_the_packaged_encoder_is_converted(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["./absent", "/absent/model", "a/b/c", "~/absent-model", ""])
 def test_a_path_that_is_not_there_never_reaches_a_hub(name, monkeypatch):
-    monkeypatch.setattr("cslir.models.resolve._from_hub", lambda name: pytest.fail(f"asked a hub for {name}"))
+    monkeypatch.setattr(
+        "cslir.models.resolve._from_hub", lambda name, _: pytest.fail(f"asked a hub for {name}")
+    )
     with pytest.raises(InputError):
         resolve_model(name)
 
@@ -52,3 +54,20 @@ def test_a_hub_id_resolves_to_its_snapshot(tmp_path, monkeypatch):
     monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
     assert resolve_model("someone/some-model") == tmp_path
     assert asked == ["someone/some-model"]
+
+
+def test_a_model_that_a_file_names_is_not_fetched_unasked(tmp_path, monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+    (tmp_path / "modules.json").write_text("[]")
+    cached = {"someone/cached"}
+
+    def snapshot_download(name, *, local_files_only, **_):
+        if local_files_only and name not in cached:
+            raise hub.errors.LocalEntryNotFoundError("not in the cache")
+        return str(tmp_path)
+
+    monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
+    assert resolve_model("someone/cached", fetch=False) == tmp_path
+    assert resolve_model("someone/absent") == tmp_path
+    with pytest.raises(InputError, match=r"someone/absent.*not fetched unasked.*--fetch-model"):
+        resolve_model("someone/absent", fetch=False)

@@ -46,6 +46,13 @@ def search(
     run_out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the TREC run of --queries; stdout if left out.")
     ] = None,
+    fetch_model: Annotated[
+        bool,
+        typer.Option(
+            "--fetch-model",
+            help="Fetch the encoder from its hub if it isn't here: only if you trust who made the index.",
+        ),
+    ] = False,
     rerank: Reranker = None,
     rerank_depth: RerankDepth = 50,
     rerank_precision: PrecisionOption = "float32",
@@ -67,7 +74,7 @@ def search(
     among = passage_language or None
     if among is not None:
         opened.check_languages(among)
-    encoder = load_encoder(opened.encoder_name, opened.precision)
+    encoder = load_encoder(opened.encoder_name, opened.precision, fetch=fetch_model)
     opened.check_encoder(encoder)
     scorer = None
     if rerank is not None:

@@ -18,7 +18,12 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 def load_encoder(
-    name: str, precision: str = "float32", *, threads: int | None = None, device: Device = "cpu"
+    name: str,
+    precision: str = "float32",
+    *,
+    threads: int | None = None,
+    device: Device = "cpu",
+    fetch: bool = True,
 ) -> "Encoder":
     """Open an encoder; a static one, and any in onnxruntime, without importing PyTorch.
 
@@ -27,6 +32,7 @@ def load_encoder(
         precision: One of `PRECISIONS`; a static encoder has the first alone.
         threads: Of onnxruntime; one per core if None.
         device: Where PyTorch computes; static encoders and onnxruntime always use the CPU.
+        fetch: Whether it may be downloaded; see `resolve_model`.
 
     Raises:
         InputError: There is no such model or device, its folder is damaged, or it can't be had in that
@@ -37,7 +43,7 @@ def load_encoder(
     from cslir.models.folders import is_static
     from cslir.models.resolve import resolve_model
 
-    folder = resolve_model(name)
+    folder = resolve_model(name, fetch=fetch)
     if precision == "onnx-float32" or precision == "onnx-int8":
         from cslir.models.onnx_encoder import OnnxEncoder
 

