@@ -147,7 +147,7 @@ BAD_CALLS = {
     "bad pair": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "deutsch"], "not a language pair"),
     "pair without lexicon": (
         ["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-tlh"],
-        "not a language",
+        "no lexicon en-tlh is embedded",
     ),
     "no embedded lexicon": (["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--lexicon", "en-ja"], "en-ja"),
     "pair twice": (
@@ -209,11 +209,11 @@ def test_wrong_use_exits_with_2_and_says_why(run, tmp_path, beir, name):
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_qrels_that_name_unknown_ids(run, tmp_path, beir):
-    (beir / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\nq9\td2\t1\n")
+def test_qrels_of_another_collection(run, tmp_path, beir):
+    (beir / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq8\td1\t1\nq9\td2\t1\n")
     outcome = run("train", beir, "--split", "test", "--output", tmp_path / "m", "--arm", "zero-shot")
     assert outcome.status == 2
-    assert "test.tsv:3: query 'q9' is judged but not in" in outcome.err
+    assert "test.tsv: no query that is judged is in" in outcome.err
 
 
 def test_interrupt_leaves_no_half_output(tmp_path):

@@ -65,7 +65,8 @@ def test_a_top1000_file_holds_its_own_texts(tmp_path):
     dataset = CandidatesDataset("top1000", path, qrels)
     assert dataset.passages() == [Passage("0", "برنامج لقراءة البريد"), Passage("2", "مكتبة")]
     assert dataset.queries("") == [Query("7", "قراءة البريد")]
-    dataset.check_passage_ids("", {"0"})
+    assert not dataset.missing("", {"0"}).any()
+    assert [qrel.query_id for qrel in dataset.qrels("")] == ["7", "7", "9"]
     qrels.write_text("99 0 0 1\n")
-    with pytest.raises(InputError, match="no query of it is judged"):
+    with pytest.raises(InputError, match="no query that is judged is in .*top1000.tsv"):
         CandidatesDataset("top1000", path, qrels).queries("")

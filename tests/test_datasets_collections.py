@@ -3,6 +3,7 @@ import gzip
 import pytest
 
 from cslir.datasets.collections import DatasetFiles, PlainDataset, examples_of, open_dataset, passages_of
+from cslir.datasets.judgements import Missing
 from cslir.datasets.parallel import ParallelDataset
 from cslir.errors import InputError
 from cslir.records import Passage
@@ -38,11 +39,34 @@ def test_files_named_one_by_one(msmarco):
     assert examples_of(open_dataset(files), "any") == examples_of(open_dataset(str(msmarco)), "dev")
 
 
-def test_qrels_that_name_unknown_passages(msmarco):
-    (msmarco / "qrels.dev.tsv").write_text("7\t0\t0\t1\n8\t0\t77\t1\n")
-    with pytest.raises(InputError, match="passage '77' is judged but not in") as caught:
+def test_judged_ids_without_text_are_left_out_of_training_and_told(msmarco):
+    (msmarco / "qrels.dev.tsv").write_text("7\t0\t0\t1\n8\t0\t77\t1\n8\t0\t78\t0\n70\t0\t0\t1\n")
+    told = []
+    examples = examples_of(open_dataset(str(msmarco)), "dev", notice=told.append)
+    assert [(one.query.query_id, one.positive.doc_id) for one in examples] == [("7", "0")]
+    assert told == [
+        f"{msmarco / 'qrels.dev.tsv'}: queries without text, whose pairs are left out: 1; relevant passages"
+        " that the collection lacks, whose pairs are left out: 1"
+    ]
+
+
+def test_judged_passages_that_the_collection_lacks_count_as_never_found(msmarco):
+    (msmarco / "qrels.dev.tsv").write_text("7\t0\t0\t1\n7\t0\t77\t1\n8\t0\t78\t1\n70\t0\t0\t1\n")
+    dataset = open_dataset(str(msmarco))
+    assert [qrel[:2] for qrel in dataset.qrels("dev")] == [("7", "0"), ("7", "77"), ("8", "78")]
+    assert dataset.missing("dev", {"0", "1", "2"}) == Missing(queries=1, passages=2)
+    assert dataset.missing("dev", None) == Missing(queries=1)
+
+
+def test_qrels_of_another_collection_are_refused(msmarco):
+    (msmarco / "qrels.dev.tsv").write_text("7\t0\t77\t1\n8\t0\t0\t0\n")
+    with pytest.raises(
+        InputError, match="no relevant passage that is judged is in .*collection.tsv.gz, neither '77'"
+    ):
         examples_of(open_dataset(str(msmarco)), "dev")
-    assert caught.value.line == 2
+    (msmarco / "qrels.dev.tsv").write_text("70\t0\t0\t1\n80\t0\t1\t1\n")
+    with pytest.raises(InputError, match="no query that is judged is in .*queries.dev.tsv, neither '70'"):
+        open_dataset(str(msmarco)).queries("dev")
 
 
 def test_split_without_relevant_pair(msmarco):

@@ -7,6 +7,7 @@ import pytest
 
 from cslir import InputError
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, build_debian, load_embedded, load_parallel
+from cslir.datasets.judgements import Missing
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.records import Example, Passage, Qrel, Query
 
@@ -52,10 +53,12 @@ def test_callers_can_not_spoil_what_is_kept(folder):
 
 # A query's id may be a passage's too, as in the Debian descriptions, and is no excuse.
 @pytest.mark.parametrize(("query_id", "doc_id"), [("q9", "p1"), ("q1", "p9"), ("p1", "p1"), ("q1", "q1")])
-def test_qrels_that_name_unknown_ids(folder, query_id, doc_id):
+def test_qrels_of_other_texts_are_refused(folder, query_id, doc_id):
     path = folder / "de/qrels/test.tsv"
     write_qrels_tsv(path, [Qrel(query_id, doc_id, 1)])
-    with pytest.raises(InputError, match=r"names the unknown (query|passage) id '[qp][19]'") as caught:
+    with pytest.raises(
+        InputError, match=r"no (query|passage) that is judged is in .*, neither '[qp][19]'"
+    ) as caught:
         load_parallel(folder).queries("test", "de")
     assert caught.value.path == str(path)
 
@@ -135,3 +138,18 @@ def test_languages_of_three_letters_and_with_script_or_region(tmp_path):
     write_beir_corpus(tmp_path / "he/corpus.jsonl", [Passage("p", "he")])
     with pytest.raises(InputError, match="he and heb are the same language, he"):
         load_parallel(tmp_path)
+
+
+def test_judged_ids_without_text_are_counted(folder):
+    judged = [Qrel("q1", "p2", 1), Qrel("q1", "p8", 1), Qrel("q2", "p9", 1), Qrel("q9", "p1", 1)]
+    for language in ("en", "de"):
+        write_qrels_tsv(folder / language / "qrels/test.tsv", judged)
+    dataset = load_parallel(folder)
+    assert [query.query_id for query in dataset.queries("test", "de")] == ["q1", "q2"]
+    assert [passage.doc_id for passage in dataset.passages("test", "de")] == ["p2"]
+    assert dataset.qrels("test", "de") == judged[:3]
+    assert dataset.missing("test", ["en", "de"]) == Missing(queries=1, passages=2)
+    assert [one.positive.doc_id for one in dataset.train("test")] == ["p2"]
+    # What one language lacks and another has is no loss of the other's.
+    write_beir_corpus(folder / "en/corpus.jsonl", [Passage(one, one) for one in ("p1", "p2", "p8")])
+    assert load_parallel(folder).missing("test", ["en", "de"]) == Missing(queries=1, passages=1)

@@ -94,6 +94,23 @@ def test_msmarco_folder_end_to_end(run, msmarco, tmp_path):
     assert run("eval", msmarco, "--split", "dev", "--run", run_file).out == outcome.out
 
 
+def test_judged_ids_that_the_data_lacks(run, msmarco, tmp_path):
+    result, run_file = tmp_path / "r.json", tmp_path / "r.run"
+    judged = "7\t0\t0\t1\n7\t0\t77\t1\n8\t0\t78\t1\n70\t0\t0\t1\n"
+    (msmarco / "qrels.dev.tsv").write_text(judged)
+    call = ("eval", msmarco, "--split", "dev", "--measure", "R@100", "--measure", "RR@10")
+    outcome = run(*call, "--model", "letters", "--json", result, "--run-out", run_file)
+    assert outcome.status == 0, outcome.err
+    assert "judged queries without text, which are left out: 1;" in outcome.err
+    assert "relevant passages that the collection lacks, which count as never found: 2" in outcome.err
+    _, scores = only(result)
+    assert scores.judged.query_ids == ("7", "8")
+    assert scores.judged.means == {"R@100": 0.25, "RR@10": 0.5}
+    judged_run = run(*call, "--run", run_file)
+    assert judged_run.out == outcome.out
+    assert "left out: 1" in judged_run.err
+
+
 def test_a_beir_folder_with_languages(run, beir, tmp_path):
     result = tmp_path / "r.json"
     outcome = run("eval", beir, "--model", "letters", "--json", result, "--name", "mine")

@@ -78,3 +78,13 @@ def test_mixtures_have_language_shares_and_every_setting_its_first_passages(data
         assert all(len(top) == 3 and top[0] == query_id for query_id, top in one.top.items())
         mixed = name in ("en-X", "X-X")
         assert sum(one.language_shares.values()) == pytest.approx(1 if mixed else 0)
+
+
+def test_passages_that_no_language_has_count_as_never_found(dataset):
+    for language, ids in (("en", "abcd"), ("de", "abcd"), ("ja", "abc")):
+        judged = [Qrel(one, one, 1) for one in ids if one != "b"] + [Qrel("b", "x", 1), Qrel("a", "y", 1)]
+        write_qrels_tsv(dataset.folder / language / "qrels" / "test.tsv", judged)
+    results = outcome(load_parallel(dataset.folder), ["en", "de"], ["ja"]).results
+    # The passages of b and d: no judgement names the first, and Japanese lacks the second.
+    assert results["en-de"].judged.means == {"RR@10": 0.75, "R@100": (0.5 + 0 + 1 + 1) / 4}
+    assert results["ja-ja"].judged.means == {"RR@10": pytest.approx(2 / 3), "R@100": (0.5 + 0 + 1) / 3}

@@ -87,6 +87,8 @@ def mix(
     suffix = "" if compression == "none" else f".{compression}"
     write_mixture(texts, opened, split, seed=seed, output=output, suffix=suffix)
     announce(f"{texts.summary}, seed {seed}")
+    if texts.missing.any():
+        announce(texts.missing.note(f"{opened.name} {split}"))
     typer.echo(output)
 
 

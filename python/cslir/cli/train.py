@@ -126,7 +126,7 @@ def train(
         seed=seed,
     )
     source = choose_dataset(dataset, collection, queries, qrels)
-    examples = examples_of(open_dataset(source), split)[:max_examples]
+    examples = examples_of(open_dataset(source), split, notice=announce)[:max_examples]
     with counting(f"training {arm}", "steps") as update:
         folder = train_model(
             examples,

@@ -1,10 +1,11 @@
 """Fixed candidates: which passages a model scores for each query, from a top1000 file or a run."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from cslir.datasets.judgements import Missing
 from cslir.datasets.plain import PlainDataset
 from cslir.errors import InputError
 from cslir.files import read_lines
@@ -150,20 +151,13 @@ class CandidatesDataset(PlainDataset):
         texts = {row.query_id: row.query for _, row in _rows(self.path)}
         return (Query(query_id, text) for query_id, text in texts.items())
 
-    def queries(self, split: str) -> list[Query]:
-        """Return the judged queries that have candidates; a query without any counts as zero, as in a run."""
-        judged = {qrel.query_id for qrel in self.qrels(split)}
-        queries = [query for query in self.iterate_queries(split) if query.query_id in judged]
-        if not queries:
-            raise InputError(
-                f"no query of it is judged in {self.qrels_file}",
-                path=self.path,
-                remedy="use the qrels that belong to these candidates",
-            )
-        return queries
+    def qrels(self, split: str) -> list[Qrel]:
+        """Return all judgements: a query without candidates counts as zero, as in a run."""
+        return self._split(split).qrels
 
-    def check_passage_ids(self, split: str, known: set[str]) -> None:
-        """Accept judgements of any passage: not every relevant one is a candidate."""
+    def missing(self, split: str, passages: Container[str] | None) -> Missing:
+        """Return none: not every relevant passage is a candidate."""
+        return Missing()
 
     def count_passages(self) -> None:
         """Return None: the passages are not counted before they are read."""

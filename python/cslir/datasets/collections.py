@@ -1,14 +1,14 @@
 """Finding a dataset by name, folder or id: embedded, parallel, BEIR, MS MARCO, or one of ir_datasets."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cslir.datasets.debian import default_output
 from cslir.datasets.embedded import load_embedded
 from cslir.datasets.ir_collections import PREFIX, open_ir_dataset
 from cslir.datasets.mixing import mixture_description
-from cslir.datasets.parallel import ParallelDataset, has_languages, load_parallel
+from cslir.datasets.parallel import TRAINING_LANGUAGE, ParallelDataset, has_languages, load_parallel
 from cslir.datasets.plain import DatasetFiles, FileDataset, PlainDataset, plain_folder
 from cslir.errors import InputError
 from cslir.formats import read_beir_corpus, read_msmarco_collection
@@ -72,25 +72,40 @@ def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelData
     )
 
 
-def examples_of(dataset: ParallelDataset | PlainDataset, split: str = "train") -> list[Example]:
+def examples_of(
+    dataset: ParallelDataset | PlainDataset,
+    split: str = "train",
+    *,
+    notice: Callable[[str], None] = lambda _: None,
+) -> list[Example]:
     """Return a split's relevant pairs as training examples.
 
     Only the passages that are relevant to a query are kept in memory.
 
+    Args:
+        dataset: Has the split.
+        split: Its name.
+        notice: Told how many judged queries and relevant passages have no text, and so no pair.
+
     Raises:
-        InputError: The split has no relevant pair, or names ids that do not exist.
+        InputError: The split has no relevant pair, or its qrels are of another collection.
     """
     if isinstance(dataset, ParallelDataset):
+        missing = dataset.missing(split, (TRAINING_LANGUAGE,))
+        if missing.any():
+            notice(missing.training_note(f"{dataset.name} {split}"))
         return dataset.train(split)
-    qrels = dataset.qrels(split)
-    relevant = [qrel for qrel in qrels if qrel.relevance > 0]
+    relevant = [qrel for qrel in dataset.qrels(split) if qrel.relevance > 0]
+    if not relevant:
+        raise InputError("no relevant pair", path=dataset.qrels_place(split), remedy="training needs some")
     queries = {query.query_id: query for query in dataset.queries(split)}
     wanted = {qrel.doc_id for qrel in relevant}
     passages = {p.doc_id: p for p in dataset.iterate_passages() if p.doc_id in wanted}
-    dataset.check_passage_ids(split, set(passages) | {qrel.doc_id for qrel in qrels if qrel.relevance <= 0})
-    if not relevant:
-        raise InputError("no relevant pair", path=dataset.qrels_place(split), remedy="training needs some")
-    return [Example(queries[qrel.query_id], passages[qrel.doc_id]) for qrel in relevant]
+    if (missing := dataset.missing(split, passages)).any():
+        notice(missing.training_note(dataset.qrels_place(split)))
+    return [
+        Example(queries[qrel.query_id], passages[qrel.doc_id]) for qrel in relevant if qrel.doc_id in passages
+    ]
 
 
 def passages_of(source: str, split: str, languages: Sequence[str] | None = None) -> Iterator[Passage]:

@@ -6,12 +6,13 @@ that others evaluate the same collection with any tool.
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cslir import __version__
+from cslir.datasets.judgements import Missing
 from cslir.datasets.parallel import DESCRIPTION_FILE, TRAINING_LANGUAGE, ParallelDataset, verify_files
 from cslir.errors import InputError
 from cslir.evaluation.settings import MIXTURES, Setting, parse_setting, setting_of
@@ -41,6 +42,7 @@ class SettingTexts:
         passages: In their languages.
         qrels: The judgements of these.
         left_out: Queries that one of the languages has and another lacks.
+        missing: Judged ids that none of the languages has.
     """
 
     setting: Setting
@@ -49,6 +51,7 @@ class SettingTexts:
     passages: list[Passage]
     qrels: list[Qrel]
     left_out: int
+    missing: Missing
 
     @property
     def summary(self) -> str:
@@ -108,8 +111,9 @@ def setting_texts(
         tuple(all_languages),
         [queries[language][one] for one, language in zip(query_ids, setting.query_languages, strict=True)],
         [passages[language][one] for one, language in zip(doc_ids, setting.passage_languages, strict=True)],
-        judgements_of(qrels, query_ids, doc_ids),
+        judgements_of(qrels, query_ids, set().union(*passages.values()) - set(doc_ids)),
         len(set().union(*queries.values())) - len(query_ids),
+        dataset.missing(split, all_languages),
     )
 
 
@@ -176,10 +180,17 @@ def merged_qrels(dataset: ParallelDataset, split: str, languages: Sequence[str])
     return list(merged.values())
 
 
-def judgements_of(qrels: Sequence[Qrel], query_ids: Sequence[str], doc_ids: Sequence[str]) -> list[Qrel]:
-    """Return the judgements of the given queries and passages."""
-    queries, passages = set(query_ids), set(doc_ids)
-    return [one for one in qrels if one.query_id in queries and one.doc_id in passages]
+def judgements_of(qrels: Sequence[Qrel], query_ids: Sequence[str], left_out: Collection[str]) -> list[Qrel]:
+    """Return the judgements of the given queries.
+
+    Args:
+        qrels: All judgements.
+        query_ids: The queries.
+        left_out: Passages that only some of the languages have, whose judgements do not count. A relevant
+            passage that none has counts as never found.
+    """
+    queries = set(query_ids)
+    return [one for one in qrels if one.query_id in queries and one.doc_id not in left_out]
 
 
 def write_mixture(

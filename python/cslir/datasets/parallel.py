@@ -12,11 +12,12 @@ Each file may be compressed (`.gz`, `.bz2`, `.xz`, `.lz4`).
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from cslir.datasets.judgements import Missing, missing_ids
 from cslir.errors import InputError
 from cslir.files import sha256_of
 from cslir.formats import find_compressed, read_beir_corpus, read_beir_queries, read_qrels
@@ -82,7 +83,7 @@ class ParallelDataset:
         return [
             Example(queries[one.query_id], passages[one.doc_id])
             for one in self.qrels(split)
-            if one.relevance > 0
+            if one.relevance > 0 and one.doc_id in passages
         ]
 
     def queries(self, split: str, language: str) -> list[Query]:
@@ -93,35 +94,48 @@ class ParallelDataset:
     def passages(self, split: str, language: str) -> list[Passage]:
         """Return the collection of a split in a language: the passages its qrels name, in their order."""
         passages = self._passages(language)
-        return [passages[one] for one in dict.fromkeys(qrel.doc_id for qrel in self.qrels(split, language))]
+        judged = dict.fromkeys(qrel.doc_id for qrel in self.qrels(split, language))
+        return [passages[one] for one in judged if one in passages]
 
     def qrels(self, split: str, language: str = TRAINING_LANGUAGE) -> list[Qrel]:
-        """Return the judgements of a split; those of a language are restricted to the ids it has.
+        """Return the judgements of a split in a language, of the queries that have a text in it.
 
         Raises:
-            InputError: No such language or split, or the qrels name an unknown id.
+            InputError: No such language or split, or the qrels are of another collection.
         """
-        return list(self._cached(("qrels", split, language), lambda: self._read_qrels(split, language)))
+        queries = self._queries(language)
+        return [qrel for qrel in self._judgements(split, language) if qrel.query_id in queries]
+
+    def missing(self, split: str, languages: Sequence[str]) -> Missing:
+        """Return how many judged queries and relevant passages have a text in none of some languages."""
+        qrels = {qrel for one in languages for qrel in self._judgements(split, one)}
+        queries = set().union(*(self._queries(one) for one in languages))
+        passages = set().union(*(self._passages(one) for one in languages))
+        return Missing(
+            len({qrel.query_id for qrel in qrels} - queries),
+            len(
+                {qrel.doc_id for qrel in qrels if qrel.relevance > 0 and qrel.query_id in queries} - passages
+            ),
+        )
 
     def files(self, split: str, language: str) -> list[Path]:
         """Return the files that hold a split in a language: corpus, queries and qrels."""
         names = ("corpus.jsonl", "queries.jsonl", f"qrels/{split}.tsv")
         return [self._file(language, name) for name in names]
 
+    def _judgements(self, split: str, language: str) -> list[Qrel]:
+        return self._cached(("qrels", split, language), lambda: self._read_qrels(split, language))
+
     def _read_qrels(self, split: str, language: str) -> list[Qrel]:
         path = self._file(language, f"qrels/{split}.tsv")
         qrels = list(read_qrels(path))
         if not qrels:
             raise InputError("no judgements", path=path, remedy="a split needs one judgement at least")
-        queries, passages = self._queries(language), self._passages(language)
-        for qrel in qrels:
-            for kind, one, known in (("query", qrel.query_id, queries), ("passage", qrel.doc_id, passages)):
-                if one not in known:
-                    raise InputError(
-                        f"names the unknown {kind} id {one!r}",
-                        path=path,
-                        remedy=f"every id must be in the queries and the corpus of {language!r}",
-                    )
+        for kind, judged, known, name in (
+            ("query", {qrel.query_id for qrel in qrels}, self._queries(language), "queries.jsonl"),
+            ("passage", {qrel.doc_id for qrel in qrels}, self._passages(language), "corpus.jsonl"),
+        ):
+            missing_ids(judged, known, kind, path=path, holder=self._file(language, name))
         return qrels
 
     def _queries(self, language: str) -> dict[str, Query]:

@@ -1,13 +1,14 @@
 """Datasets without parallel versions: queries, one collection and judgements, from files of the field."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cslir.datasets.judgements import Missing, missing_ids
 from cslir.errors import InputError
-from cslir.files import read_lines, read_raw_lines
+from cslir.files import read_raw_lines
 from cslir.formats import (
     find_compressed,
     read_beir_corpus,
@@ -18,7 +19,15 @@ from cslir.formats import (
 )
 from cslir.records import Passage, Qrel, Query
 
-__all__ = ["DatasetFiles", "FileDataset", "PlainDataset", "plain_folder"]
+__all__ = ["DatasetFiles", "FileDataset", "PlainDataset", "Split", "plain_folder"]
+
+
+class Split(NamedTuple):
+    """What a dataset has of a split: judged queries, all judgements, and the judged ids without query."""
+
+    queries: list[Query]
+    qrels: list[Qrel]
+    unasked: set[str]
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class PlainDataset(ABC):
     """
 
     name: str
-    _qrels: dict[str, list[Qrel]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _splits: dict[str, Split] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -80,43 +89,64 @@ class PlainDataset(ABC):
         """Return the queries that the split's qrels judge, in the order of their file.
 
         Raises:
-            InputError: There is none, or the qrels name an unknown query.
+            InputError: There is none, or a file is bad.
         """
-        judged = {qrel.query_id for qrel in self.qrels(split)}
-        place = self.queries_place(split)
-        queries = [query for query in self.iterate_queries(split) if query.query_id in judged]
-        self._refuse_unknown(split, judged - {query.query_id for query in queries}, "query", place)
-        return queries
+        return self._split(split).queries
 
     def qrels(self, split: str) -> list[Qrel]:
-        """Return the split's judgements.
+        """Return the split's judgements of the queries that have a text.
 
         Raises:
-            InputError: There is none, or the file is bad.
+            InputError: There is none, or a file is bad.
         """
-        if split not in self._qrels:
-            qrels = list(self._iterate_qrels(split))
-            if not qrels:
-                raise InputError("no judgements", path=self.qrels_place(split), remedy="check the file")
-            self._qrels[split] = qrels
-        return self._qrels[split]
+        found = self._split(split)
+        if not found.unasked:
+            return found.qrels
+        return [qrel for qrel in found.qrels if qrel.query_id not in found.unasked]
 
-    def check_passage_ids(self, split: str, known: set[str]) -> None:
-        """Refuse qrels that judge passages which are not in the collection."""
-        unknown = {qrel.doc_id for qrel in self.qrels(split)} - known
-        self._refuse_unknown(split, unknown, "passage", self.collection_place)
+    def missing(self, split: str, passages: Container[str] | None) -> Missing:
+        """Return how many judged queries and relevant passages have no text.
 
-    def _refuse_unknown(self, split: str, unknown: set[str], kind: str, holder: Path | str) -> None:
-        if not unknown:
-            return
-        place, column = self.qrels_place(split), 0 if kind == "query" else 1
-        qrel = next(qrel for qrel in self.qrels(split) if qrel[column] in unknown)
-        raise InputError(
-            f"{kind} {qrel[column]!r} is judged but not in {holder} ({len(unknown)} such ids)",
-            path=place,
-            line=_line_of(place, qrel) if isinstance(place, Path) else None,
-            remedy="use the qrels that belong to these files",
+        Args:
+            split: The split.
+            passages: The ids of the collection, or those that are relevant among them; None where they are
+                not known, and not counted.
+
+        Raises:
+            InputError: Relevant passages are judged, and the collection has none of them.
+        """
+        unasked = len(self._split(split).unasked)
+        if passages is None:
+            return Missing(unasked)
+        relevant = {qrel.doc_id for qrel in self.qrels(split) if qrel.relevance > 0}
+        unknown = missing_ids(
+            relevant,
+            passages,
+            "relevant passage",
+            path=self.qrels_place(split),
+            holder=self.collection_place,
         )
+        return Missing(unasked, len(unknown))
+
+    def _split(self, split: str) -> Split:
+        if split not in self._splits:
+            self._splits[split] = self._read_split(split)
+        return self._splits[split]
+
+    def _read_split(self, split: str) -> Split:
+        qrels = list(self._iterate_qrels(split))
+        if not qrels:
+            raise InputError("no judgements", path=self.qrels_place(split), remedy="check the file")
+        judged = {qrel.query_id for qrel in qrels}
+        queries = [query for query in self.iterate_queries(split) if query.query_id in judged]
+        unasked = missing_ids(
+            judged,
+            {query.query_id for query in queries},
+            "query",
+            path=self.qrels_place(split),
+            holder=self.queries_place(split),
+        )
+        return Split(queries, qrels, unasked)
 
 
 class DatasetFiles(NamedTuple):
@@ -183,14 +213,6 @@ class FileDataset(PlainDataset):
 
     def _iterate_qrels(self, split: str) -> Iterator[Qrel]:
         return read_qrels(self.qrels_file(split))
-
-
-def _line_of(path: Path, wanted: Qrel) -> int | None:
-    for number, line in read_lines(path):
-        columns = line.split("\t") if "\t" in line else line.split()
-        if columns and columns[0] == wanted.query_id and wanted.doc_id in columns[1:3]:
-            return number
-    return None
 
 
 def plain_folder(folder: Path, language: str, notes: Mapping[str, Any]) -> FileDataset | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cslir.datasets.candidates import CandidatesDataset, is_top1000
 from cslir.datasets.collections import DatasetFiles, PlainDataset, open_dataset
 from cslir.datasets.ir_collections import IrDataset
+from cslir.datasets.judgements import Missing
 from cslir.datasets.mixing import languages_of, merged_qrels, seen_and_unseen, setting_texts
 from cslir.datasets.parallel import ParallelDataset
 from cslir.errors import InputError
@@ -216,7 +217,9 @@ def _evaluate(dataset: ParallelDataset | PlainDataset, split: str, options: Eval
     if options.candidates is not None:
         raise InputError("--candidates are of one setting", remedy="add --pair, en-de for example")
     if options.run is not None:
-        return _judge_run(options, merged_qrels(dataset, split, languages_of(dataset, split)), measures)
+        having = languages_of(dataset, split)
+        _announce_missing(dataset.missing(split, having), f"{dataset.name} {split}")
+        return _judge_run(options, merged_qrels(dataset, split, having), measures)
     return _evaluate_all(dataset, split, options, measures)
 
 
@@ -239,6 +242,7 @@ def _evaluate_texts(
     parallel: tuple[ParallelDataset, str, Sequence[str]] | None,
 ) -> _Outcome:
     """Evaluate one setting: end to end, over candidates, or a run of it."""
+    found: set[str] | None = None
     if options.run is not None:
         run = _read_run(options)
         languages = texts.languages_of({doc_id for scores in run.values() for doc_id in scores})
@@ -249,8 +253,10 @@ def _evaluate_texts(
         scorer = _scorer(options)
         retrieved = rank_texts(texts, Ranker(encoder, depth, options.candidates, means))
         run, languages = retrieved.run, retrieved.languages
+        found = retrieved.doc_ids if options.candidates is None else None
         if scorer is not None:
             run = _rerank(run, texts, scorer, options.rerank_depth)
+    _announce_missing(texts.missing(found), texts.collection_place)
     scores = score_run(
         run,
         texts.qrels,
@@ -260,6 +266,11 @@ def _evaluate_texts(
         passage_languages=languages,
     )
     return _Outcome({texts.name: scores}, run, texts)
+
+
+def _announce_missing(missing: Missing, place: Path | str) -> None:
+    if missing.any():
+        announce(missing.note(place))
 
 
 def _scorer(options: EvaluationOptions) -> Scorer | None:
@@ -291,6 +302,7 @@ def _evaluate_all(
             remedy=f"there is {', '.join(having)}",
         )
     seen, unseen = (chosen, []) if chosen else seen_and_unseen(dataset, split, having)
+    _announce_missing(dataset.missing(split, [*seen, *unseen]), f"{dataset.name} {split}")
     if options.reranker is not None:
         raise InputError("--rerank is for one setting", remedy="add --pair, en-de for example")
     depth = options.depth_for(measures)

@@ -272,7 +272,7 @@ def _evaluate_setting(
     run = dict(rank(query_ids, queries, doc_ids, passages, depth))
     scores = score_run(
         run,
-        judgements_of(qrels, query_ids, doc_ids),
+        judgements_of(qrels, query_ids, set().union(*vectors.passage_rows.values()) - set(doc_ids)),
         measures,
         group=setting.group,
         query_languages=dict(zip(query_ids, setting.query_languages, strict=True)),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.datasets.candidates import read_candidates
+from cslir.datasets.judgements import Missing
 from cslir.datasets.mixing import SettingTexts
 from cslir.datasets.parallel import ParallelDataset
 from cslir.datasets.plain import PlainDataset
@@ -37,7 +38,8 @@ class EvaluatedTexts:
         passages: Gives the collection, anew at each call.
         count: Gives the number of its passages; None if it is unknown.
         query_ids: Gives the ids of all queries, judged or not.
-        check: Refuses judgements of passages that are not among the given ids.
+        missing: Gives what is judged and has no text, from the ids of the collection; None for a collection
+            that was not read.
         collection_place: Where the passages come from, for messages.
         queries_place: Where the queries come from, for messages.
     """
@@ -49,7 +51,7 @@ class EvaluatedTexts:
     passages: Callable[[], Iterable[Passage]]
     count: Callable[[], int | None]
     query_ids: Callable[[], Collection[str]]
-    check: Callable[[set[str]], None]
+    missing: Callable[[set[str] | None], Missing]
     collection_place: Path | str
     queries_place: Path | str
 
@@ -106,7 +108,7 @@ def plain_texts(dataset: PlainDataset, split: str) -> EvaluatedTexts:
         passages=dataset.iterate_passages,
         count=dataset.count_passages,
         query_ids=lambda: {query.query_id for query in dataset.iterate_queries(split)},
-        check=lambda known: dataset.check_passage_ids(split, known),
+        missing=lambda known: dataset.missing(split, known),
         collection_place=dataset.collection_place,
         queries_place=dataset.queries_place(split),
     )
@@ -123,7 +125,7 @@ def texts_of_setting(texts: SettingTexts, dataset: ParallelDataset) -> Evaluated
         passages=lambda: texts.passages,
         count=lambda: len(texts.passages),
         query_ids=lambda: {query.query_id for query in texts.queries},
-        check=lambda _: None,
+        missing=lambda _: texts.missing,
         collection_place=place,
         queries_place=place,
     )
@@ -133,8 +135,7 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
     """Rank the passages for every query, with a progress bar.
 
     Raises:
-        InputError: The collection is empty, a judged passage is not in it, or the candidates are malformed
-            or name what is not there.
+        InputError: The collection is empty, or the candidates are malformed or name what is not there.
     """
     candidates = None
     if ranker.candidates is not None:
@@ -157,7 +158,7 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
             # Counting the lines of a compressed file takes a while, and only the bar needs it.
             total = texts.count() if sys.stderr.isatty() else None
             update(0, total)
-            retrieved = retrieve_passages(
+            return retrieve_passages(
                 queries,
                 vectors,
                 texts.passages(),
@@ -166,8 +167,6 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
                 language_means=means,
                 progress=lambda done: update(done, total),
             )
-            texts.check(retrieved.doc_ids)
-            return retrieved
         distinct = len({doc_id for doc_ids in wanted.values() for doc_id in doc_ids})
         retrieved = score_candidates(
             queries,

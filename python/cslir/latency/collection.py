@@ -48,7 +48,9 @@ def load_collection(
     dataset = open_dataset(source)
     if isinstance(dataset, PlainDataset):
         passages = dataset.passages()
-        dataset.check_passage_ids(split, {passage.doc_id for passage in passages})
+        dataset.missing(
+            split, {passage.doc_id for passage in passages}
+        )  # refuses qrels of another collection
         return Collection(f"{dataset.name} {split}", dataset.queries(split), passages, dataset.qrels(split))
     texts = setting_texts(dataset, split, pair, languages, seed=seed)
     return Collection(f"{dataset.name} {split} {pair}", texts.queries, texts.passages, texts.qrels)
