@@ -316,3 +316,30 @@ def test_tables_fit_80_columns_and_are_plain_when_piped(run, parallel):
     tables, notes, _ = outcome.out.partition("not in the groups")
     assert notes
     assert all(len(line) <= 80 for line in tables.splitlines())
+
+
+def test_a_language_without_a_mean_gets_that_of_the_evaluated_texts(run, tmp_path, monkeypatch):
+    draw = np.random.default_rng(3)
+    texts = {str(number): "".join(draw.choice(list("abcde"), size=8)) for number in range(40)}
+    folder = tmp_path / "mixed"
+    passages = [Passage(one, text, "", "en") for one, text in texts.items()]
+    passages += [Passage(f"de{one}", text.upper(), "", "de") for one, text in texts.items()]
+    write_beir_corpus(folder / "corpus.jsonl", passages)
+    write_beir_queries(folder / "queries.jsonl", [Query(one, text, "en") for one, text in texts.items()])
+    write_qrels_tsv(folder / "qrels" / "test.tsv", [Qrel(one, f"de{one}", 1) for one in texts])
+    encoder = LetterEncoder()
+    vectors = {"en": encoder.encode_queries(list(texts.values()))}
+    vectors["de"] = encoder.encode_queries([text.upper() for text in texts.values()])
+
+    def evaluate(languages):
+        means = {one: vectors[one].mean(axis=0) for one in languages}
+        monkeypatch.setattr(LetterEncoder, "language_means", means, raising=False)
+        outcome = run("eval", folder, "--model", "m", "--remove-means", "--json", tmp_path / "result.json")
+        assert outcome.status == 0, outcome.err
+        return read_results(tmp_path / "result.json").systems[0].settings["all"].judged.means["RR@10"]
+
+    assert evaluate(["en"]) == evaluate(["en", "de"]) > 0.4
+    write_beir_corpus(folder / "corpus.jsonl", [*passages, Passage("x", "a", "", "nl")])
+    outcome = run("eval", folder, "--model", "m", "--remove-means")
+    assert outcome.status == 2
+    assert "too few texts for a language's mean, which the model lacks: nl (1)" in outcome.err

@@ -1,8 +1,17 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cslir.models.language_means import language_means, remove_language_means
+from cslir.errors import InputError
+from cslir.models.language_means import (
+    FEWEST_TEXTS,
+    SAMPLE_TEXTS,
+    LanguageSample,
+    complete_means,
+    language_means,
+    remove_language_means,
+)
 
 
 def normalised(rows):
@@ -33,12 +42,47 @@ def test_a_language_offset_disappears():
     assert np.allclose(english, german, atol=1e-5)
 
 
-def test_unknown_languages_lose_the_mean_of_means_and_no_means_change_nothing():
+def test_a_language_without_a_mean_is_refused_and_no_means_change_nothing():
     embeddings = normalised(np.random.default_rng(2).normal(size=(3, 4)))
     means = {"en": np.ones(4, dtype=np.float32), "de": np.zeros(4, dtype=np.float32)}
-    removed = remove_language_means(embeddings, ["xh"] * 3, means)
-    assert np.allclose(removed, normalised(embeddings - 0.5), atol=1e-6)
-    assert remove_language_means(embeddings, ["en"] * 3, {}) is embeddings
+    with pytest.raises(InputError, match="no mean of language 'xh'; there are de, en"):
+        remove_language_means(embeddings, ["en", "xh", "de"], means)
+    assert remove_language_means(embeddings, ["xh"] * 3, {}) is embeddings
+
+
+def test_texts_of_unknown_language_lose_the_nearest_mean():
+    embeddings = np.eye(3, dtype=np.float32)
+    means = {"en": embeddings[0] * 0.9, "de": embeddings[1] * 0.9}
+    guessed = remove_language_means(embeddings[:2], ["", ""], means)
+    assert np.array_equal(guessed, remove_language_means(embeddings[:2], ["en", "de"], means))
+
+
+def test_a_further_language_gets_a_mean_less_what_the_collection_has_in_common():
+    draw = np.random.default_rng(3)
+    subject, known = draw.normal(size=6), {"en": np.zeros(6), "de": np.ones(6)}
+    own = {"en": 0.0, "de": 1.0, "nl": 2.0}
+    meanings = draw.normal(size=(FEWEST_TEXTS, 6))
+    meanings -= meanings.mean(axis=0)
+    sampled = {code: (meanings + level + subject).astype(np.float32) for code, level in own.items()}
+    means = complete_means(known, sampled)
+    assert np.allclose(means["nl"], 2, atol=1e-5)
+    assert means["en"] is known["en"]
+    assert complete_means(known, {}) == known
+    with pytest.raises(InputError, match=r"too few texts .* nl \(31\); it takes 32"):
+        complete_means(known, {"nl": sampled["nl"][1:]})
+
+
+def test_a_sample_draws_every_text_of_a_language_alike():
+    sample = LanguageSample()
+    for number in range(20_000):
+        sample.add("en", str(number))
+        sample.add("", "unknown")
+    sample.add("nl", "een")
+    assert sample.counts == {"en": 20_000, "nl": 1}
+    assert sample.texts["nl"] == ["een"]
+    drawn = [int(text) for text in sample.texts["en"]]
+    assert len(set(drawn)) == len(drawn) == SAMPLE_TEXTS
+    assert 9_000 < np.mean(drawn) < 11_000
 
 
 def test_a_text_without_embedding_stays_without():

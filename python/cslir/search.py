@@ -6,30 +6,44 @@ row per passage, with its id and language), `passages.jsonl` (a BEIR corpus in t
 whole or not at all.
 """
 
+import hashlib
 import json
+import math
 import os
+from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cslir import __version__
-from cslir._core import Index, IndexWriter, check_finite, top_k
+from cslir._core import Index, check_finite, top_k
 from cslir.errors import InputError
 from cslir.files import replace_folder, require_replaceable, sha256_of
 from cslir.formats import passage_line, passage_of_line
+from cslir.json_values import read_json
 from cslir.languages import language_label
 from cslir.models.folders import fingerprint
-from cslir.models.language_means import nearest_language, remove_language_means
+from cslir.models.language_means import (
+    LanguageSample,
+    complete_means,
+    nearest_language,
+    remove_language_means,
+)
 from cslir.records import Passage, ScoredPassage
 
 __all__ = ["Encoder", "Hit", "PassageIndex", "rank", "refuse_not_finite", "retrieve"]
 
 FORMAT_VERSION = 2
 _CHUNK = 4096
+_REMEDY = "build the index again"
 
 
 class Encoder(Protocol):
@@ -91,19 +105,33 @@ def rank(
 
 
 class PassageIndex:
-    """A searchable folder of passages; made by `build`, opened by `open` in milliseconds."""
+    """A searchable folder of passages; made by `build`, opened by `open` in milliseconds.
+
+    An opened index answers from the files that it opened, whatever another process puts in their place.
+    """
 
     def __init__(
-        self,
-        folder: Path,
-        description: dict[str, Any],
-        vectors: Index,
-        language_means: Mapping[str, NDArray[np.float32]],
+        self, folder: Path, description: dict[str, Any], vectors: Index, files: Mapping[str, mmap]
     ) -> None:
+        """Take over opened files; see `open`.
+
+        Raises:
+            InputError: The files do not fit each other.
+        """
         self.folder = folder
         self.description = description
         self.vectors = vectors
-        self.language_means = language_means
+        self._files = files
+        codes, dimension = description["language_means"], description["dimension"]
+        if (vectors.rows, vectors.dimension) != (description["passages"], dimension):
+            raise InputError("its files do not fit each other", path=folder, remedy=_REMEDY)
+        self._offsets = self._array("offsets.npy", np.int64, (vectors.rows + 1,))
+        if self._offsets[0] != 0 or self._offsets[-1] != len(files["passages.jsonl"]):
+            raise InputError("does not fit passages.jsonl", path=folder / "offsets.npy", remedy=_REMEDY)
+        means = self._array("language_means.npy", np.float32, (len(codes), dimension)) if codes else ()
+        if not np.isfinite(means).all():
+            raise InputError("a value is not finite", path=folder / "language_means.npy", remedy=_REMEDY)
+        self.language_means: Mapping[str, NDArray[np.float32]] = dict(zip(codes, means, strict=True))
 
     @classmethod
     def build(
@@ -115,7 +143,8 @@ class PassageIndex:
         *,
         precision: str = "float32",
         language_means: Mapping[str, NDArray[np.float32]] | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int], None] = lambda _: None,
+        notice: Callable[[str], None] = lambda _: None,
     ) -> "PassageIndex":
         """Encode passages and write an index folder, at constant memory.
 
@@ -128,8 +157,10 @@ class PassageIndex:
             precision: That of the encoder, for `load_encoder`.
             language_means: Mean vector by language, float32 of shape (dimension,). Each passage loses the
                 mean of its language, and so will each query: a collection in several languages is then
-                ranked by meaning more than by language.
+                ranked by meaning more than by language. A language of the collection that is not among
+                them gets a mean of its own (see `complete_means`), or no language loses one.
             progress: Called with the number of passages done so far.
+            notice: Called with a sentence if a language gets a mean of its own, or none loses one.
 
         Raises:
             InputError: There is no passage, two have the same id, a vector is not finite, or `folder` holds
@@ -137,10 +168,19 @@ class PassageIndex:
         """
         require_replaceable(folder, "index", "index.json")
         with replace_folder(folder) as work:
-            means = dict(sorted((language_means or {}).items()))
-            rows = _write_passages_and_vectors(work, iter(passages), encoder, means, progress)
+            offsets, sample = array("q", [0]), LanguageSample()
+            texts = work / "passages.jsonl"
+            stored = _store(texts, passages, offsets, sample)
+            means: Mapping[str, NDArray[np.float32]] = {}
+            if language_means:
+                # Only when all are read it is known which languages need a mean.
+                deque(stored, maxlen=0)
+                means = _means_of_all(language_means, sample, encoder, notice)
+                stored = _stored(texts)
+            _write_vectors(work / "vectors", stored, encoder, means, progress)
+            np.save(work / "offsets.npy", np.asarray(offsets, dtype=np.int64))
             if means:
-                np.save(work / "language_means.npy", np.stack(list(means.values())).astype(np.float32))
+                np.save(work / "language_means.npy", np.stack(list(means.values())))
             description = {
                 "format": "cslir index",
                 "format_version": FORMAT_VERSION,
@@ -149,7 +189,8 @@ class PassageIndex:
                 "encoder_fingerprint": fingerprint(Path(encoder_name)),
                 "precision": precision,
                 "dimension": encoder.dimension,
-                "passages": rows,
+                "passages": len(offsets) - 1,
+                "languages": dict(sorted(sample.counts.items())),
                 "language_means": list(means),
                 "sha256": {path.name: sha256_of(path) for path in sorted(work.iterdir()) if path.is_file()},
             }
@@ -158,43 +199,62 @@ class PassageIndex:
 
     @classmethod
     def open(cls, folder: Path) -> "PassageIndex":
-        """Open an index folder; its vectors are memory-mapped.
+        """Open an index folder; its files are mapped, all of one state of the folder.
 
         Raises:
-            InputError: The folder is no index, of another version, or its files do not fit each other.
+            InputError: The folder is no index, of another version, or its files do not fit each other, as
+                far as sizes and shapes tell (see `verify`).
         """
         path = folder / "index.json"
+        while path.is_file():
+            # No other file has its number while it is open: if it is there in the end, nothing was replaced.
+            with path.open("rb") as held:
+                number = os.fstat(held.fileno()).st_ino
+                try:
+                    opened = cls._open(folder)
+                except InputError:
+                    if _is_number(path, number):
+                        raise
+                else:
+                    if _is_number(path, number):
+                        return opened
+        raise InputError("no index here", path=folder, remedy="make one with 'cslir index' or 'cslir demo'")
+
+    @classmethod
+    def _open(cls, folder: Path) -> "PassageIndex":
+        description = _read_description(folder / "index.json")
+        names = ["passages.jsonl", "offsets.npy"]
+        if description["language_means"]:
+            names.append("language_means.npy")
+        return cls(
+            folder, description, Index.open(folder / "vectors"), {name: _map(folder / name) for name in names}
+        )
+
+    def _array(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return the array in a mapped .npy file, which must be of that type and shape."""
+        file = self._files[name]
         try:
-            description = json.loads(path.read_text(encoding="utf-8"))
-            version, codes = description["format_version"], list(description.get("language_means", ()))
-        except FileNotFoundError:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("another version")
+            found, by_columns, kind = np.lib.format.read_array_header_1_0(file)
+            if (found, kind, by_columns) != (shape, np.dtype(dtype), False):
+                raise ValueError(f"{kind} of shape {found}, {np.dtype(dtype)} of shape {shape} is needed")
+            return np.frombuffer(file, dtype, math.prod(shape), file.tell()).reshape(shape)
+        except Exception as error:  # numpy raises nothing narrower for a damaged header
             raise InputError(
-                "no index here", path=folder, remedy="make one with 'cslir index' or 'cslir demo'"
+                f"incomplete or corrupt ({error})", path=self.folder / name, remedy=_REMEDY
             ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
-            raise InputError("not an index description", path=path, remedy="build the index again") from None
-        if version != FORMAT_VERSION:
-            raise InputError(
-                f"format version {version}, this cslir reads {FORMAT_VERSION}",
-                path=path,
-                remedy="build it again",
-            )
-        try:
-            vectors = Index.open(folder / "vectors")
-            lines = np.load(folder / "offsets.npy", mmap_mode="r", allow_pickle=False)
-            means = np.load(folder / "language_means.npy", allow_pickle=False) if codes else []
-            language_means = dict(zip(codes, means, strict=True))
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(
-                f"incomplete or corrupt ({error})", path=folder, remedy="build the index again"
-            ) from None
-        size = (folder / "passages.jsonl").stat().st_size if (folder / "passages.jsonl").is_file() else -1
-        expected = (len(lines) - 1, description.get("dimension"))
-        whole = lines.ndim == 1 and len(lines) > 1 and lines[-1] == size
-        whole = whole and (vectors.rows, vectors.dimension) == expected
-        if not whole or not isinstance(description.get("encoder"), str):
-            raise InputError("its files do not fit each other", path=folder, remedy="build the index again")
-        return cls(folder, description, vectors, language_means)
+
+    def verify(self) -> None:
+        """Compare the checksums of all files, vectors included, with those noted when they were written.
+
+        Raises:
+            InputError: A file is damaged.
+        """
+        self.vectors.verify()
+        for name, file in self._files.items():
+            if hashlib.sha256(file).hexdigest() != self.description["sha256"].get(name):
+                raise InputError("damaged: its checksum is another", path=self.folder / name, remedy=_REMEDY)
 
     def __len__(self) -> int:
         """Return the number of passages."""
@@ -208,8 +268,16 @@ class PassageIndex:
 
     @property
     def precision(self) -> str:
-        """What that encoder computed in; indexes of earlier releases do not say."""
-        return str(self.description.get("precision", "float32"))
+        """What that encoder computed in."""
+        return str(self.description["precision"])
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """The languages of the passages, in order."""
+        counts = self.description.get("languages")
+        if not isinstance(counts, dict):  # an index of an earlier release
+            counts = dict.fromkeys(self.vectors.metadata("language", self.vectors.live_rows()))
+        return sorted(counts.keys() - {""})
 
     def check_encoder(self, encoder: Encoder) -> None:
         """Refuse an encoder that is not the one that made the vectors.
@@ -245,20 +313,32 @@ class PassageIndex:
         Raises:
             InputError: Names it, and the languages that there are.
         """
-        rows = self.vectors.live_rows()
-        there = sorted(set(self.vectors.metadata("language", rows)) - {""})
+        there = self.languages
         for language in languages:
             if language_label(language) not in there:
                 remedy = f"there are {', '.join(there)}" if there else "the passages have no languages"
                 raise InputError(f"no passage in language {language!r}", path=self.folder, remedy=remedy)
 
-    def passages(self, rows: Iterable[int]) -> Iterator[Passage]:
-        """Yield the passages of the given rows, reading only them."""
-        offsets = np.load(self.folder / "offsets.npy", mmap_mode="r")
-        with (self.folder / "passages.jsonl").open("rb") as file:
-            for row in rows:
-                file.seek(int(offsets[row]))
-                yield passage_of_line(file.readline())
+    def passages(self, rows: Sequence[int]) -> Iterator[Passage]:
+        """Yield the passages of the given rows, reading only them.
+
+        Raises:
+            InputError: There is no such row, or what stands in its place is not its passage.
+        """
+        texts = self._files["passages.jsonl"]
+        for row, doc_id in zip(rows, self.vectors.ids(rows), strict=True):
+            try:
+                passage = passage_of_line(texts[self._offsets[row] : self._offsets[row + 1]])
+            except (ValueError, KeyError, TypeError, RecursionError):
+                passage = None
+            if passage is None or passage.doc_id != doc_id:
+                raise InputError(
+                    f"damaged: passage {doc_id!r} is not where offsets.npy says",
+                    path=self.folder / "passages.jsonl",
+                    line=row + 1,
+                    remedy=_REMEDY,
+                )
+            yield passage
 
     def without_language_means(
         self, queries: NDArray[np.float32], language: str | None = None
@@ -297,11 +377,59 @@ class PassageIndex:
         languages: Sequence[str] | None = None,
     ) -> Iterator[ScoredPassage]:
         """Yield the run of many queries, see `retrieve`; of passages in some languages only, as `search`."""
+        for query_id, scores, rows in self.ranked(query_ids, queries, depth, languages=languages):
+            for doc_id, score in zip(self.vectors.ids(rows), scores, strict=True):
+                yield ScoredPassage(query_id, doc_id, score)
+
+    def ranked(
+        self,
+        query_ids: Sequence[str],
+        queries: NDArray[np.float32],
+        depth: int,
+        *,
+        languages: Sequence[str] | None = None,
+    ) -> Iterator[tuple[str, list[float], list[int]]]:
+        """Yield each query's id with scores and rows as `search` returns them; arguments as for `run`."""
         for start in range(0, len(query_ids), _CHUNK):
             found, rows = self.search(queries[start : start + _CHUNK], depth, languages=languages)
-            for query_id, scores, its_rows in zip(query_ids[start:], found.tolist(), rows, strict=False):
-                for doc_id, score in zip(self.vectors.ids(its_rows), scores, strict=True):
-                    yield ScoredPassage(query_id, doc_id, score)
+            yield from zip(query_ids[start : start + _CHUNK], found.tolist(), rows.tolist(), strict=True)
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    """Return what index.json says, checked."""
+    whole = read_json(path, remedy=_REMEDY)
+    whole.require_format("cslir index", FORMAT_VERSION, "description of an index")
+    described: dict[str, Any] = whole.value
+    for key, kind in (("encoder", str), ("dimension", int), ("passages", int), ("sha256", dict)):
+        whole.get(key, kind)
+    whole.get("encoder_fingerprint", (str, NoneType))
+    codes = whole.get("language_means", list, []).strings()
+    if len(set(codes)) < len(codes):
+        raise whole.wrong("language_means: a language stands there twice")
+    return described | {
+        "language_means": list(codes),
+        # Indexes of earlier releases do not say it.
+        "precision": whole.get("precision", str, "float32").value,
+    }
+
+
+def _is_number(path: Path, number: int) -> bool:
+    try:
+        return path.stat().st_ino == number
+    except FileNotFoundError:
+        return False
+
+
+def _map(path: Path) -> mmap:
+    """Map a file."""
+    try:
+        # A pipe in its place would never open.
+        if not path.is_file():
+            raise ValueError("no such file")
+        with path.open("rb") as file:
+            return mmap(file.fileno(), 0, access=ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise InputError(f"incomplete or corrupt ({error})", path=path, remedy=_REMEDY) from None
 
 
 def _portable(encoder_name: str, folder: Path) -> str:
@@ -313,45 +441,62 @@ def _portable(encoder_name: str, folder: Path) -> str:
     return os.path.relpath(path, folder.resolve()) if path.is_relative_to(parent) else str(path)
 
 
-def _write_passages_and_vectors(
-    work: Path,
+def _store(
+    path: Path, passages: Iterable[Passage], offsets: "array[int]", sample: LanguageSample
+) -> Iterator[Passage]:
+    """Write passages to a file as they pass by, and note where each ends and in which language it is."""
+    with path.open("wb") as file:
+        for passage in passages:
+            file.write(passage_line(passage).encode() + b"\n")
+            offsets.append(file.tell())
+            sample.add(passage.language, passage.full_text)
+            yield passage
+    if len(offsets) == 1:
+        raise InputError("the collection is empty", remedy="an index needs at least one passage")
+
+
+def _stored(path: Path) -> Iterator[Passage]:
+    """Yield the passages that `_store` wrote."""
+    with path.open("rb") as file:
+        yield from map(passage_of_line, file)
+
+
+def _means_of_all(
+    known: Mapping[str, NDArray[np.float32]],
+    sample: LanguageSample,
+    encoder: Encoder,
+    notice: Callable[[str], None],
+) -> dict[str, NDArray[np.float32]]:
+    """Return the known means with one for each language of the collection; none if one can't be had."""
+    try:
+        sampled = sample.vectors(encoder.encode_passages) if sample.counts.keys() - known.keys() else {}
+        means = complete_means(known, sampled)
+    except InputError as error:
+        notice(f"no language means are removed: {error}")
+        return {}
+    if estimated := sorted(means.keys() - known.keys()):
+        notice(f"language means of the collection's own texts: {', '.join(estimated)}")
+    return {language: np.asarray(means[language], dtype=np.float32) for language in sorted(means)}
+
+
+def _write_vectors(
+    folder: Path,
     passages: Iterator[Passage],
     encoder: Encoder,
     language_means: Mapping[str, NDArray[np.float32]],
-    progress: Callable[[int], None] | None,
-) -> int:
-    """Write the vectors, the passages and their offsets chunk by chunk and return the number of rows."""
-    offsets = [0]
-    writer = Index.writer(work / "vectors", encoder.dimension)
-    with (work / "passages.jsonl").open("wb") as texts, writer:
+    progress: Callable[[int], None],
+) -> None:
+    """Write the passages' vectors chunk by chunk."""
+    done = 0
+    with Index.writer(folder, encoder.dimension) as writer:
         while chunk := list(islice(passages, _CHUNK)):
             vectors = encoder.encode_passages([passage.full_text for passage in chunk])
-            languages = _languages(chunk, vectors, language_means)
+            languages = [passage.language for passage in chunk]
             vectors = remove_language_means(vectors, languages, language_means)
-            _add_vectors(writer, vectors, chunk)
-            for passage in chunk:
-                texts.write(passage_line(passage).encode() + b"\n")
-                offsets.append(texts.tell())
-            if progress:
-                progress(len(offsets) - 1)
-    rows = len(offsets) - 1
-    if rows == 0:
-        raise InputError("the collection is empty", remedy="an index needs at least one passage")
-    np.save(work / "offsets.npy", np.asarray(offsets, dtype=np.int64))
-    return rows
-
-
-def _languages(
-    chunk: Sequence[Passage], vectors: NDArray[np.float32], means: Mapping[str, NDArray[np.float32]]
-) -> list[str]:
-    """Return the passages' languages, guessed as for queries where no mean of a language is known."""
-    if not means:
-        return [passage.language for passage in chunk]
-    guessed = nearest_language(vectors, means)
-    return [
-        passage.language if passage.language in means else guess
-        for passage, guess in zip(chunk, guessed, strict=True)
-    ]
+            refuse_not_finite(vectors, chunk)
+            writer.add(vectors, [passage.doc_id for passage in chunk], {"language": languages})
+            done += len(chunk)
+            progress(done)
 
 
 def refuse_not_finite(vectors: NDArray[np.float32], passages: Sequence[Passage]) -> None:
@@ -361,9 +506,3 @@ def refuse_not_finite(vectors: NDArray[np.float32], passages: Sequence[Passage])
     except InputError as error:
         bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
         raise InputError(f"passage {passages[bad].doc_id!r}: {error.message}", remedy=error.remedy) from None
-
-
-def _add_vectors(writer: IndexWriter, vectors: NDArray[np.float32], chunk: Sequence[Passage]) -> None:
-    refuse_not_finite(vectors, chunk)
-    languages = [passage.language for passage in chunk]
-    writer.add(vectors, [passage.doc_id for passage in chunk], {"language": languages})

@@ -29,7 +29,10 @@ def index(
     ] = None,
     language_means: Annotated[
         bool,
-        typer.Option(help="Remove the language means that the model's folder holds, if it holds any."),
+        typer.Option(
+            help="Remove language means, if the model's folder holds any; of other languages those of the"
+            " passages."
+        ),
     ] = True,
 ) -> None:
     """Encode a collection and write an index for `cslir search`."""
@@ -47,6 +50,7 @@ def index(
             precision=precision,
             language_means=getattr(encoder, "language_means", None) if language_means else None,
             progress=lambda done: update(done, None),
+            notice=announce,
         )
     announce(f"{len(made):,} passages of {made.vectors.dimension} dimensions")
     typer.echo(output)

@@ -92,12 +92,14 @@ def info(
 
 @app.command("verify")
 def verify(folder: Folder) -> None:
-    """Compare every checksum of an index; exit code 2 if a file is damaged."""
+    """Compare every checksum of an index, of vectors or of passages; exit code 2 if a file is damaged."""
     from cslir._core import Index
+    from cslir.search import PassageIndex
 
-    index = Index.open(folder)
+    passages = (folder / "index.json").is_file()
+    index = PassageIndex.open(folder) if passages else Index.open(folder)
     index.verify()
-    announce(f"{len(index):,} vectors, nothing wrong")
+    announce(f"{len(index):,} {'passages' if passages else 'vectors'}, nothing wrong")
 
 
 @app.command("compact")

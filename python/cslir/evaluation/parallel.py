@@ -14,7 +14,7 @@ from cslir.evaluation.metrics import MEASURES, Judged
 from cslir.evaluation.results import SettingScores
 from cslir.evaluation.scoring import score_run
 from cslir.evaluation.settings import Setting, language_pairs, mixed_settings
-from cslir.models.language_means import language_means, remove_language_means
+from cslir.models.language_means import complete_means, language_means, remove_language_means
 from cslir.records import Passage, Qrel, Query
 from cslir.retrieval import encode_texts
 from cslir.search import Encoder, rank
@@ -84,11 +84,23 @@ class ParallelVectors:
         return means
 
     def without_language_means(self, means: Mapping[str, NDArray[np.float32]]) -> "ParallelVectors":
-        """Return the vectors less the mean of their language, of unit length again."""
+        """Return the vectors less the mean of their language, of unit length again.
+
+        Args:
+            means: By language; one that is missing is that of these vectors (see `complete_means`).
+
+        Raises:
+            InputError: A language has neither a mean nor enough texts.
+        """
+        sampled = {
+            language: np.concatenate([queries, self.passage_vectors[language]])
+            for language, queries in self.query_vectors.items()
+        }
+        complete = complete_means(means, sampled)
 
         def centre(vectors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
             return {
-                language: remove_language_means(rows, [language] * len(rows), means)
+                language: remove_language_means(rows, [language] * len(rows), complete)
                 for language, rows in vectors.items()
             }
 

@@ -17,7 +17,7 @@ from cslir.datasets.plain import PlainDataset
 from cslir.evaluation.results import ONLY_SETTING
 from cslir.evaluation.scoring import cells_by_language, group_of_languages
 from cslir.evaluation.tables import print_cells
-from cslir.models.language_means import remove_language_means
+from cslir.models.language_means import LanguageSample, complete_means, remove_language_means
 from cslir.progress import counting
 from cslir.records import Passage, Qrel, Query
 from cslir.retrieval import Retrieved, encode_texts, retrieve_passages, score_candidates
@@ -88,7 +88,8 @@ class Ranker:
         encoder: Gives the vectors.
         depth: Passages per query.
         candidates: A top1000 file or a run, whose passages alone are scored; None for the whole collection.
-        language_means: Removed from queries and passages; empty for none.
+        language_means: Removed from queries and passages; empty for none. A language that is not among them
+            gets a mean of its own, of the texts that are ranked (see `complete_means`).
     """
 
     encoder: Encoder
@@ -135,12 +136,14 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
     """Rank the passages for every query, with a progress bar.
 
     Raises:
-        InputError: The collection is empty, or the candidates are malformed or name what is not there.
+        InputError: The collection is empty, the candidates are malformed or name what is not there, or means
+            are removed and a language can't have one.
     """
     candidates = None
     if ranker.candidates is not None:
         candidates = read_candidates(ranker.candidates, texts.query_ids(), texts.queries_place)
-    queries, encoder, means = texts.queries, ranker.encoder, ranker.language_means
+    queries, encoder = texts.queries, ranker.encoder
+    means = _means_of_all(ranker.language_means, texts, encoder) if ranker.language_means else {}
     with counting("encoding queries", "queries") as update:
         update(0, len(queries))
         vectors = encode_texts(
@@ -180,3 +183,20 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
         )
     replace(candidates, doc_ids=wanted).check_passage_ids(retrieved.doc_ids, texts.collection_place)
     return retrieved
+
+
+def _means_of_all(
+    known: Mapping[str, NDArray[np.float32]], texts: EvaluatedTexts, encoder: Encoder
+) -> Mapping[str, NDArray[np.float32]]:
+    """Return the known means with one for each further language of queries and passages."""
+    queries, passages = LanguageSample(), LanguageSample()
+    for query in texts.queries:
+        queries.add(query.language, query.text)
+    for passage in texts.passages():
+        passages.add(passage.language, passage.full_text)
+    if not (queries.counts.keys() | passages.counts.keys()) - known.keys():
+        return known
+    sampled = passages.vectors(encoder.encode_passages)
+    for language, rows in queries.vectors(encoder.encode_queries).items():
+        sampled[language] = np.concatenate([rows, sampled[language]]) if language in sampled else rows
+    return complete_means(known, sampled)

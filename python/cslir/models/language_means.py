@@ -6,12 +6,93 @@ first approximation, the mean over that language's texts; subtracting it removes
 without any training.
 """
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["language_means", "nearest_language", "remove_language_means"]
+from cslir.errors import InputError
+
+__all__ = [
+    "FEWEST_TEXTS",
+    "SAMPLE_TEXTS",
+    "LanguageSample",
+    "complete_means",
+    "language_means",
+    "nearest_language",
+    "remove_language_means",
+]
+
+FEWEST_TEXTS = 32
+"""Texts of a language from which its mean is estimated at least."""
+SAMPLE_TEXTS = 256
+"""Texts of a language from which its mean is estimated at most."""
+
+
+class LanguageSample:
+    """Some texts of each language of a collection, drawn as they stream by, each text as likely as another.
+
+    Attributes:
+        counts: How many texts there were, by language; texts without a language are not counted.
+        texts: The drawn ones, at most `SAMPLE_TEXTS` by language.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.texts: dict[str, list[str]] = {}
+        self._draw = random.Random(1)
+
+    def add(self, language: str, text: str) -> None:
+        """Count a text, and perhaps keep it."""
+        if not language:
+            return
+        count = self.counts[language] = self.counts.get(language, 0) + 1
+        texts = self.texts.setdefault(language, [])
+        if len(texts) < SAMPLE_TEXTS:
+            texts.append(text)
+        elif (place := self._draw.randrange(count)) < SAMPLE_TEXTS:
+            texts[place] = text
+
+    def vectors(
+        self, encode: Callable[[Sequence[str]], NDArray[np.float32]]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the vectors of the drawn texts by language, each of shape (texts, dimension)."""
+        return {language: encode(texts) for language, texts in sorted(self.texts.items())}
+
+
+def complete_means(
+    known: Mapping[str, NDArray[np.float32]], sampled: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the known means with one for each further language of a collection.
+
+    A collection's texts differ from those of the known means in more than language, in their subject for
+    one: what the sampled languages that have a known mean differ by, on average, is subtracted.
+
+    Args:
+        known: Mean embedding by language, each of shape (dimension,).
+        sampled: Embeddings of the collection's texts by language, each of shape (texts, dimension).
+
+    Raises:
+        InputError: A language has no known mean and fewer than `FEWEST_TEXTS` texts.
+    """
+    own = {
+        language: rows.mean(axis=0, dtype=np.float64)
+        for language, rows in sampled.items()
+        if len(rows) >= FEWEST_TEXTS
+    }
+    if too_few := sorted(sampled.keys() - known.keys() - own.keys()):
+        counts = ", ".join(f"{language} ({len(sampled[language])})" for language in too_few)
+        raise InputError(
+            f"too few texts for a language's mean, which the model lacks: {counts}; it takes {FEWEST_TEXTS}",
+            remedy="leave these texts out, or the removal of means",
+        )
+    shared = own.keys() & known.keys()
+    shift = np.mean([own[one] - known[one] for one in sorted(shared)], axis=0) if shared else 0.0
+    estimated = {
+        language: (own[language] - shift).astype(np.float32) for language in sorted(own.keys() - known.keys())
+    }
+    return dict(known) | estimated
 
 
 def language_means(
@@ -39,17 +120,22 @@ def remove_language_means(
 
     Args:
         embeddings: Shape (texts, dimension).
-        languages: The language of each text; one without a known mean loses the mean of the means, so that
-            its texts stay comparable with the others.
+        languages: The language of each text; where it is empty, it is guessed (see `nearest_language`).
         means: Mean embedding by language, each of shape (dimension,); empty leaves everything as it is.
+
+    Raises:
+        InputError: A language has no mean: its texts would nearly vanish among the others.
     """
     if not means:
         return embeddings
     codes = sorted(means)
     rows = {code: row for row, code in enumerate(codes)}
-    table = np.stack([means[code] for code in codes])
-    table = np.concatenate([table, table.mean(axis=0, keepdims=True)])
-    centred = embeddings - table[[rows.get(language, len(codes)) for language in languages]]
+    if without := sorted({language for language in languages if language and language not in rows}):
+        raise InputError(f"no mean of language {without[0]!r}", remedy=f"there are {', '.join(codes)}")
+    if not all(languages):
+        guesses = nearest_language(embeddings, means)
+        languages = [one or guess for one, guess in zip(languages, guesses, strict=True)]
+    centred = embeddings - np.stack([means[code] for code in codes])[[rows[one] for one in languages]]
     # A text without tokens has no embedding, and so no language to remove.
     centred[~embeddings.any(axis=1)] = 0
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
