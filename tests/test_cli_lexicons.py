@@ -33,16 +33,16 @@ def test_merge_invert_pivot_filter(run, files):
     for command, text in (
         (
             ["merge", a, b],
-            "file\tDatei\t0.750\nfile\tAkte\t0.250\nfree\tfrei\t1.000\nhard disk\tFestplatte\t1.000\n",
+            "file\tDatei\t0.75\nfile\tAkte\t0.25\nfree\tfrei\t1.0\nhard disk\tFestplatte\t1.0\n",
         ),
         (
             ["merge", b, a, "--mode", "union"],
-            "file\tFeile\t0.500\nfile\tDatei\t0.375\nfile\tAkte\t0.125\nfree\tfrei\t1.000\n"
-            "hard disk\tFestplatte\t1.000\n",
+            "file\tFeile\t0.5\nfile\tDatei\t0.375\nfile\tAkte\t0.125\nfree\tfrei\t1.0\n"
+            "hard disk\tFestplatte\t1.0\n",
         ),
-        (["invert", b], "feile\tfile\t1.000\nfrei\tfree\t1.000\n"),
-        (["pivot", a, c, "--min-weight", "0.5"], "file\tfichier\t1.000\n"),
-        (["filter", a, "--max-source-tokens", "1", "--max-targets", "1"], "file\tDatei\t1.000\n"),
+        (["invert", b], "feile\tfile\t1.0\nfrei\tfree\t1.0\n"),
+        (["pivot", a, c, "--min-weight", "0.5"], "file\tfichier\t1.0\n"),
+        (["filter", a, "--max-source-tokens", "1", "--max-targets", "1"], "file\tDatei\t1.0\n"),
     ):
         outcome = run("lexicons", *command, "-o", files / "out.tsv")
         assert outcome.status == 0, outcome.err
@@ -54,7 +54,7 @@ def test_the_format_is_that_of_the_files_given(run, files):
         "lexicons", "merge", f"en-de={files / 'b.txt'}", "en-de", "--format", "muse", "-o", files / "o.tsv"
     )
     assert outcome.status == 0, outcome.err
-    assert "file\tFeile\t1.000\n" in (files / "o.tsv").read_text(encoding="utf-8")
+    assert "file\tFeile\t1.0\n" in (files / "o.tsv").read_text(encoding="utf-8")
 
 
 def test_filter_by_texts_and_frequency(run, files):
@@ -65,9 +65,9 @@ def test_filter_by_texts_and_frequency(run, files):
     )
     assert outcome.status == 0, outcome.err
     assert "1 of 2 sources dropped, 2 of 3 entries" in outcome.err
-    assert output.read_text() == "hard disk\tFestplatte\t1.000\n"
+    assert output.read_text() == "hard disk\tFestplatte\t1.0\n"
     outcome = run("lexicons", "filter", f"en-de={files / 'b.txt'}", "--max-sources", 1, "-o", output)
-    assert output.read_text() == "free\tfrei\t1.000\n"
+    assert output.read_text() == "free\tfrei\t1.0\n"
 
 
 def test_inspect(run, files):

@@ -1,11 +1,21 @@
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cslir.errors import InputError
-from cslir.lexicons import EntryFilter, LexiconTable, filter_table, invert, merge, pivot
+from cslir.lexicons import (
+    EntryFilter,
+    LexiconTable,
+    filter_table,
+    invert,
+    merge,
+    pivot,
+    read_table,
+    write_table,
+)
 from cslir.lexicons.operations import pool
 from cslir.lexicons.tables import tabulate
 
@@ -103,6 +113,23 @@ def test_union_does_not_depend_on_order(rows: list, other: list, seed) -> None:
     for source, row in forth.targets.items():
         assert row.keys() == back.targets[source].keys()
         assert all(math.isclose(weight, back.targets[source][target]) for target, weight in row.items())
+
+
+def test_small_shares_stay_apart(tmp_path: Path) -> None:
+    made = table(("file", "Datei", 1.0), ("file", "Akte", 0.0004), ("file", "Feile", 0.0001))
+    for changed in (pool([made]), merge([made]), filter_table(made, EntryFilter(max_targets=3))):
+        write_table(tmp_path / "x.tsv", changed)
+        row = read_table(tmp_path / "x.tsv", "en", "de").targets["file"]
+        assert row == changed.targets["file"]
+        assert row["Akte"] / row["Feile"] == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(("heavy", "light"), [(1.7e308, 1.6e308), (1e308, 1e-308), (1.0, 5e-324)])
+def test_weights_at_the_ends_of_the_range_have_shares(heavy: float, light: float) -> None:
+    (row,) = merge([table(("file", "Datei", heavy), ("file", "Akte", light))]).targets.values()
+    assert list(row) == ["Datei", "Akte"]
+    assert all(share > 0.0 for share in row.values())
+    assert math.isclose(sum(row.values()), 1.0)
 
 
 def test_filters() -> None:

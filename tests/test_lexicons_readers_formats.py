@@ -410,3 +410,17 @@ def test_dictd_is_found_by_either_file(tmp_path: Path, suffix: str) -> None:
     assert list(read_lexicon(tmp_path / f"{name}{suffix}", "en", "fr")) == list(
         read_lexicon(text, "en", "fr")
     )
+
+
+def test_edict_in_another_encoding_is_told_so(tmp_path: Path) -> None:
+    lines = ["ASCII /(n) alone/", "猫 [ねこ] /(n) cat/", "犬 [いぬ] /(n) dog/"]
+    (tmp_path / "edict.sjis").write_bytes("\n".join(lines).encode("shift_jis"))
+    with pytest.raises(
+        InputError, match=r"edict\.sjis:2: neither UTF-8 nor EUC-JP; convert the file"
+    ) as caught:
+        list(read_lexicon(tmp_path / "edict.sjis", "ja", "en", format="edict"))
+    assert "iconv" in caught.value.remedy
+    mixed = [lines[1].encode("euc_jp"), lines[2].encode("utf-8")]
+    (tmp_path / "edict").write_bytes(b"\n".join(mixed))
+    with pytest.raises(InputError, match=r"edict:2: not EUC-JP, as lines before it are"):
+        list(read_lexicon(tmp_path / "edict", "ja", "en", format="edict"))

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from cslir.lexicons import (
     write_table,
 )
 from cslir.lexicons.tables import LexiconTable, require_writable, tabulate
+from cslir.switching import load_lexicon
 
 ENTRIES = [
     ("Ice-Cream", "Eis", 0.5),
@@ -119,3 +121,11 @@ def test_a_written_lexicon_switches(tmp_path: Path) -> None:
     assert Lexicon.open(tmp_path / "x.cslex").lookup("Ice cream") == [("Eis", 0.9)]
     write_table(tmp_path / "x.tsv", table())
     assert [entry.target for entry in read_entries(tmp_path / "x.tsv")] == ["Datei", "Akte", "Eis"]
+
+
+def test_the_provenance_holds_any_name_of_a_file(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/w\xf6rter\n.tsv"))
+    path.write_text("file\tDatei\n")
+    write_table(tmp_path / "x.cslex", read_table(path, "en", "de"))
+    assert Lexicon.open(tmp_path / "x.cslex").provenance.startswith("w\ufffdrter .tsv (sha256 ")
+    assert load_lexicon(path, "en", "de").provenance == "w\ufffdrter .tsv"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cslir._core import Lexicon, Span, SwitchCounts, Switched, Switcher
 from cslir.errors import InputError
 from cslir.languages import language_label
+from cslir.plain_text import plain_text
 from cslir.records import Example, Passage, Query
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def load_lexicon(
     if format not in (None, "cslex") or not is_compiled(path):
         read = read_lexicon(path, source_language, target_language, format=format, skipped=skipped)
         entries = _grouped(read)
-        provenance = provenance or path.name
+        provenance = provenance or plain_text(path.name)
         try:
             forms: list[tuple[str, str]] = []
             if lemma_forms:

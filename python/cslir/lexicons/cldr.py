@@ -18,6 +18,7 @@ from cslir.files import replace_file, sha256_of
 from cslir.lexicons.entries import LexiconEntry, write_entries
 from cslir.lexicons.readers.cldr import find_cldr, read_cldr
 from cslir.lexicons.sources import Dictionary, fetch_packages, unpack
+from cslir.plain_text import plain_text
 
 __all__ = ["CLDR", "TitlesReport", "build_titles"]
 
@@ -106,7 +107,7 @@ def _locate(folder: Path, unpacked: Path) -> tuple[Path, str]:
     if debs:
         unpack(debs[-1], unpacked)
         if root := find_cldr(unpacked):
-            found = debs[-1].name.split("_")[1]
+            found = plain_text(debs[-1].name.split("_")[1])
             return root, f"| {CLDR.package} | {found} | {CLDR.licence} | {sha256_of(debs[-1])} |"
     raise InputError(
         f"does not hold {CLDR.package}, neither as .deb file nor unpacked",

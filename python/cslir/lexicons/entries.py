@@ -1,5 +1,6 @@
 """Lexicon files, `source TAB target TAB translation_weight`, sorted and without a header."""
 
+import math
 import re
 from collections.abc import Iterable
 from os import PathLike
@@ -32,17 +33,23 @@ def write_entries(path: str | PathLike[str], entries: Iterable[tuple[str, str, f
     """Write a lexicon file, whole or not at all; return the number of entries.
 
     The lines are sorted by source, then falling weight, then target, so that the same entries in any order
-    make the same bytes. Weights are written with three decimals, and never as zero.
+    make the same bytes. Weights are written with as many decimals as it takes to read the same number again.
 
     Raises:
-        InputError: A source or target is empty or holds a tab or a line break.
+        InputError: A source or target is empty or holds a tab or a line break, or a weight is not positive
+            and finite.
     """
     ordered = sorted(entries, key=lambda entry: (entry[0], -entry[2], entry[1]))
     with replace_file(Path(path)) as file:
         for source, target, weight in ordered:
             if not source or not target or any(letter in source + target for letter in "\t\n\r"):
                 raise InputError(f"cannot be written as a lexicon entry: {source!r} -> {target!r}")
-            file.write(f"{source}\t{target}\t{max(weight, 1e-3):.3f}\n".encode())
+            if not 0.0 < weight < math.inf:
+                raise InputError(
+                    f"weight {weight} of {source!r} -> {target!r} is not positive and finite",
+                    remedy="mend or drop the entry",
+                )
+            file.write(f"{source}\t{target}\t{float(weight)!r}\n".encode())
     return len(ordered)
 
 

@@ -13,6 +13,7 @@ from cslir.lexicons.readers.dictd import read_freedict
 from cslir.lexicons.readers.ding import read_ding
 from cslir.lexicons.readers.mueller import read_mueller
 from cslir.lexicons.translations import SkippedLines, Translation
+from cslir.plain_text import plain_text
 
 __all__ = [
     "DICTIONARIES",
@@ -229,7 +230,7 @@ def locate(dictionaries: Sequence[Dictionary], folder: Path, unpacked: Path) -> 
             if packages:
                 root = unpacked / dictionary.package
                 unpack(packages[-1], root)
-                version = packages[-1].name.split("_")[1].replace("%3a", ":")
+                version = plain_text(packages[-1].name.split("_")[1].replace("%3a", ":"))
                 found.append(FoundDictionary(dictionary, root, version, sha256_of(packages[-1])))
     if not found:
         names = " ".join(dictionary.package for dictionary in dictionaries)

@@ -1,5 +1,7 @@
 """A whole lexicon in memory: read from any format, written as weighted text or compiled."""
 
+import math
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ from cslir.lexicons.readers import read_lexicon
 from cslir.lexicons.readers.detection import is_compiled
 from cslir.lexicons.tokens import source_form
 from cslir.lexicons.translations import SkippedLines
+from cslir.plain_text import plain_text
 
 __all__ = [
     "LexiconTable",
@@ -70,10 +73,17 @@ class LexiconTable:
 
 
 def shares(targets: dict[str, float]) -> dict[str, float]:
-    """Return the weights of a source's targets so that they sum to 1, the heaviest first, ties by target."""
+    """Return the weights of a source's targets so that they sum to 1, the heaviest first, ties by target.
+
+    A share is never 0, however far the weights are apart.
+    """
     total = sum(targets.values())
+    scale = 1.0
+    if math.isinf(total):
+        scale = max(targets.values())
+        total = sum(weight / scale for weight in targets.values())
     return {
-        target: weight / total
+        target: weight / scale / total or sys.float_info.min
         for target, weight in sorted(targets.items(), key=lambda one: (-one[1], one[0]))
     }
 
@@ -122,7 +132,8 @@ def read_table(
         table.licence = _EMBEDDED_LICENCE
     tabulate(table, read_lexicon(path, source_language, target_language, format=format, skipped=skipped))
     if not table.provenance:
-        table.provenance = f"{path.name} (sha256 {sha256_of(path)})" if path.is_file() else path.name
+        name = plain_text(path.name)
+        table.provenance = f"{name} (sha256 {sha256_of(path)})" if path.is_file() else name
     return table
 
 
@@ -192,7 +203,7 @@ def require_writable(path: Path, *, lemma_forms: bool = False) -> None:
 
 
 def write_table(path: Path, table: LexiconTable, *, lemma_forms: bool = False) -> Lexicon | None:
-    """Write a lexicon, whole or not at all: compiled as `.cslex`, as text with three decimals as `.tsv`.
+    """Write a lexicon, whole or not at all: compiled as `.cslex`, as text as `.tsv`.
 
     Args:
         path: The file; missing parent folders are made.

@@ -117,11 +117,12 @@ def _build_from_files(
 ) -> None:
     from cslir.lexicons.operations import pool
     from cslir.lexicons.tables import require_writable
+    from cslir.plain_text import plain_text
 
     require_writable(output, lemma_forms=lemma_forms)
     table = pool(read_named(lexicon, file_format, strict))
-    table.licence = table.licence if licence is None else licence
-    table.provenance = table.provenance if provenance is None else provenance
+    table.licence = table.licence if licence is None else plain_text(licence)
+    table.provenance = table.provenance if provenance is None else plain_text(provenance)
     write(output, table, lemma_forms=lemma_forms)
 
 

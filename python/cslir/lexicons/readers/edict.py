@@ -15,6 +15,8 @@ from cslir.lexicons.translations import SkippedLines, Translation
 __all__ = ["is_edict_line", "read_edict"]
 
 _LINE = re.compile(r"(?P<written>\S[^\[/]*?)\s*(?:\[(?P<read>[^\]]*)\]\s*)?/(?:(?P<glosses>.*)/)?\s*")
+_ENCODINGS = {"utf-8": "UTF-8", "euc_jp": "EUC-JP"}
+_CONVERT = "convert the file to one of them, with iconv -f SHIFT_JIS -t UTF-8 for example"
 _MARKS = re.compile(r"\(([^()]*)\)\s*")
 _ENTRY_NUMBER = re.compile(r"EntL\d+X?")
 # The first line describes the file under a headword that sorts first.
@@ -33,13 +35,10 @@ class _Sense(NamedTuple):
 
 def is_edict_line(raw: bytes) -> bool:
     """Return whether a line of bytes looks like an entry of EDICT, in either encoding."""
-    for encoding in ("utf-8", "euc_jp"):
-        try:
-            line = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return line.count("/") >= 2 and not line.isascii() and _LINE.fullmatch(line.strip()) is not None
-    return False
+    if not (encoding := _encoding_of(raw)):
+        return False
+    line = raw.decode(encoding)
+    return line.count("/") >= 2 and _LINE.fullmatch(line.strip()) is not None
 
 
 def read_edict(path: Path, *, skipped: SkippedLines) -> Iterator[Translation]:
@@ -54,12 +53,14 @@ def read_edict(path: Path, *, skipped: SkippedLines) -> Iterator[Translation]:
     for number, raw in read_raw_lines(path):
         if not raw.strip():
             continue
-        if not encoding and not raw.isascii():
-            encoding = "utf-8" if _is_utf8(raw) else "euc_jp"
+        encoding = encoding or _encoding_of(raw)
         try:
             line = raw.decode(encoding or "ascii").strip().lstrip("\ufeff")
         except UnicodeDecodeError:
-            skipped.skip(path, number, f"not {encoding.upper()}, as the lines before it are")
+            if encoding:
+                skipped.skip(path, number, f"not {_ENCODINGS[encoding]}, as lines before it are")
+            else:
+                skipped.skip(path, number, f"neither {' nor '.join(_ENCODINGS.values())}", _CONVERT)
             continue
         match = _LINE.fullmatch(line)
         if match is None:
@@ -68,12 +69,15 @@ def read_edict(path: Path, *, skipped: SkippedLines) -> Iterator[Translation]:
             yield from _translations(match)
 
 
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+def _encoding_of(raw: bytes) -> str:
+    """Return in which encoding a line is; "" if it is ASCII, which tells nothing, or in neither."""
+    for encoding in () if raw.isascii() else _ENCODINGS:
+        try:
+            raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return ""
 
 
 def _translations(match: re.Match[str]) -> Iterator[Translation]:
