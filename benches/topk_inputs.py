@@ -26,9 +26,10 @@ from cslir.datasets.descriptions import read_translations
 from cslir.datasets.release import read_release
 from cslir.datasets.stanzas import MalformedStanzas
 from cslir.errors import CslirError
-from cslir.files import cache_folder, replace_folder
+from cslir.files import cache_folder
 from cslir.models.build_static import build_static
 from cslir.models.resolve import resolve_model
+from cslir.outputs import replace_folder
 
 DIMENSION = 384
 ROWS = 1_000_000
@@ -141,7 +142,7 @@ def real_embeddings(*, progress: Progress = print) -> Path:
         vectors[start : start + _BATCH] = encoder.encode(texts[start : start + _BATCH])
     # A text without a known token has no direction; there are next to none.
     vectors = np.ascontiguousarray(vectors[vectors.any(axis=1)])
-    with replace_folder(folder) as work:
+    with replace_folder(folder, None, wait=True) as work:
         np.save(work / "vectors.npy", vectors)
         np.save(work / "queries.npy", encoder.encode(queries))
         about = describe(vectors, lists, languages)

@@ -9,6 +9,7 @@ pub mod interrupt;
 pub mod lexicon;
 pub mod limits;
 mod memory;
+mod part;
 pub mod pool;
 mod prefetch;
 pub mod stream;

@@ -179,7 +179,7 @@ BAD_CALLS = {
     "train without train": (["train", "{tmp}/beir", "--output", "{tmp}/m"], "qrels/train.tsv"),
     "output of something else": (
         ["train", "{tmp}/beir", "--split", "test", "--output", "{tmp}/beir"],
-        "holds no model of ours",
+        "not part of an output of cslir",
     ),
     "output is a file": (
         ["train", "{tmp}/beir", "--split", "test", "--output", "{tmp}/good.tsv"],

@@ -146,7 +146,7 @@ def test_malformed_stanzas_are_reported_or_refused(tmp_path):
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(InputError, match="holds no dataset of ours"):
+    with pytest.raises(InputError, match="not part of an output of cslir"):
         build_debian(LISTS, tmp_path, **SIZES)
     with pytest.raises(InputError, match="is a file"):
         build_debian(LISTS, tmp_path / "thesis.txt", **SIZES)

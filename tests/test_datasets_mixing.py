@@ -149,7 +149,7 @@ def test_other_peoples_descriptions_are_left_alone(dataset, tmp_path, content):
     write_beir_corpus(folder / "corpus.jsonl", [Passage("1", "text")])
     (folder / "dataset.json").write_text(content)
     assert open_dataset(str(folder)).description == {}
-    with pytest.raises(InputError, match="is not empty and holds no mixture"):
+    with pytest.raises(InputError, match="not part of an output of cslir"):
         written(dataset, folder)
 
 

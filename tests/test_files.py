@@ -1,112 +1,11 @@
 import hashlib
-import os
-from pathlib import Path
 
 import pytest
 
 from cslir.errors import InputError
-from cslir.files import cache_folder, open_bytes, read_lines, replace_file, replace_folder, sha256_of
+from cslir.files import cache_folder, open_bytes, read_lines, sha256_of
 from cslir.streaming import switch_file
 from cslir.switching import Lexicon, Switcher
-
-
-def test_a_folder_is_replaced_whole(tmp_path):
-    folder = tmp_path / "model"
-    with replace_folder(folder) as work:
-        (work / "old").write_text("1")
-        assert not folder.exists()
-    with replace_folder(folder) as work:
-        (work / "new").write_text("2")
-        assert (folder / "old").exists()
-    assert [path.name for path in folder.iterdir()] == ["new"]
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_a_failure_leaves_the_folder_as_it_was(tmp_path):
-    folder = tmp_path / "model"
-    with replace_folder(folder) as work:
-        (work / "old").write_text("1")
-
-    def interrupted():
-        with replace_folder(folder) as work:
-            (work / "new").write_text("2")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert [path.name for path in folder.iterdir()] == ["old"]
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_an_interrupt_between_the_two_renames_brings_the_old_folder_back(tmp_path, monkeypatch):
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "old").write_text("1")
-    rename = Path.rename
-
-    def interrupted(self, target):
-        if self.suffix == ".part":
-            raise KeyboardInterrupt
-        return rename(self, target)
-
-    def replace():
-        with replace_folder(folder) as work:
-            (work / "new").write_text("2")
-            monkeypatch.setattr(Path, "rename", interrupted)
-
-    with pytest.raises(KeyboardInterrupt):
-        replace()
-    assert [path.name for path in folder.iterdir()] == ["old"]
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_a_file_is_not_replaced_by_a_folder(tmp_path):
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(InputError, match="is a file"), replace_folder(tmp_path / "file"):
-        pass
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_a_file_is_replaced_whole(tmp_path):
-    path = tmp_path / "new" / "file"
-    for content in (b"1", b"2"):
-        with replace_file(path) as file:
-            file.write(content)
-        assert path.read_bytes() == content
-    assert [one.name for one in path.parent.iterdir()] == ["file"]
-    assert path.stat().st_mode & 0o400
-
-
-def write(path):
-    with replace_file(path) as file:
-        file.write(b"new")
-
-
-def test_a_pipe_is_not_replaced(tmp_path):
-    pipe, link = tmp_path / "pipe", tmp_path / "link"
-    os.mkfifo(pipe)
-    link.symlink_to(pipe)
-    for path in (pipe, link):
-        with pytest.raises(
-            InputError, match="is a pipe, a device or a standard stream.*name a file"
-        ) as caught:
-            write(path)
-        assert caught.value.path == str(path)
-    assert pipe.is_fifo()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux's /proc")
-def test_a_link_to_an_open_file_is_not_replaced(tmp_path):
-    stream = tmp_path / "stream"
-    with (tmp_path / "redirected").open("wb") as file:
-        stream.symlink_to(f"/proc/self/fd/{file.fileno()}")
-        assert stream.is_file()
-        with pytest.raises(InputError, match="a standard stream"):
-            write(stream)
-        with pytest.raises(InputError, match="can't be written"):
-            write(Path(f"/proc/self/fd/{file.fileno()}/new"))
-    assert stream.is_symlink()
 
 
 def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):

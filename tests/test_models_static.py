@@ -111,6 +111,6 @@ def test_other_folders_and_formats_are_refused(folder, tmp_path):
 
 def test_saving_refuses_a_folder_that_holds_something_else(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="holds no model of ours"):
+    with pytest.raises(InputError, match="not part of an output of cslir"):
         tiny_table().encoder().save(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "mine"

@@ -234,7 +234,7 @@ def test_a_folder_of_something_else_is_not_replaced(run, tmp_path):
     (tmp_path / "out" / "thesis.tex").write_text("x")
     outcome = run("report", write_plain(tmp_path / "plain.json"), "-o", tmp_path / "out")
     assert outcome.status == 2
-    assert "holds no report of ours" in outcome.err
+    assert "not part of an output of cslir" in outcome.err
     with pytest.raises(InputError, match="is a file"):
         write_report([tmp_path / "plain.json"], tmp_path / "plain.json")
 

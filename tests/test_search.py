@@ -127,7 +127,7 @@ def test_empty_collection_and_foreign_folder(tmp_path):
     with pytest.raises(InputError, match="the collection is empty"):
         PassageIndex.build(tmp_path / "index", [], LetterEncoder(), "letters")
     (tmp_path / "letters.txt").write_text("mine")
-    with pytest.raises(InputError, match="holds no index of ours"):
+    with pytest.raises(InputError, match="not part of an output of cslir"):
         PassageIndex.build(tmp_path, PASSAGES, LetterEncoder(), "letters")
     assert (tmp_path / "letters.txt").read_text() == "mine"
 

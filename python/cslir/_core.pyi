@@ -20,6 +20,7 @@ __all__ = [
     "ZstandardReader",
     "__version__",
     "check_finite",
+    "exchange_paths",
     "instruction_sets",
     "int8_peak",
     "kernel",
@@ -37,6 +38,16 @@ __all__ = [
 ]
 
 __version__: str
+
+def exchange_paths(first: str | PathLike[str], second: str | PathLike[str]) -> bool:
+    """Exchanges two paths in one step, so that each name is there at every moment.
+
+    Returns:
+        False where the system or the file system can't; nothing is changed then.
+
+    Raises:
+        OSError: A path is missing, or may not be changed.
+    """
 
 def top_k(
     vectors: NDArray[np.float32] | NDArray[np.float16],

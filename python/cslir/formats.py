@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 from cslir.errors import InputError
-from cslir.files import read_lines, replace_file
+from cslir.files import read_lines
 from cslir.languages import language_label
+from cslir.outputs import replace_file
 from cslir.records import Passage, Qrel, Query, ScoredPassage
 
 __all__ = [

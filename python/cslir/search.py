@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from cslir import __version__
 from cslir._core import Index, check_finite, top_k
 from cslir.errors import InputError
-from cslir.files import replace_folder, require_replaceable, sha256_of
+from cslir.files import sha256_of
 from cslir.formats import passage_line, passage_of_line
 from cslir.json_values import read_json
 from cslir.languages import language_label
@@ -37,6 +37,7 @@ from cslir.models.language_means import (
     nearest_language,
     remove_language_means,
 )
+from cslir.outputs import replace_folder
 from cslir.records import Passage, ScoredPassage
 
 __all__ = ["Encoder", "Hit", "PassageIndex", "rank", "refuse_not_finite", "retrieve"]
@@ -166,8 +167,7 @@ class PassageIndex:
             InputError: There is no passage, two have the same id, a vector is not finite, or `folder` holds
                 something else.
         """
-        require_replaceable(folder, "index", "index.json")
-        with replace_folder(folder) as work:
+        with replace_folder(folder, "index") as work:
             offsets, sample = array("q", [0]), LanguageSample()
             texts = work / "passages.jsonl"
             stored = _store(texts, passages, offsets, sample)

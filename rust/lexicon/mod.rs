@@ -8,12 +8,13 @@
 //! the entry's text, so a hash collision can never give a wrong entry.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 
 use memmap2::Mmap;
 
 use crate::memory;
+use crate::part::Part;
 use crate::{Error, Result};
 
 mod compile;
@@ -134,23 +135,16 @@ impl Lexicon {
     /// Writes the lexicon to `path`, whole or not at all.
     ///
     /// # Errors
-    /// `Error::Io` when the folder can't be written to.
+    /// `Error::Input` when `path` is no place for a file or is being written, `Error::Io` when writing fails.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.part", std::process::id()));
-        let part: PathBuf = path.with_file_name(name);
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&part)?;
-            file.write_all(self.bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&part, path)
-        };
-        write().map_err(|source| {
-            let _ = std::fs::remove_file(&part);
-            Error::Io {
-                path: path.to_owned(),
-                source,
-            }
+        let mut part = Part::open(path)?;
+        let written = part.go_to(0).and_then(|()| part.write(self.bytes()));
+        let synchronised = written.and_then(|()| {
+            let flushed = part.file.sync_all();
+            flushed.map_err(|source| part.failed(source))
+        });
+        synchronised.and_then(|()| part.rename()).inspect_err(|_| {
+            let _ = std::fs::remove_file(&part.part);
         })
     }
 

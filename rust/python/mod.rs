@@ -12,6 +12,7 @@ mod index;
 mod index_arguments;
 mod interruptible;
 mod limits;
+mod outputs;
 mod spans;
 mod stream;
 mod switching;
@@ -62,6 +63,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     arrow::register(module)?;
     index::register(module)?;
     limits::register(module)?;
+    outputs::register(module)?;
     spans::register(module)?;
     stream::register(module)?;
     switching::register(module)?;

@@ -1,13 +1,14 @@
 //! The output: written beside its final place, kept when a run breaks off, renamed at the end.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write as _};
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use super::Observer;
 use super::journal::{Journal, Progress};
+use crate::part::{Part, part_of};
 use crate::{Error, Result};
 
 /// The level of gzip itself; each block is a member of its own, so that blocks are compressed in parallel.
@@ -69,67 +70,6 @@ fn zstandard_frame(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut compressor = zstd::bulk::Compressor::new(ZSTANDARD_LEVEL)?;
     compressor.include_checksum(true)?;
     compressor.compress(bytes)
-}
-
-/// A file that is being written beside its final place.
-#[derive(Debug)]
-struct Part {
-    path: PathBuf,
-    part: PathBuf,
-    file: File,
-}
-
-impl Part {
-    fn open(path: &Path) -> Result<Self> {
-        let part = part_beside(path)?;
-        let options = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&part);
-        let file = options.map_err(|error| not_writable(&part, error))?;
-        let locked = file.try_lock();
-        // A file system may have no locks; a run that has just ended has renamed the file that we opened.
-        if matches!(locked, Err(TryLockError::WouldBlock)) || !part.exists() {
-            return Err(Error::in_file(
-                Error::input("another run is writing it", "wait for its end"),
-                &part,
-            ));
-        }
-        Ok(Part {
-            path: path.to_owned(),
-            part,
-            file,
-        })
-    }
-
-    fn length(&self) -> u64 {
-        self.file.metadata().map_or(0, |metadata| metadata.len())
-    }
-
-    fn go_to(&mut self, length: u64) -> Result<()> {
-        let cut = self.file.set_len(length);
-        cut.and_then(|()| self.file.seek(SeekFrom::Start(length)))
-            .map(|_| ())
-            .map_err(|source| self.failed(source))
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all(bytes)
-            .map_err(|source| self.failed(source))
-    }
-
-    fn rename(&self) -> Result<()> {
-        std::fs::rename(&self.part, &self.path).map_err(|source| self.failed(source))
-    }
-
-    fn failed(&self, source: io::Error) -> Error {
-        Error::Io {
-            path: self.part.clone(),
-            source,
-        }
-    }
 }
 
 /// An output that is being written, with the spans where they are wanted.
@@ -261,39 +201,6 @@ impl Checkpoints {
     }
 }
 
-/// The name of the unfinished output; its folder is made.
-fn part_beside(path: &Path) -> Result<PathBuf> {
-    let is_what = match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => Some("a folder"),
-        // Renaming would put a file in the place of a device such as /dev/null.
-        Ok(found) if !found.is_file() => Some("a device or a pipe"),
-        Ok(_) if stands_for_open(path) => Some("a standard stream"),
-        _ => None,
-    };
-    if let Some(what) = is_what {
-        let error = Error::input(format!("is {what}, a file is needed"), "name a file");
-        return Err(Error::in_file(error, path));
-    }
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| not_writable(path, error))?;
-    }
-    Ok(part_of(path))
-}
-
-/// Whether a path such as `/dev/stdout` leads through `/proc` to a file that is open, and has another name.
-fn stands_for_open(path: &Path) -> bool {
-    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-    let in_proc = |path: &Path| path.starts_with("/proc");
-    path.read_link().is_ok_and(|target| in_proc(&target))
-        || folder.is_some_and(|folder| in_proc(&folder))
-}
-
-fn part_of(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    path.with_file_name(name)
-}
-
 /// Refuses to write over the input, or the spans over the output.
 ///
 /// # Errors
@@ -345,22 +252,4 @@ fn place_of(path: &Path) -> PathBuf {
     };
     let found = path.canonicalize().ok().or_else(in_folder);
     found.unwrap_or_else(|| path.to_owned())
-}
-
-fn not_writable(path: &Path, error: io::Error) -> Error {
-    match error.kind() {
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::PermissionDenied => {
-            Error::in_file(
-                Error::input(
-                    format!("can't be written ({error})"),
-                    "choose another folder",
-                ),
-                path,
-            )
-        }
-        _ => Error::Io {
-            path: path.to_owned(),
-            source: error,
-        },
-    }
 }

@@ -1,6 +1,7 @@
 """The command line: parses arguments and calls the library; messages to stderr, answers to stdout."""
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -81,33 +82,71 @@ app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command line; exit 0 good, 1 failed, 2 wrong use or bad input, 130 on Ctrl-C."""
+    """Run the command line.
+
+    It exits with 0 for good, 1 for failed, 2 for wrong use or bad input, 130 on Ctrl-C and 143 on SIGTERM.
+    """
     print_every_character()
+    received: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        received.append(number)
+        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+        raise KeyboardInterrupt
+
+    # What asks a process to end, as batch systems, containers and timeout(1) do, cleans up as Ctrl-C does.
+    endings = (signal.SIGTERM, signal.SIGHUP)
+    heard = [number for number in endings if signal.getsignal(number) is signal.SIG_DFL]
+    for number in heard:
+        signal.signal(number, interrupt)
+    try:
+        message, status = _run()
+    except KeyboardInterrupt:  # while an error was being handled
+        message, status = "", 130
+    finally:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
+    if status == 130:
+        message, status = ("terminated", 128 + received[0]) if received else ("interrupted", 130)
+    if message:
+        print(f"cslir: {plain_text(message, MESSAGE_LENGTH)}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _run() -> tuple[str, int]:
+    """Run the command line and return what there is to say of its end, and the exit status."""
     try:
         app()
     except InputError as error:
-        _fail(str(error), 2)
+        return str(error), 2
     except ModuleNotFoundError as error:
         if error.name is None or (extra := _EXTRAS.get(error.name.partition(".")[0])) is None:
             raise
-        _fail(f"this needs {error.name}, which is not installed; pip install 'cslir[{extra}]'", 2)
+        return f"this needs {error.name}, which is not installed; pip install 'cslir[{extra}]'", 2
     except CslirError as error:
-        _fail(str(error), 1)
+        return str(error), 1
     except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+        return f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror or error}", 1
     except KeyboardInterrupt:
-        _fail("interrupted", 130)
+        return "", 130
     except SystemExit as ended:
-        # Typer ends by itself on Ctrl-C, without a word, and on a closed pipe, as a failure.
-        if ended.code == 130:
-            _fail("interrupted", 130)
         if isinstance(ended.__context__, BrokenPipeError):
-            # The reader of our output, head for example, has what it wanted.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
-        raise
+            return _stop_writing("", 0)
+        if not isinstance(ended.code, int | None):
+            raise
+        status = ended.code or 0
+    else:
+        status = 0
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _stop_writing("", 0)
+    except OSError as error:
+        return _stop_writing(f"standard output: {error.strerror}", 1)
+    return "", status
 
 
-def _fail(message: str, status: int) -> None:
-    print(f"cslir: {plain_text(message, MESSAGE_LENGTH)}", file=sys.stderr)
-    sys.exit(status)
+def _stop_writing(message: str, status: int) -> tuple[str, int]:
+    """Drop what is left to print: its reader, head for example, has what it wanted, or its disk is full."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return message, status

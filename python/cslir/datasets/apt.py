@@ -10,7 +10,8 @@ from pathlib import Path
 
 from cslir.datasets.stanzas import MalformedStanzas, read_stanzas
 from cslir.errors import CslirError, InputError
-from cslir.files import read_lines, replace_file
+from cslir.files import read_lines
+from cslir.outputs import replace_file
 
 __all__ = ["DEBIAN_CODENAME", "fetch_lists"]
 

@@ -29,9 +29,10 @@ from cslir.datasets.release import (
 from cslir.datasets.splits import Splits, group_by_source, remove_duplicates, split_by_group
 from cslir.datasets.stanzas import MalformedStanzas
 from cslir.errors import InputError
-from cslir.files import cache_folder, replace_file, replace_folder, require_replaceable, sha256_of
+from cslir.files import cache_folder, sha256_of
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.languages import language_codes
+from cslir.outputs import replace_file, replace_folder, require_output_folder
 from cslir.records import Passage, Qrel, Query
 
 __all__ = ["DEBIAN_LANGUAGES", "DEFAULT_SEED", "LanguageCounts", "build_debian", "default_output"]
@@ -161,7 +162,7 @@ def build_debian(
         seed, dev, test, train_limit, train_max_characters, compression, parallel_languages
     )
     output = (default_output(name) if output is None else output).resolve()
-    require_replaceable(output, "dataset", DESCRIPTION_FILE)
+    require_output_folder(output, "dataset")
     if lists is None:
         lists = fetch_lists(cache_folder() / "apt" / "debian-12", languages, progress=progress)
     found = find_lists(lists, languages)
@@ -185,7 +186,7 @@ def build_debian(
         "licence": _LICENCE,
     }
     progress(f"writing {output}")
-    with replace_folder(output) as folder:
+    with replace_folder(output, "dataset") as folder:
         summary["splits"] = _write_splits(folder, descriptions, splits, _COMPRESSIONS[compression])
         with replace_file(folder / "LICENSE") as file:
             file.write(_LICENCE_TEXT.encode())

@@ -16,9 +16,10 @@ from cslir.datasets.judgements import Missing
 from cslir.datasets.parallel import DESCRIPTION_FILE, TRAINING_LANGUAGE, ParallelDataset, verify_files
 from cslir.errors import InputError
 from cslir.evaluation.settings import MIXTURES, Setting, parse_setting, setting_of
-from cslir.files import replace_folder, sha256_of
+from cslir.files import sha256_of
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.languages import language_codes
+from cslir.outputs import replace_folder
 from cslir.records import Passage, Qrel, Query
 
 __all__ = [
@@ -211,12 +212,8 @@ def write_mixture(
     Raises:
         InputError: `output` holds something else.
     """
-    if output.is_dir() and any(output.iterdir()) and not _read_mixture(output):
-        raise InputError(
-            "is not empty and holds no mixture", path=output, remedy="name a new or an empty folder"
-        )
-    summary = _summary(texts, dataset, split, seed)
-    with replace_folder(output) as work:
+    with replace_folder(output, "mixture") as work:
+        summary = _summary(texts, dataset, split, seed)
         write_beir_corpus(work / f"corpus.jsonl{suffix}", texts.passages)
         write_beir_queries(work / f"queries.jsonl{suffix}", texts.queries)
         write_qrels_tsv(work / "qrels" / f"{split}.tsv", texts.qrels)

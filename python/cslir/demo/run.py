@@ -15,7 +15,6 @@ from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, ParallelDataset, lo
 from cslir.datasets.collections import EMBEDDED_NAME, passages_of
 from cslir.demo.outcome import compare_rows, response_time_json, with_groups
 from cslir.demo.tables import recall_table, response_time_table, result_table, unseen_table
-from cslir.errors import InputError
 from cslir.evaluation.latency import ResponseTime, measure_response_time
 from cslir.evaluation.parallel import MEAN_TEXTS, ParallelVectors, embed_split, evaluate_vectors
 from cslir.evaluation.results import (
@@ -32,6 +31,7 @@ from cslir.files import cache_folder
 from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
 from cslir.models.language_means import nearest_language
 from cslir.models.static import StaticEncoder
+from cslir.outputs import require_output_file, require_output_folder
 from cslir.progress import announce, counting
 from cslir.report import write_report
 from cslir.search import Encoder, PassageIndex
@@ -74,10 +74,11 @@ def run_demo(
     """
     start = time.perf_counter()
     output = output if output is not None else cache_folder() / "demo"
-    if output.exists() and not output.is_dir():
-        raise InputError("is a file, a folder is needed", path=output, remedy="choose another --output")
-    if json_file is not None and json_file.is_dir():
-        raise InputError("is a folder, a file is needed", path=json_file, remedy="name a file after --json")
+    for name in ("model", "index", "report"):
+        require_output_folder(output / name, name)
+    for path in (output / "demo.json", json_file):
+        if path is not None:
+            require_output_file(path)
     console = Console()
     dataset = load_embedded()
     rows, name, trained = _static_rows(dataset, model, seed)

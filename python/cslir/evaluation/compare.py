@@ -16,7 +16,7 @@ from cslir.evaluation.comparison_inputs import (
     read_inputs,
 )
 from cslir.evaluation.export import comparison_json, describe_tests, to_csv, to_latex, to_markdown
-from cslir.files import replace_file
+from cslir.outputs import replace_file, require_output_file
 from cslir.progress import announce, counting
 
 __all__ = ["FORMATS", "CompareOptions", "compare_files"]
@@ -71,6 +71,8 @@ def compare_files(
     Raises:
         InputError: A file is bad, a name unknown, or the systems can't be compared.
     """
+    if output is not None:
+        require_output_file(output)
     if output_format not in FORMATS:
         raise InputError(f"no format {output_format!r}", remedy=f"choose among {', '.join(FORMATS)}")
     if options.changed and output_format not in ("table", "json"):

@@ -34,6 +34,7 @@ from cslir.formats import read_qrels, read_run, write_run
 from cslir.languages import language_codes
 from cslir.models import Device, load_encoder
 from cslir.models.cross_encoder import Scorer, load_cross_encoder
+from cslir.outputs import require_output_file
 from cslir.progress import announce, counting
 from cslir.records import Qrel, ScoredPassage
 from cslir.rerank import rerank
@@ -152,8 +153,8 @@ def evaluate_dataset(
     """
     options.check()
     for path in (run_out, json_file):
-        if path is not None and path.is_dir():
-            raise InputError("is a folder, a file is needed", path=path, remedy="name a file")
+        if path is not None:
+            require_output_file(path)
     dataset = _without_dataset(options, qrels) if source is None else open_dataset(source)
     split = options.split or ("" if isinstance(dataset, IrDataset) else "test")
     if run_out is not None and options.pair is None and isinstance(dataset, ParallelDataset):

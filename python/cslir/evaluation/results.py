@@ -15,8 +15,8 @@ from cslir import __version__
 from cslir.errors import InputError
 from cslir.evaluation.metrics import Judged, trec_order
 from cslir.evaluation.settings import setting_languages
-from cslir.files import replace_file
 from cslir.json_values import JsonValue, read_json
+from cslir.outputs import replace_file
 
 __all__ = [
     "FORMAT",

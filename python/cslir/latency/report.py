@@ -14,8 +14,8 @@ from rich.text import Text
 from cslir import __version__
 from cslir.diagnosis import diagnose
 from cslir.evaluation.latency import Percentiles, ResponseTime, spread
-from cslir.files import replace_file
 from cslir.latency.run import Case, Latency, SystemLatency
+from cslir.outputs import replace_file
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "latency_json", "latency_tables", "write_latency"]
 

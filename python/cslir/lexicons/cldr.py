@@ -14,10 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cslir.errors import InputError
-from cslir.files import replace_file, sha256_of
+from cslir.files import sha256_of
 from cslir.lexicons.entries import LexiconEntry, write_entries
 from cslir.lexicons.readers.cldr import find_cldr, read_cldr
 from cslir.lexicons.sources import Dictionary, fetch_packages, unpack
+from cslir.outputs import replace_file
 from cslir.plain_text import plain_text
 
 __all__ = ["CLDR", "TitlesReport", "build_titles"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cslir.errors import InputError
-from cslir.files import replace_file
+from cslir.outputs import replace_file
 
 __all__ = ["LexiconEntry", "tokens_of", "write_entries"]
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from cslir.files import replace_file, sha256_of
+from cslir.files import sha256_of
 from cslir.lexicons.sources import FoundDictionary
+from cslir.outputs import replace_file
 
 __all__ = ["write_provenance"]
 

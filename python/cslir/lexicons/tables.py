@@ -17,6 +17,7 @@ from cslir.lexicons.readers import read_lexicon
 from cslir.lexicons.readers.detection import is_compiled
 from cslir.lexicons.tokens import source_form
 from cslir.lexicons.translations import SkippedLines
+from cslir.outputs import require_output_file
 from cslir.plain_text import plain_text
 
 __all__ = [
@@ -190,7 +191,8 @@ def require_writable(path: Path, *, lemma_forms: bool = False) -> None:
     """Refuse an output that `write_table` can't write: call it before the work, not after.
 
     Raises:
-        InputError: The suffix is neither `.tsv` nor `.cslex`, or can't hold lemma forms; `path` is a folder.
+        InputError: The suffix is neither `.tsv` nor `.cslex`, or can't hold lemma forms; `path` can't be
+            written.
     """
     if path.suffix not in (TEXT, COMPILED):
         raise InputError(
@@ -198,8 +200,7 @@ def require_writable(path: Path, *, lemma_forms: bool = False) -> None:
         )
     if lemma_forms and path.suffix != COMPILED:
         raise InputError("lemma forms are kept in a .cslex only", path=path, remedy="choose that suffix")
-    if path.is_dir():
-        raise InputError("is a folder, a file is needed", path=path, remedy="name a file")
+    require_output_file(path)
 
 
 def write_table(path: Path, table: LexiconTable, *, lemma_forms: bool = False) -> Lexicon | None:

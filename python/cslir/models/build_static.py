@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.errors import InputError
-from cslir.files import cache_folder, replace_file, sha256_of
+from cslir.files import cache_folder, sha256_of
 from cslir.models.static import StaticEncoder
+from cslir.outputs import replace_file
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -247,7 +248,7 @@ def _cached_states(
         except (OSError, SafetensorError, KeyError):
             pass  # an unreadable cache is made again
     states, occurrences = contextual_states(model, old_ids, texts, length=length, progress=progress)
-    with replace_file(path) as file:
+    with replace_file(path, wait=True) as file:
         file.write(save({"states": states, "occurrences": occurrences}))
     return states, occurrences
 

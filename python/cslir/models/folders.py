@@ -6,7 +6,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from cslir.errors import InputError
-from cslir.files import require_replaceable
 
 __all__ = [
     "STATIC_CONFIGURATION",
@@ -18,7 +17,6 @@ __all__ = [
     "is_static",
     "model_kind",
     "require_classifier",
-    "require_model_output",
 ]
 
 STATIC_CONFIGURATION = "static_encoder.json"
@@ -92,15 +90,6 @@ def require_classifier(folder: Path) -> None:
             path=folder,
             remedy="name a model of sentence-transformers' CrossEncoder",
         )
-
-
-def require_model_output(folder: Path) -> None:
-    """Refuse a folder for a trained model that holds something else than one.
-
-    Raises:
-        InputError: The folder is a file, or not empty and without a model that cslir trained.
-    """
-    require_replaceable(folder, "model", STATIC_CONFIGURATION, TRAINING_SETTINGS)
 
 
 def fingerprint(folder: Path) -> str | None:

@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.errors import InputError
-from cslir.files import cache_folder, replace_folder, sha256_of
+from cslir.files import cache_folder, sha256_of
+from cslir.outputs import replace_folder
 
 __all__ = ["CONVERSION_VERSION", "PackedWeights", "convert", "converted_folder", "locate_weights"]
 
@@ -377,7 +378,7 @@ def convert(weights: PackedWeights, folder: Path) -> None:
     """
     from safetensors.numpy import save_file
 
-    with replace_folder(folder) as work:
+    with replace_folder(folder, None, wait=True) as work:
         save_file(_state(weights), work / "model.safetensors", metadata={"format": "pt"})
         for name, content in _configurations(weights).items():
             path = work / name

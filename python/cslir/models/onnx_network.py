@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from cslir._core import threads as default_threads
 from cslir.errors import InputError
-from cslir.files import cache_folder, replace_folder
+from cslir.files import cache_folder
 from cslir.models.folders import ModelKind, classifier_architecture, fingerprint, model_kind
+from cslir.outputs import replace_folder
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -192,7 +193,7 @@ def _convert(folder: Path, precision: OnnxPrecision, target: Path) -> None:
     # RoBERTa's positions start behind that of the padding.
     places = places[configuration["pad_token_id"] + 1 :] if family == "roberta" else places
     settings["max_length"] = min(settings["max_length"] or len(places), len(places))
-    with replace_folder(target) as work:
+    with replace_folder(target, None, wait=True) as work:
         onnx.save(graph, str(work / "network.onnx"))
         np.save(work / "words.npy", words.astype(np.float16 if precision == "onnx-int8" else np.float32))
         np.save(work / "positions.npy", types[:, None] + places)

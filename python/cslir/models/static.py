@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 import cslir
 from cslir import _core
 from cslir.errors import InputError
-from cslir.files import replace_folder
-from cslir.models.folders import STATIC_CONFIGURATION, TRAINING_RECORD, model_kind, require_model_output
+from cslir.models.folders import STATIC_CONFIGURATION, TRAINING_RECORD, model_kind
+from cslir.outputs import replace_folder
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -135,7 +135,6 @@ class StaticEncoder:
         """
         from safetensors.numpy import save_file
 
-        require_model_output(folder)
         settings = {
             "format_version": FORMAT_VERSION,
             "cslir_version": cslir.__version__,
@@ -144,7 +143,7 @@ class StaticEncoder:
             "languages": list(self.languages),
             "configuration": dict(self.configuration),
         }
-        with replace_folder(folder) as work:
+        with replace_folder(folder, "model") as work:
             (work / _MODULE).mkdir()
             (work / "1_Normalize").mkdir()
             (work / _MODULE / "tokenizer.json").write_text(self.tokenizer.to_str(), encoding="utf-8")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cslir.evaluation.significance import LEVEL
-from cslir.files import replace_folder, require_replaceable
+from cslir.outputs import replace_folder, require_output_folder
 from cslir.progress import counting
 from cslir.report.drawing.pictures import Figure, Image, Table, render
 from cslir.report.findings import compared, findings
@@ -49,7 +49,7 @@ def write_report(
     Raises:
         InputError: An input is bad, or the folder holds something else.
     """
-    require_replaceable(output, "report", PAGE)
+    require_output_folder(output, "report")
     material = read_material(paths)
     summary = summarise(list(material.results.values()), measure, baseline) if material.results else None
     drawn = _draw_all(_figures(summary, material))
@@ -69,7 +69,7 @@ def write_report(
         [note for name, note in _HOW.items() if name not in present],
         ", ".join(Path(name).name for name in material.inputs),
     )
-    with replace_folder(output) as folder:
+    with replace_folder(output, "report") as folder:
         (folder / PAGE).write_text(page, encoding="utf-8")
         for figures in drawn.values():
             for _, image in figures:

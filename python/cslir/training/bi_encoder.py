@@ -22,10 +22,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 import cslir
 from cslir.errors import InputError
-from cslir.files import replace_file, replace_folder
 from cslir.models import Device
 from cslir.models.bi_encoder import load_sentence_transformer
-from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS, require_model_output
+from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS
+from cslir.outputs import replace_file, replace_folder
 from cslir.records import Example
 from cslir.switching import SwitchingTotals
 from cslir.training.arguments import trainer_arguments
@@ -92,41 +92,42 @@ def train_bi_encoder(
             model in the folder, or a checkpoint of other settings.
     """
     check_inputs(examples, configuration, word_pairs)
-    require_model_output(output)
-    set_seed(configuration.seed % 2**32)
-    encoder = load_sentence_transformer(model, device)
-    settings = {
-        "base": model.name,
-        "examples": len(examples),
-        **(inputs or {}),
-        "training": configuration.to_json(),
-    }
-    checkpoint = _prepare_checkpoints(checkpoint_folder(output), settings, resume)
-    encoder.max_seq_length = min(configuration.max_length, encoder.max_seq_length or configuration.max_length)
-    encoder.model_card_data.generate_widget_examples = False  # the dataset holds no texts to show
-    _freeze_word_embeddings(encoder)
-    collator = _Collator(encoder, examples, configuration, augment, word_pairs, switching)
-    loss = _RankingAndAlignment(encoder, configuration)
-    reporter = _Reporter(loss, collator, progress)
-    trainer = SentenceTransformerTrainer(
-        model=encoder,
-        args=_arguments(configuration, len(examples), checkpoint_folder(output), device),
-        train_dataset=_rows(examples),
-        loss=loss,
-        data_collator=collator,  # type: ignore[arg-type, unused-ignore]
-        callbacks=[_Epochs(collator), reporter],
-    )
-    for callback in list(trainer.callback_handler.callbacks):
-        # The model card's callback would read sample texts out of a dataset that holds row numbers alone.
-        if type(callback).__name__ in {"PrinterCallback", "SentenceTransformerModelCardCallback"}:
-            trainer.remove_callback(callback)
-    try:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    except BaseException:
-        if not configuration.checkpoint_steps:  # nothing to go on from
-            shutil.rmtree(checkpoint_folder(output), ignore_errors=True)
-        raise
-    with replace_folder(output) as work:
+    with replace_folder(output, "model") as work:
+        set_seed(configuration.seed % 2**32)
+        encoder = load_sentence_transformer(model, device)
+        settings = {
+            "base": model.name,
+            "examples": len(examples),
+            **(inputs or {}),
+            "training": configuration.to_json(),
+        }
+        checkpoint = _prepare_checkpoints(checkpoint_folder(output), settings, resume)
+        encoder.max_seq_length = min(
+            configuration.max_length, encoder.max_seq_length or configuration.max_length
+        )
+        encoder.model_card_data.generate_widget_examples = False  # the dataset holds no texts to show
+        _freeze_word_embeddings(encoder)
+        collator = _Collator(encoder, examples, configuration, augment, word_pairs, switching)
+        loss = _RankingAndAlignment(encoder, configuration)
+        reporter = _Reporter(loss, collator, progress)
+        trainer = SentenceTransformerTrainer(
+            model=encoder,
+            args=_arguments(configuration, len(examples), checkpoint_folder(output), device),
+            train_dataset=_rows(examples),
+            loss=loss,
+            data_collator=collator,  # type: ignore[arg-type, unused-ignore]
+            callbacks=[_Epochs(collator), reporter],
+        )
+        for callback in list(trainer.callback_handler.callbacks):
+            # The model card's callback would read sample texts out of a dataset that holds row numbers alone.
+            if type(callback).__name__ in {"PrinterCallback", "SentenceTransformerModelCardCallback"}:
+                trainer.remove_callback(callback)
+        try:
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        except BaseException:
+            if not configuration.checkpoint_steps:  # nothing to go on from
+                shutil.rmtree(checkpoint_folder(output), ignore_errors=True)
+            raise
         encoder.save_pretrained(str(work), create_model_card=False)
         noted = {"cslir_version": cslir.__version__, **settings, "device": str(encoder.device)}
         record = TrainingRecord.of(reporter.curve, reporter.switching)

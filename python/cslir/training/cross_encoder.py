@@ -1,7 +1,7 @@
 """Training of a cross-encoder through sentence-transformers' trainer, against hard negatives."""
 
 import json
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 import cslir
 from cslir._core import top_k
 from cslir.errors import InputError
-from cslir.files import replace_folder
 from cslir.models import Device
 from cslir.models.bi_encoder import require_device
-from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS, require_model_output
+from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS
+from cslir.outputs import replace_folder
 from cslir.records import Example, Passage
 from cslir.search import Encoder
 from cslir.switching import SwitchingTotals
@@ -99,27 +99,29 @@ def train_cross_encoder(
     check_inputs(examples, configuration, ())
     if not all(example.negatives for example in examples):
         raise InputError("an example has no negative", remedy="give more passages to draw them from")
-    require_model_output(output)
-    set_seed(configuration.seed % 2**32)
-    where = require_device(device)
-    try:
-        encoder = CrossEncoder(str(model), num_labels=1, device=where, max_length=configuration.max_length)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise InputError(f"can't be loaded ({error})", path=model, remedy="name another model") from None
-    network: Any = encoder[0].auto_model
-    for parameter in network.get_input_embeddings().parameters():
-        parameter.requires_grad_(False)
-    weight = torch.tensor(float(max(len(example.negatives) for example in examples)))
-    rows = datasets.Dataset.from_list(list(_rows(examples, configuration, augment)))
-    loss = _RecordedLoss(encoder, pos_weight=weight)
-    reporter = _Reporter(loss, progress)
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=_existing(output.parent)) as scratch:
+    with replace_folder(output, "model") as work:
+        set_seed(configuration.seed % 2**32)
+        where = require_device(device)
+        try:
+            encoder = CrossEncoder(
+                str(model), num_labels=1, device=where, max_length=configuration.max_length
+            )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise InputError(f"can't be loaded ({error})", path=model, remedy="name another model") from None
+        network: Any = encoder[0].auto_model
+        for parameter in network.get_input_embeddings().parameters():
+            parameter.requires_grad_(False)
+        weight = torch.tensor(float(max(len(example.negatives) for example in examples)))
+        rows = datasets.Dataset.from_list(list(_rows(examples, configuration, augment)))
+        loss = _RecordedLoss(encoder, pos_weight=weight)
+        reporter = _Reporter(loss, progress)
+        scratch = work / "trainer"
         trainer = CrossEncoderTrainer(
             model=encoder,
             args=trainer_arguments(
                 CrossEncoderTrainingArguments,
                 configuration,
-                Path(scratch),
+                scratch,
                 device,
                 num_train_epochs=1,  # the rows are those of all epochs
                 save_strategy="no",
@@ -132,7 +134,7 @@ def train_cross_encoder(
             if type(callback).__name__ in {"PrinterCallback", "CrossEncoderModelCardCallback"}:
                 trainer.remove_callback(callback)
         trainer.train()
-    with replace_folder(output) as work:
+        shutil.rmtree(scratch, ignore_errors=True)
         encoder.save_pretrained(str(work), create_model_card=False)
         noted = {
             "cslir_version": cslir.__version__,
@@ -146,11 +148,6 @@ def train_cross_encoder(
         (work / TRAINING_RECORD).write_bytes(record.to_bytes())
         (work / TRAINING_SETTINGS).write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
     return output
-
-
-def _existing(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _rows(

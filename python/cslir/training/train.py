@@ -12,8 +12,8 @@ from cslir.files import sha256_of
 from cslir.languages import language_label, primary_language
 from cslir.models import Device, load_encoder
 from cslir.models.build_static import StaticTable, build_static
-from cslir.models.folders import require_model_output
 from cslir.models.resolve import resolve_model
+from cslir.outputs import require_output_folder
 from cslir.records import Example
 from cslir.switching import Augmenter, Lexicon, SwitchingTotals, load_lexicons, weights_by_language
 from cslir.training.batches import Step, plain_texts
@@ -185,7 +185,7 @@ def train_model(
     Raises:
         InputError: An input is bad, or the settings do not go together.
     """
-    require_model_output(output)
+    require_output_folder(output, "model")
     lemma_forms = configuration.lemma_fallback and configuration.arm != "zero-shot"
     loaded = load_lexicons(lexicons, strict=strict, lemma_forms=lemma_forms, notice=notice)
     refuse_other_languages(examples, loaded)
