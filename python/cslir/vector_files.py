@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from cslir._core import Index
 from cslir.errors import InputError
-from cslir.files import read_lines, replace_file
+from cslir.files import read_lines
+from cslir.outputs import replace_file
 
 __all__ = ["VectorFile", "build_index", "export_ids", "export_vectors", "open_vector_file"]
 
