@@ -110,7 +110,7 @@ def describe(
     if isinstance(opened, ParallelDataset):
         for heading in ("split", "language", "queries", "passages"):
             table.add_column(heading, justify="right" if heading[-1] == "s" else "left")
-        for split in opened.splits("en"):
+        for split in sorted({split for one in opened.languages for split in opened.splits(one)}):
             for language in opened.languages:
                 if split in opened.splits(language):
                     queries, passages = opened.queries(split, language), opened.passages(split, language)

@@ -7,11 +7,11 @@ from pathlib import Path
 from cslir.datasets.debian import default_output
 from cslir.datasets.embedded import load_embedded
 from cslir.datasets.ir_collections import PREFIX, open_ir_dataset
+from cslir.datasets.layouts import find_layouts, read_passages
 from cslir.datasets.mixing import mixture_description
 from cslir.datasets.parallel import TRAINING_LANGUAGE, ParallelDataset, has_languages, load_parallel
-from cslir.datasets.plain import DatasetFiles, FileDataset, PlainDataset, plain_folder
+from cslir.datasets.plain import DatasetFiles, FileDataset, PlainDataset
 from cslir.errors import InputError
-from cslir.formats import read_beir_corpus, read_msmarco_collection
 from cslir.languages import language_codes
 from cslir.records import Example, Passage
 
@@ -27,9 +27,11 @@ def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelData
 
     Args:
         source: `debian-sample` (embedded), `debian` (built before, in the cache), a folder with one BEIR
-            folder per language, a BEIR folder (`corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`) or an
-            MS MARCO one (`collection.tsv`, `queries.<split>.tsv`, `qrels.<split>.tsv`), each file plain or
-            compressed; single files; or an id of ir_datasets, which `irds:` may precede.
+            or MS MARCO folder per language, a BEIR folder (`corpus.jsonl`, `queries.jsonl`,
+            `qrels/<split>.tsv`), an MS MARCO one (`collection.tsv`, `queries.<split>.tsv`,
+            `qrels.<split>.tsv`) or one with mMARCO's files (`german_collection.tsv`), in one language or
+            several, each file plain or compressed; single files; or an id of ir_datasets, which `irds:` may
+            precede.
         language: Code for the records of a BEIR or MS MARCO folder that do not say theirs.
 
     Raises:
@@ -59,16 +61,24 @@ def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelData
             path=folder,
             remedy=f"name a dataset's folder, the embedded {EMBEDDED_NAME}, or an id of ir_datasets",
         )
-    plain = plain_folder(folder, language, mixture_description(folder))
-    if plain is not None:
-        return plain
-    if has_languages(folder):
+    layouts = find_layouts(folder)
+    if len(layouts) == 1:
+        (layout,) = layouts
+        return FileDataset(
+            name=folder.resolve().name,
+            collection_file=layout.collection,
+            queries_file=layout.queries,
+            qrels_file=layout.qrels,
+            language=language,
+            notes=mixture_description(folder),
+        )
+    if layouts or has_languages(folder):
         return load_parallel(folder)
     raise InputError(
         "not a dataset",
         path=folder,
-        remedy="a BEIR folder holds corpus.jsonl, an MS MARCO folder collection.tsv, a parallel one a BEIR"
-        " folder per language, named by its code",
+        remedy="a BEIR folder holds corpus.jsonl, an MS MARCO folder collection.tsv, an mMARCO folder"
+        " german_collection.tsv or the like, a parallel one such a folder per language, named by its code",
     )
 
 
@@ -121,8 +131,7 @@ def passages_of(source: str, split: str, languages: Sequence[str] | None = None)
     """
     path = Path(source)
     if path.is_file():
-        read = read_beir_corpus if ".jsonl" in path.suffixes else read_msmarco_collection
-        yield from read(path)
+        yield from read_passages(path)
         return
     dataset = open_dataset(source)
     if isinstance(dataset, PlainDataset):

@@ -124,7 +124,7 @@ def languages_of(dataset: ParallelDataset, split: str) -> list[str]:
     Raises:
         InputError: None has it.
     """
-    having = [one for one in dataset.languages if split in dataset.splits(one)]
+    having = [one for one in dataset.languages if dataset.has_split(split, one)]
     if not having:
         splits = sorted({split for one in dataset.languages for split in dataset.splits(one)})
         raise InputError(

@@ -1,4 +1,4 @@
-"""Parallel datasets on disk: one BEIR folder per language, the same ids in every language.
+"""Parallel datasets on disk: one folder per language, the same ids in every language.
 
 ```
 FOLDER/en/corpus.jsonl       {"_id", "title", "text"}      FOLDER/de/...   FOLDER/zh-Hant/...
@@ -8,7 +8,8 @@ FOLDER/en/qrels/dev.tsv, test.tsv
 FOLDER/dataset.json          optional: where it comes from, and the SHA-256 of every file
 ```
 
-Each file may be compressed (`.gz`, `.bz2`, `.xz`, `.lz4`).
+The folder of a language may have MS MARCO's files instead, and those of mMARCO may be together in one folder
+(see `cslir.datasets.layouts`). Each file may be compressed.
 """
 
 import json
@@ -18,9 +19,10 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from cslir.datasets.judgements import Missing, missing_ids
+from cslir.datasets.layouts import Layout, find_layouts, read_passages, read_queries
 from cslir.errors import InputError
 from cslir.files import sha256_of
-from cslir.formats import find_compressed, read_beir_corpus, read_beir_queries, read_qrels
+from cslir.formats import read_qrels
 from cslir.languages import language_code, language_label
 from cslir.records import Example, Passage, Qrel, Query
 
@@ -56,22 +58,25 @@ class ParallelDataset:
         languages: Their codes, the training language first.
         folder: Where it lies.
         description: The content of its `dataset.json`; empty without one.
-        folders: The folder of each language, which another spelling of the code may name.
+        layouts: The files of each language.
     """
 
     name: str
     languages: tuple[str, ...]
     folder: Path
     description: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    folders: Mapping[str, Path] = field(default_factory=dict, repr=False, compare=False)
+    layouts: Mapping[str, Layout] = field(default_factory=dict, repr=False, compare=False)
     _parsed: dict[tuple[str, ...], object] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def splits(self, language: str = TRAINING_LANGUAGE) -> tuple[str, ...]:
         """Return the names of the splits that have qrels in a language, in alphabetical order."""
-        qrels = self._folder(language) / "qrels"
-        return tuple(sorted({path.name.partition(".tsv")[0] for path in qrels.glob("*.tsv*")}))
+        return self._layout(language).splits()
+
+    def has_split(self, split: str, language: str) -> bool:
+        """Return whether there are judgements of a split in a language; `dev` may be `dev.small`."""
+        return self._layout(language).full_name(split) is not None
 
     def train(self, split: str = "train") -> list[Example]:
         """Return the English training pairs, one per relevant judgement of a split.
@@ -79,7 +84,7 @@ class ParallelDataset:
         Raises:
             InputError: There is no such split, or a file is bad.
         """
-        queries, passages = self._queries(TRAINING_LANGUAGE), self._passages(TRAINING_LANGUAGE)
+        queries, passages = self._queries(split, TRAINING_LANGUAGE), self._passages(TRAINING_LANGUAGE)
         return [
             Example(queries[one.query_id], passages[one.doc_id])
             for one in self.qrels(split)
@@ -88,7 +93,7 @@ class ParallelDataset:
 
     def queries(self, split: str, language: str) -> list[Query]:
         """Return the queries of a split in a language, in the order of its qrels."""
-        queries = self._queries(language)
+        queries = self._queries(split, language)
         return [queries[one] for one in dict.fromkeys(qrel.query_id for qrel in self.qrels(split, language))]
 
     def passages(self, split: str, language: str) -> list[Passage]:
@@ -103,13 +108,13 @@ class ParallelDataset:
         Raises:
             InputError: No such language or split, or the qrels are of another collection.
         """
-        queries = self._queries(language)
+        queries = self._queries(split, language)
         return [qrel for qrel in self._judgements(split, language) if qrel.query_id in queries]
 
     def missing(self, split: str, languages: Sequence[str]) -> Missing:
         """Return how many judged queries and relevant passages have a text in none of some languages."""
         qrels = {qrel for one in languages for qrel in self._judgements(split, one)}
-        queries = set().union(*(self._queries(one) for one in languages))
+        queries = set().union(*(self._queries(split, one) for one in languages))
         passages = set().union(*(self._passages(one) for one in languages))
         return Missing(
             len({qrel.query_id for qrel in qrels} - queries),
@@ -120,62 +125,52 @@ class ParallelDataset:
 
     def files(self, split: str, language: str) -> list[Path]:
         """Return the files that hold a split in a language: corpus, queries and qrels."""
-        names = ("corpus.jsonl", "queries.jsonl", f"qrels/{split}.tsv")
-        return [self._file(language, name) for name in names]
+        layout = self._layout(language)
+        return [layout.collection, layout.queries(split), layout.qrels(split)]
 
     def _judgements(self, split: str, language: str) -> list[Qrel]:
         return self._cached(("qrels", split, language), lambda: self._read_qrels(split, language))
 
     def _read_qrels(self, split: str, language: str) -> list[Qrel]:
-        path = self._file(language, f"qrels/{split}.tsv")
+        corpus, queries, path = self.files(split, language)
         qrels = list(read_qrels(path))
         if not qrels:
             raise InputError("no judgements", path=path, remedy="a split needs one judgement at least")
-        for kind, judged, known, name in (
-            ("query", {qrel.query_id for qrel in qrels}, self._queries(language), "queries.jsonl"),
-            ("passage", {qrel.doc_id for qrel in qrels}, self._passages(language), "corpus.jsonl"),
+        for kind, judged, known, holder in (
+            ("query", {qrel.query_id for qrel in qrels}, self._queries(split, language), queries),
+            ("passage", {qrel.doc_id for qrel in qrels}, self._passages(language), corpus),
         ):
-            missing_ids(judged, known, kind, path=path, holder=self._file(language, name))
+            missing_ids(judged, known, kind, path=path, holder=holder)
         return qrels
 
-    def _queries(self, language: str) -> dict[str, Query]:
-        return self._cached(("queries", language), lambda: self._read_queries(language))
+    def _queries(self, split: str, language: str) -> dict[str, Query]:
+        path = self._layout(language).queries(split)
+        return self._cached(
+            ("queries", str(path)), lambda: {one.query_id: one for one in read_queries(path, language)}
+        )
 
     def _passages(self, language: str) -> dict[str, Passage]:
-        return self._cached(("corpus", language), lambda: self._read_passages(language))
-
-    def _read_queries(self, language: str) -> dict[str, Query]:
-        path = self._file(language, "queries.jsonl")
-        return {query.query_id: query for query in read_beir_queries(path, language)}
-
-    def _read_passages(self, language: str) -> dict[str, Passage]:
-        path = self._file(language, "corpus.jsonl")
-        return {passage.doc_id: passage for passage in read_beir_corpus(path, language)}
+        path = self._layout(language).collection
+        return self._cached(
+            ("passages", str(path)), lambda: {one.doc_id: one for one in read_passages(path, language)}
+        )
 
     def _cached(self, key: tuple[str, ...], read: Callable[[], _Parsed]) -> _Parsed:
         if key not in self._parsed:
             self._parsed[key] = read()
         return cast(_Parsed, self._parsed[key])
 
-    def _folder(self, language: str) -> Path:
-        found = self.folders.get(language_label(language))
+    def _layout(self, language: str) -> Layout:
+        found = self.layouts.get(language_label(language))
         if found is None:
             raise InputError(
                 f"no language {language!r}", path=self.folder, remedy=f"it has {', '.join(self.languages)}"
             )
         return found
 
-    def _file(self, language: str, name: str) -> Path:
-        path = self._folder(language) / name
-        found = find_compressed(path)
-        if found is None:
-            remedy = "check the split's name" if name.startswith("qrels/") else "the folder is not complete"
-            raise InputError("no such file, compressed or plain", path=path, remedy=remedy)
-        return found
-
 
 def load_parallel(folder: Path) -> ParallelDataset:
-    """Open a folder with one BEIR folder per language.
+    """Open a folder with one BEIR or MS MARCO folder per language, or mMARCO's files of several.
 
     Where the folder has a `dataset.json` with checksums, every file is verified; the records themselves are
     read when they are asked for.
@@ -190,40 +185,45 @@ def load_parallel(folder: Path) -> ParallelDataset:
         )
     description = read_description(folder / DESCRIPTION_FILE)
     verify_files(folder, description)
-    folders: dict[str, Path] = {}
-    for language, path in _language_folders(folder):
-        if other := folders.get(language):
+    layouts: dict[str, Layout] = {}
+    for language, layout in _layouts_by_language(folder):
+        if other := layouts.get(language):
+            first, second = (one.collection.relative_to(folder) for one in (other, layout))
             raise InputError(
-                f"{other.name} and {path.name} are the same language, {language}",
+                f"{first} and {second} are the same language, {language}",
                 path=folder,
-                remedy="keep one folder for each language",
+                remedy="keep one of them",
             )
-        folders[language] = path
-    if not folders:
+        layouts[language] = layout
+    if not layouts:
         raise InputError(
-            "no language folder with a corpus.jsonl",
+            "no language folder with a corpus.jsonl or collection.tsv",
             path=folder,
             remedy="the layout is FOLDER/en/corpus.jsonl",
         )
     listed = [language_label(one) for one in description.get("languages", ()) if isinstance(one, str)]
-    ordered = [one for one in dict.fromkeys((*listed, *folders)) if one in folders]
+    ordered = [one for one in dict.fromkeys((*listed, *layouts)) if one in layouts]
     ordered.sort(key=lambda one: one != TRAINING_LANGUAGE)
     return ParallelDataset(
-        str(description.get("name", folder.name)), tuple(ordered), folder, description, folders
+        str(description.get("name", folder.name)), tuple(ordered), folder, description, layouts
     )
 
 
 def has_languages(folder: Path) -> bool:
-    """Return whether a folder holds a BEIR folder named by a language's code."""
-    return next(_language_folders(folder), None) is not None
+    """Return whether a folder holds a BEIR or MS MARCO folder named by a language's code."""
+    return next(_layouts_by_language(folder), None) is not None
 
 
-def _language_folders(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the code and the path of each folder of a language that holds a collection."""
+def _layouts_by_language(folder: Path) -> Iterator[tuple[str, Layout]]:
+    """Yield the code and the files of each language."""
+    if len(layouts := find_layouts(folder)) > 1:
+        # MS MARCO's own files, which name no language, are English.
+        yield from ((layout.language or TRAINING_LANGUAGE, layout) for layout in layouts)
+        return
     for path in sorted(folder.iterdir()):
-        if path.is_dir() and find_compressed(path / "corpus.jsonl") is not None:
+        if path.is_dir() and len(layouts := find_layouts(path)) == 1:
             try:
-                yield language_code(path.name), path
+                yield language_code(path.name), layouts[0]
             except InputError:
                 continue
 

@@ -7,19 +7,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cslir.datasets.judgements import Missing, missing_ids
+from cslir.datasets.layouts import read_passages, read_queries
 from cslir.errors import InputError
 from cslir.files import read_raw_lines
-from cslir.formats import (
-    find_compressed,
-    read_beir_corpus,
-    read_beir_queries,
-    read_msmarco_collection,
-    read_msmarco_queries,
-    read_qrels,
-)
+from cslir.formats import read_qrels
 from cslir.records import Passage, Qrel, Query
 
-__all__ = ["DatasetFiles", "FileDataset", "PlainDataset", "Split", "plain_folder"]
+__all__ = ["DatasetFiles", "FileDataset", "PlainDataset", "Split"]
 
 
 class Split(NamedTuple):
@@ -161,7 +155,7 @@ class DatasetFiles(NamedTuple):
 class FileDataset(PlainDataset):
     """A BEIR folder, an MS MARCO one, or files named one by one.
 
-    Queries and passages carry the language of their record, else `language`.
+    Queries and passages carry the language of their record, else `language`, else that of mMARCO's name.
 
     Attributes:
         collection_file: BEIR `corpus.jsonl` or MS MARCO `collection.tsv`.
@@ -197,15 +191,11 @@ class FileDataset(PlainDataset):
 
     def iterate_passages(self) -> Iterator[Passage]:
         """Yield the passages as they are read."""
-        path = self.collection_file
-        read = read_beir_corpus if ".jsonl" in path.suffixes else read_msmarco_collection
-        return read(path, self.language)
+        return read_passages(self.collection_file, self.language)
 
     def iterate_queries(self, split: str) -> Iterator[Query]:
         """Yield the queries as they are read, judged or not."""
-        path = self.queries_file(split)
-        read = read_beir_queries if ".jsonl" in path.suffixes else read_msmarco_queries
-        return read(path, self.language)
+        return read_queries(self.queries_file(split), self.language)
 
     def count_passages(self) -> int:
         """Return the number of lines of the collection's file."""
@@ -213,43 +203,3 @@ class FileDataset(PlainDataset):
 
     def _iterate_qrels(self, split: str) -> Iterator[Qrel]:
         return read_qrels(self.qrels_file(split))
-
-
-def plain_folder(folder: Path, language: str, notes: Mapping[str, Any]) -> FileDataset | None:
-    """Return the dataset of a BEIR or MS MARCO folder; None for another folder."""
-    if corpus := find_compressed(folder / "corpus.jsonl"):
-        return FileDataset(
-            name=folder.resolve().name,
-            collection_file=corpus,
-            queries_file=lambda _: _file(folder, "queries.jsonl"),
-            qrels_file=lambda split: _qrels_file(folder, "qrels", "{}.tsv", split),
-            language=language,
-            notes=notes,
-        )
-    if collection := find_compressed(folder / "collection.tsv"):
-        return FileDataset(
-            name=folder.resolve().name,
-            collection_file=collection,
-            queries_file=lambda split: _file(folder, f"queries.{split}.tsv", "queries.tsv"),
-            qrels_file=lambda split: _qrels_file(folder, "", "qrels.{}.tsv", split, "qrels.tsv"),
-            language=language,
-            notes=notes,
-        )
-    return None
-
-
-def _file(folder: Path, *names: str, remedy: str = "the folder is not complete") -> Path:
-    """Return the first of the files that exists, plain or compressed."""
-    for name in names:
-        if found := find_compressed(folder / name):
-            return found
-    raise InputError(f"no {' or '.join(names)}", path=folder, remedy=remedy)
-
-
-def _qrels_file(folder: Path, within: str, pattern: str, split: str, *others: str) -> Path:
-    """Return the qrels file of a split; an error names the splits that are there."""
-    start, end = pattern.split("{}")
-    names = {path.name for path in (folder / within).glob(pattern.format("*") + "*")}
-    splits = sorted({name.removeprefix(start).partition(end)[0] for name in names})
-    remedy = f"it has the splits {', '.join(splits)}" if splits else "a split's judgements belong there"
-    return _file(folder, str(Path(within, pattern.format(split))), *others, remedy=remedy)

@@ -336,7 +336,8 @@ def _language_means(
     """
     if parallel is not None:
         dataset, split, languages = parallel
-        if split != "dev" and all("dev" in dataset.splits(one) for one in languages):
+        # dev.small is a part of dev.
+        if split.partition(".")[0] != "dev" and all(dataset.has_split("dev", one) for one in languages):
             return embed_split(dataset, "dev", languages, encoder, limit=MEAN_TEXTS).language_means()
     if means := getattr(encoder, "language_means", None):
         return dict(means)
@@ -373,7 +374,7 @@ def _result_file(
     drawn = isinstance(dataset, ParallelDataset)
     if isinstance(dataset, ParallelDataset):
         names = dict.fromkeys(one for name in outcome.scores for one in setting_languages(name) or ())
-        languages = [one for one in names if one in dataset.languages and split in dataset.splits(one)]
+        languages = [one for one in names if one in dataset.languages and dataset.has_split(split, one)]
         if options.languages:
             seen = languages
         elif languages:
