@@ -32,6 +32,7 @@ __all__ = [
     "read_msmarco_queries",
     "read_qrels",
     "read_run",
+    "require_run_id",
     "run_lines",
     "write_beir_corpus",
     "write_beir_queries",
@@ -334,16 +335,30 @@ def write_qrels(path: Path, qrels: Iterable[Qrel]) -> None:
     write_text_lines(path, (f"{qrel.query_id} 0 {qrel.doc_id} {qrel.relevance}" for qrel in qrels))
 
 
+def require_run_id(identifier: str, place: Path | str | None = None) -> None:
+    """Refuse an id that a run can't hold.
+
+    Args:
+        identifier: Of a query or a passage.
+        place: Where it comes from, for the message.
+
+    Raises:
+        InputError: It is empty, or holds white space.
+    """
+    if len(identifier.split()) != 1:
+        raise InputError(
+            f"the id {identifier!r} holds white space, which separates the columns of a run",
+            path=place,
+            remedy="give ids without white space",
+        )
+
+
 def run_lines(run: Iterable[ScoredPassage], tag: str = "cslir") -> Iterator[str]:
     """Yield the lines of a TREC run; those of a query must follow each other, best first."""
     query_id, rank = None, 0
     for scored in run:
         for identifier in (scored.query_id, scored.doc_id):
-            if len(identifier.split()) != 1:
-                raise InputError(
-                    f"the id {identifier!r} holds white space, which separates the columns of a run",
-                    remedy="give ids without white space",
-                )
+            require_run_id(identifier)
         rank = rank + 1 if scored.query_id == query_id else 1
         query_id = scored.query_id
         yield f"{query_id} Q0 {scored.doc_id} {rank} {scored.score:.9g} {tag}"

@@ -164,53 +164,63 @@ def _write_run(
     reranking: _Reranking,
 ) -> None:
     from cslir.errors import InputError
-    from cslir.formats import read_beir_queries, read_msmarco_queries, run_lines, write_run
+    from cslir.formats import read_beir_queries, read_msmarco_queries, require_run_id, run_lines, write_run
 
     read = read_beir_queries if ".jsonl" in queries.suffixes else read_msmarco_queries
     asked = list(read(queries))
     if not asked:
         raise InputError("holds no query", path=queries)
+    for query in asked:
+        require_run_id(query.query_id, queries)
     vectors, _ = index.without_language_means(
         encoder.encode_queries([query.text for query in asked]), language
     )
     query_ids = [query.query_id for query in asked]
-    run = index.run(query_ids, vectors, reranking.depth(k), languages=among)
-    if reranking.scorer is not None:
-        run = _reranked(index, run, asked, reranking, k)
+    if reranking.scorer is None:
+        run = index.run(query_ids, vectors, k, languages=among)
+    else:
+        ranked = index.ranked(query_ids, vectors, reranking.depth(k), languages=among)
+        run = _reranked(index, ranked, asked, reranking.scorer, reranking.candidates, k)
     if run_out is not None:
         write_run(run_out, run)
-    else:
-        for line in run_lines(run):
-            print(line)
+        return
+    # A run is UTF-8 in a pipe as in a file, whatever the terminal's encoding.
+    stdout = typer.get_binary_stream("stdout")
+    for line in run_lines(run):
+        stdout.write(f"{plain_text(line) if sys.stdout.isatty() else line}\n".encode())
+    stdout.flush()
 
 
 def _reranked(
     index: "PassageIndex",
-    run: "Iterable[ScoredPassage]",
+    ranked: "Iterable[tuple[str, list[float], list[int]]]",
     queries: "list[Query]",
-    reranking: _Reranking,
+    scorer: "Scorer",
+    candidates: int,
     k: int,
 ) -> "Iterator[ScoredPassage]":
     """Yield the k best passages of each query by the cross-encoder's scores."""
     from itertools import groupby, islice
 
+    from cslir.formats import require_run_id
     from cslir.progress import counting
     from cslir.rerank import rerank
 
     scores: dict[str, dict[str, float]] = {}
-    for line in run:
-        scores.setdefault(line.query_id, {})[line.doc_id] = line.score
-    ids = index.vectors.ids(range(len(index)))
-    row_of = dict(zip(ids, range(len(ids)), strict=True))
-    if reranking.scorer is None:
-        raise AssertionError
+    row_of: dict[str, int] = {}
+    for query_id, found, rows in ranked:
+        doc_ids = index.vectors.ids(rows)
+        scores[query_id] = dict(zip(doc_ids, found, strict=True))
+        row_of.update(zip(doc_ids, rows, strict=True))
+    for doc_id in row_of:
+        require_run_id(doc_id, index.folder)
     with counting("reranking", "pairs") as update:
         lines = rerank(
             scores,
             {query.query_id: query.text for query in queries},
             lambda doc_id: next(index.passages([row_of[doc_id]])),
-            reranking.scorer,
-            depth=reranking.candidates,
+            scorer,
+            depth=candidates,
             progress=update,
         )
         for _, its in groupby(lines, key=lambda line: line.query_id):
