@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -47,7 +48,9 @@ COMPARED = [
 
 def test_csv_has_a_row_per_measure_place_and_system():
     rows = list(csv.DictReader(io.StringIO(to_csv(SCORES, COMPARED))))
-    assert [(row["system"], row["place"]) for row in rows] == [(one.system, one.place) for one in SCORES]
+    assert [(row["system"], row["place"]) for row in rows] == [
+        (one.system.replace("\n", " "), one.place) for one in SCORES
+    ]
     assert rows[0]["mean"] == "0.25"
     assert rows[0]["deviation"] == rows[0]["baseline"] == rows[0]["p_value"] == rows[0]["worse_seeds"] == ""
     found = rows[2]
@@ -56,6 +59,19 @@ def test_csv_has_a_row_per_measure_place_and_system():
     }  # fmt: skip
     assert (found["wins"], found["ties"], found["losses"], found["better_seeds"]) == ("3", "1", "0", "2")
     assert len(to_csv(SCORES).splitlines()[0].split(",")) == len(found)
+
+
+def test_csv_holds_no_formula_and_nothing_that_steers_a_terminal():
+    names = ['=HYPERLINK("http://x")', "+1", "-2", "@SUM(A1)", "\x1b[31m=red", " \t=late"]
+    scores = [Score(name, "MoIR", "RR@10", -0.25, None, 4, ()) for name in names]
+    other = replace(COMPARED[0], system=names[1], baseline=names[0])
+    rows = list(csv.DictReader(io.StringIO(to_csv(scores, [other]))))
+    assert [row["system"] for row in rows] == [
+        "'=HYPERLINK(\"http://x\")", "'+1", "'-2", "'@SUM(A1)", "[31m=red", "'=late",
+    ]  # fmt: skip
+    assert rows[1]["baseline"] == rows[0]["system"]
+    # A number stays one, below zero too.
+    assert {row["mean"] for row in rows} == {"-0.25"}
 
 
 def test_markdown_is_a_valid_table():

@@ -16,6 +16,7 @@ __all__ = [
     "MOST_COLUMNS",
     "Matrix",
     "comparison_json",
+    "csv_cell",
     "describe_tests",
     "matrices",
     "to_csv",
@@ -126,15 +127,31 @@ def to_csv(scores: Sequence[Score], compared: Sequence[Compared] = ()) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_CSV_COLUMNS)
     for one in scores:
-        row: list[object] = [one.measure, one.place, one.system, one.mean, one.deviation, one.queries]
+        names = map(csv_cell, (one.measure, one.place, one.system))
+        row: list[object] = [*names, one.mean, one.deviation, one.queries]
         row.append(" ".join(map(str, one.seeds)))
         test = tests.get((one.system, one.place, one.measure))
         if test is not None:
-            row += [test.baseline, test.baseline_mean, test.difference, *test.interval, test.p_value]
+            row += [
+                csv_cell(test.baseline),
+                test.baseline_mean,
+                test.difference,
+                *test.interval,
+                test.p_value,
+            ]
             row += [test.adjusted_p, test.effect_size, test.wins, test.ties, test.losses]
             row += [" ".join(map(str, test.seeds)), test.deviation, test.better_seeds, test.worse_seeds]
         writer.writerow(row + [None] * (len(_CSV_COLUMNS) - len(row)))
     return text.getvalue()
+
+
+def csv_cell(text: str) -> str:
+    """Return text for a cell of a CSV file, on one line and never a formula of a spreadsheet.
+
+    An apostrophe, by which spreadsheets tell text, goes before what begins with one of `= + - @`.
+    """
+    shown = plain_text(text).strip()
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
 
 
 def to_markdown(scores: Sequence[Score], compared: Sequence[Compared] = (), note: str = "") -> str:
