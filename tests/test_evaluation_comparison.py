@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from cslir.errors import InputError
+from cslir.evaluation.checksums import Checksums
 from cslir.evaluation.comparison import compare, score
 from cslir.evaluation.metrics import Judged
 from cslir.evaluation.results import SettingScores, SystemResult
@@ -162,7 +163,7 @@ def test_what_can_not_be_compared_is_refused():
             [one, replace(system("run"), settings={"all": setting("", [0, 1], ("a", "b"))})], measure="RR@10"
         )
     single = [SystemResult(name, "", None, {"all": setting("", [1], ("a",))}) for name in "ab"]
-    with pytest.raises(InputError, match="all: a paired test needs the same two or more queries"):
+    with pytest.raises(InputError, match="all: a paired test needs two queries at least, there is 1;"):
         compare(single, measure="RR@10")
 
 
@@ -171,6 +172,48 @@ def test_different_queries_are_refused():
     other = SystemResult("other", "", None, {"all": setting("", [1, 0.5], ("a", "d"))})
     with pytest.raises(InputError, match=r"different queries in all \(1 are shared, 3 are not\)"):
         compare([one, other], measure="RR@10")
+
+
+def made_on(one, queries, qrels="q", names=None):
+    """A system whose settings, or those of these names, have these checksums."""
+    settings = {
+        name: replace(scores, checksums=Checksums(queries, qrels))
+        if names is None or name in names
+        else scores
+        for name, scores in one.settings.items()
+    }
+    return replace(one, settings=settings)
+
+
+def test_results_of_other_queries_or_qrels_are_refused():
+    one, other = system("one"), system("other")
+    refused = [
+        (
+            made_on(one, "en"),
+            made_on(other, "de"),
+            "other and one were evaluated with different queries in en-en",
+        ),
+        (made_on(one, "en"), made_on(other, "en", "p"), "different qrels in en-en"),
+        (made_on(one, "en"), made_on(other, "de", names=["en-it"]), "different queries in en-it"),
+        (made_on(one, "en", names=["X-X"]), made_on(other, "de", names=["X-X"]), "different queries in X-X"),
+    ]
+    for first, second, message in refused:
+        with pytest.raises(InputError, match=message):
+            compare([first, second], measure="RR@10")
+        assert len(compare([first, second], measure="RR@10", different_data=True)) == 3
+    # Files of earlier versions say nothing, nor do runs of their queries.
+    for silent in (other, made_on(other, "", ""), made_on(other, "", "q")):
+        assert len(compare([made_on(one, "en"), silent], measure="RR@10")) == 3
+
+
+def test_each_seed_draws_its_own_queries():
+    base = [made_on(system("base", seed=seed), str(seed), names=["X-X"]) for seed in (1, 2)]
+    other = [made_on(system("other", seed=seed), str(seed), names=["X-X"]) for seed in (1, 2)]
+    assert len(compare([*base, *other], measure="RR@10")) == 3
+    other = [made_on(system("other", seed=seed), "1", names=["en-en"]) for seed in (1, 2)]
+    base = [made_on(system("base", seed=seed), str(seed), names=["en-en"]) for seed in (1, 2)]
+    with pytest.raises(InputError, match="base and base were evaluated with different queries in en-en"):
+        compare([*base, *other], measure="RR@10")
 
 
 def test_every_seed_needs_the_same_settings():

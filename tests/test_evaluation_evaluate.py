@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -237,6 +238,196 @@ def test_depth_follows_the_largest_cutoff(run, msmarco):
     assert deep.err == ""
 
 
+@pytest.fixture
+def quora(tmp_path):
+    """Queries that are passages themselves, as in Quora; the one of q3 is judged relevant, by its very id."""
+    folder = tmp_path / "quora"
+    texts = {"q1": "aaab", "q2": "aaac", "q3": "ccd", "d4": "bbb"}
+    write_beir_corpus(folder / "corpus.jsonl", [Passage(one, text) for one, text in texts.items()])
+    write_beir_queries(folder / "queries.jsonl", [Query(one, texts[one]) for one in ("q1", "q2", "q3")])
+    judged = [Qrel("q1", "q2", 1), Qrel("q2", "q1", 1), Qrel("q3", "q3", 1), Qrel("q1", "q1", 0)]
+    write_qrels_tsv(folder / "qrels" / "test.tsv", judged)
+    return folder
+
+
+@pytest.mark.parametrize("way", ["model", "candidates", "run", "qrels alone", "one of many settings"])
+def test_the_passage_with_the_querys_own_id_is_not_found(run, quora, tmp_path, way):
+    lines = [f"{query} Q0 {doc} {rank} {9 - rank} t\n" for query, docs in
+             {"q1": ("q1", "q2", "d4"), "q2": ("q2", "q1", "d4"), "q3": ("q3", "q1")}.items()
+             for rank, doc in enumerate(docs, start=1)]  # fmt: skip
+    (tmp_path / "r.run").write_text("".join(lines))
+    if way == "one of many settings":
+        for language in ("en", "de"):
+            shutil.copytree(quora, tmp_path / "many" / language)
+    arguments = {
+        "model": [quora, "--model", "letters"],
+        "candidates": [quora, "--model", "letters", "--candidates", tmp_path / "r.run"],
+        "run": [quora, "--run", tmp_path / "r.run"],
+        "qrels alone": ["--run", tmp_path / "r.run", "--qrels", quora / "qrels" / "test.tsv"],
+        "one of many settings": [tmp_path / "many", "--model", "letters"],
+    }[way]
+    result = tmp_path / "r.json"
+    for option, expected, said in ((None, 1, True), ("--keep-identical-ids", (0.5 + 0.5 + 1) / 3, False)):
+        outcome = run("eval", *arguments, "--json", result, *([option] if option else []))
+        assert outcome.status == 0, outcome.err
+        for scores in read_results(result).systems[0].settings.values():
+            assert scores.judged.means["RR@10"] == pytest.approx(expected)
+            assert scores.identical_ids == (2 if said else 0)
+            assert (scores.top["q1"][0] == "q1") is not said
+        assert ("of 2 queries the passage with the query's own id is left out" in outcome.out) is said
+
+
+def test_what_is_left_out_costs_no_depth_and_is_not_in_the_run(run, quora, tmp_path):
+    out = ["--depth", "2", "--measure", "P@2", "--run-out", tmp_path / "r.run"]
+    assert run("eval", quora, "--model", "letters", *out).status == 0
+    found = [line.split()[:3:2] for line in (tmp_path / "r.run").read_text().splitlines()]
+    assert [query for query, _ in found] == ["q1", "q1", "q2", "q2", "q3", "q3"]
+    assert found[0] == ["q1", "q2"]
+
+
+def test_runs_are_compared_without_the_passages_of_their_queries(run, quora, tmp_path):
+    for name, docs in (("itself", ("q1", "q2")), ("others", ("q2", "d4"))):
+        lines = [f"{query} Q0 {doc} 1 {9 - rank} t\n" for query in ("q1", "q2", "q3")
+                 for rank, doc in enumerate(docs)]  # fmt: skip
+        (tmp_path / name).write_text("".join(lines))
+    arguments = ["compare", tmp_path / "itself", tmp_path / "others", "--qrels", quora / "qrels" / "test.tsv"]
+    for option, expected in (([], 1), (["--keep-identical-ids"], 0.5)):
+        outcome = run(*arguments, "--format", "json", *option)
+        assert outcome.status == 0, outcome.err
+        assert "runs do not say which queries" in outcome.err
+        mean = json.loads(outcome.out)["scores"][0]["mean"]
+        assert mean == pytest.approx((expected + 1 + 0) / 3)
+
+
+def test_queries_judged_irrelevant_are_not_called_unjudged(run, beir, tmp_path):
+    with (beir / "qrels" / "test.tsv").open("a") as file:
+        file.write("not\t1\t0\n")
+    (tmp_path / "r.run").write_text("q1 Q0 1 1 2 t\nnot Q0 2 1 2 t\nq9 Q0 2 1 2 t\n")
+    outcome = run("eval", beir, "--run", tmp_path / "r.run")
+    assert outcome.status == 0, outcome.err
+    assert "1 further queries of the run are not judged" in outcome.out
+    assert "1 further queries have no passage that is judged relevant" in outcome.out
+
+
+def test_results_on_queries_in_another_language_are_not_compared(run, beir, tmp_path):
+    (tmp_path / "de.jsonl").write_text('{"_id": "q1", "text": "aa"}\n{"_id": "q2", "text": "aa"}\n'
+                                       '{"_id": "q3", "text": "cc"}\n')  # fmt: skip
+    files = {"en": [beir], "de": ["--collection", beir / "corpus.jsonl", "--queries", tmp_path / "de.jsonl",
+                                  "--qrels", beir / "qrels" / "test.tsv"]}  # fmt: skip
+    for name, data in files.items():
+        out = ["--json", tmp_path / f"{name}.json", "--name", name]
+        assert run("eval", *data, "--model", "letters", *out).status == 0
+    paths = [tmp_path / "en.json", tmp_path / "de.json"]
+    by = ["--by", "setting"]
+    refused = run("compare", *paths, *by)
+    assert refused.status == 2
+    assert (
+        "de and en were evaluated with different queries in all; compare systems on one task" in refused.err
+    )
+    assert run("compare", *paths, *by, "--different-data").status == 0
+
+
+def test_a_measure_has_one_name_in_results_and_comparisons(run, beir, tmp_path):
+    paths = [tmp_path / "one.json", tmp_path / "two.json"]
+    for path, measure in zip(paths, ("MRR@10", "RR@10"), strict=True):
+        out = ["--json", path, "--name", path.stem, "--measure", measure]
+        assert run("eval", beir, "--model", "letters", *out).status == 0
+        assert list(only(path)[1].judged.means) == ["RR@10"]
+    outcome = run("compare", *paths, "--measure", "MRR@10")
+    assert outcome.status == 0, outcome.err
+
+
+def test_an_output_that_fails_costs_no_other(run, beir, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device", "r.run")
+
+    monkeypatch.setattr("cslir.evaluation.evaluate.write_run", fail)
+    out = ["--json", tmp_path / "r.json", "--run-out", tmp_path / "r.run"]
+    outcome = run("eval", beir, "--model", "letters", *out)
+    assert (outcome.status, "No space left" in outcome.err) == (1, True)
+    assert only(tmp_path / "r.json")[1].judged.means["AP"] > 0
+    assert "AP" in outcome.out
+    monkeypatch.undo()
+    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda *_, **__: LetterEncoder())
+    monkeypatch.setattr("cslir.evaluation.evaluate.write_results", fail)
+    outcome = run("eval", beir, "--model", "letters", *out)
+    assert outcome.status == 1
+    assert (tmp_path / "r.run").is_file()
+
+
+@pytest.mark.parametrize("kind", ["query", "passage"])
+def test_ids_that_a_run_can_not_hold_are_found_before_the_work(run, beir, tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda *_, **__: pytest.fail("too late"))
+    name = "queries.jsonl" if kind == "query" else "corpus.jsonl"
+    old, new = ("q1", "q 1") if kind == "query" else ("3", "d 3")
+    for path in (beir / name, *([beir / "qrels" / "test.tsv"] if kind == "query" else [])):
+        text = path.read_text()
+        path.write_text(text.replace(f'"{old}"', f'"{new}"').replace(f"{old}\t", f"{new}\t"))
+    outcome = run("eval", beir, "--model", "letters", "--run-out", tmp_path / "r.run")
+    assert outcome.status == 2
+    assert f"{name}: the id {new!r} holds white space" in outcome.err
+
+
+class FewestLetters:
+    """A cross-encoder that likes short passages."""
+
+    def score(self, pairs, *, progress=None):
+        return np.array([-len(passage) for _, passage in pairs], dtype=np.float32)
+
+
+@pytest.fixture
+def _reranker(monkeypatch):
+    monkeypatch.setattr("cslir.evaluation.evaluate.load_cross_encoder", lambda *_, **__: FewestLetters())
+
+
+@pytest.mark.usefixtures("_reranker")
+@pytest.mark.parametrize("layout", ["run", "top1000", "run as candidates"])
+def test_a_cross_encoder_reranks_without_an_encoder(run, beir, tmp_path, layout):
+    path, out = tmp_path / "first", ["--run-out", tmp_path / "r.run", "--json", tmp_path / "r.json"]
+    if layout == "top1000":
+        path.write_text("q1\t1\ta\taaab\nq1\t3\ta\tccd\nq3\t1\tc\taaab\nq3\t3\tc\tccd\n")
+    else:
+        path.write_text(
+            "q1 Q0 1 1 3 t\nq1 Q0 3 2 2 t\nq3 Q0 1 1 3 t\nq3 Q0 3 2 2 t\nq9 Q0 3 1 1 t\n"
+            if layout == "run"
+            else "q1 Q0 1 1 3 t\nq1 Q0 3 2 2 t\nq3 Q0 1 1 3 t\nq3 Q0 3 2 2 t\n"
+        )
+    option = "--run" if layout == "run" else "--candidates"
+    outcome = run("eval", beir, option, path, "--rerank", "ce", *out)
+    assert outcome.status == 0, outcome.err
+    found = [line.split()[:3:2] for line in (tmp_path / "r.run").read_text().splitlines()]
+    assert found == [["q1", "3"], ["q1", "1"], ["q3", "3"], ["q3", "1"]]
+    assert only(tmp_path / "r.json")[1].judged.values["RR@10"].tolist() == [0.5, 0, 1]
+    assert ("1 further queries of the run are not judged" in outcome.out) is (layout == "run")
+
+
+@pytest.mark.usefixtures("_reranker")
+def test_the_depth_of_reranking_is_said_and_loses_no_candidate(run, beir, tmp_path):
+    (tmp_path / "first").write_text("q1 Q0 1 1 3 t\nq1 Q0 2 2 2 t\nq1 Q0 3 3 1 t\n")
+    out = ["--run-out", tmp_path / "r.run", "--rerank-depth", "2"]
+    outcome = run("eval", beir, "--run", tmp_path / "first", "--rerank", "ce", *out)
+    assert outcome.status == 0, outcome.err
+    assert "of up to 3 candidates per query the first 2 are reranked" in outcome.err
+    lines = [line.split() for line in (tmp_path / "r.run").read_text().splitlines()]
+    assert [(line[2], line[4]) for line in lines] == [("1", "-4"), ("2", "-4"), ("3", "-5")]
+    (tmp_path / "first").write_text("q1 Q0 77 1 3 t\n")
+    outcome = run("eval", beir, "--run", tmp_path / "first", "--rerank", "ce")
+    assert (outcome.status, "first: the candidates name '77'" in outcome.err) == (2, True)
+
+
+@pytest.mark.usefixtures("_reranker")
+def test_all_settings_are_reranked_as_each_of_them(run, parallel, tmp_path):
+    whole, one = tmp_path / "all.json", tmp_path / "one.json"
+    assert run("eval", parallel, "--model", "l", "--rerank", "ce", "--json", whole).status == 0
+    for name in ("en-de", "X-X"):
+        arguments = ["--pair", name, "--model", "l", "--rerank", "ce", "--json", one]
+        assert run("eval", parallel, *arguments).status == 0
+        expected = read_results(whole).systems[0].settings[name]
+        assert only(one)[1].top == expected.top
+        assert only(one)[1].checksums == expected.checksums
+        assert all(only(one)[1].checksums)
+
+
 BAD = {
     "pair on plain data": (["{beir}", "--model", "m", "--pair", "en-de"], "are for parallel datasets"),
     "language on plain data": (["{beir}", "--model", "m", "--language", "de"], "are for parallel datasets"),
@@ -251,7 +442,19 @@ BAD = {
     ),
     "split of a beir folder": (["{beir}", "--model", "m", "--split", "dev"], "it has the splits test"),
     "split of a marco folder": (["{msmarco}", "--model", "m"], "it has the splits dev"),
-    "model and run": (["{beir}", "--model", "m", "--run", "{good}"], "either --model or --run"),
+    "model and run": (["{beir}", "--model", "m", "--run", "{good}"], "--model and --run exclude each other"),
+    "neither": (["{beir}"], "either --model or --run"),
+    "candidates alone": (["{beir}", "--candidates", "{good}"], "or --candidates with --rerank"),
+    "rerank alone": (["{beir}", "--rerank", "m"], "or --candidates with --rerank"),
+    "first of candidates": (
+        ["{beir}", "--rerank", "m", "--candidates", "{good}", "--rerank-depth", "9"],
+        "--candidates have no order",
+    ),
+    "rerank without texts": (
+        ["--run", "{good}", "--qrels", "{qrels}", "--rerank", "m"],
+        "--rerank needs the texts",
+    ),
+    "rerank a run of all settings": (["{parallel}", "--run", "{good}", "--rerank", "m"], "add --pair"),
     "run and candidates": (
         ["{beir}", "--run", "{good}", "--candidates", "{good}"],
         "--candidates needs --model",
@@ -263,7 +466,12 @@ BAD = {
     "data and qrels": (["{beir}", "--model", "m", "--qrels", "{good}"], "exclude each other"),
     "qrels and pair": (["--run", "{good}", "--qrels", "{qrels}", "--pair", "en-de"], "need DATA"),
     "qrels and candidates": (["--model", "m", "--qrels", "{qrels}", "--candidates", "{good}"], "top1000"),
-    "empty qrels": (["--run", "{good}", "--qrels", "{empty}"], "no query has a relevant passage"),
+    "empty qrels": (["--run", "{good}", "--qrels", "{empty}"], "empty: no query has a relevant passage"),
+    "qrels without relevant": (["--run", "{good}", "--qrels", "{zero}"], "zero: no query has a relevant"),
+    "qrels of others": (
+        ["--run", "{good}", "--qrels", "{others}"],
+        "good: the run and {others} share no query",
+    ),
     "empty run": (["{beir}", "--run", "{empty}"], "empty: holds no line"),
     "run of others": (["{msmarco}", "--split", "dev", "--run", "{good}"], "share no query"),
     "run with five columns": (["{beir}", "--run", "{five}"], "five:1: 5 columns"),
@@ -283,6 +491,8 @@ def test_wrong_input_is_a_clear_error(run, tmp_path, beir, msmarco, parallel, ca
     files = {
         "good": "q1 Q0 1 1 2 t\n",
         "qrels": "q1 0 1 1\n",
+        "zero": "q1 0 1 0\n",
+        "others": "q5 0 1 1\n",
         "empty": "",
         "five": "q1 Q0 1 1 2\n",
         "nan": "q1 Q0 1 1 nan t\n",
@@ -298,7 +508,7 @@ def test_wrong_input_is_a_clear_error(run, tmp_path, beir, msmarco, parallel, ca
     arguments, message = BAD[case]
     outcome = run("eval", *(one.format(**places) for one in arguments))
     assert outcome.status == 2, outcome.err
-    assert message in outcome.err
+    assert message.format(**places) in outcome.err
     assert "Traceback" not in outcome.err
     assert outcome.out == ""
 

@@ -73,11 +73,11 @@ def test_an_unknown_split_and_languages_without_english(run, dataset, tmp_path, 
 
 def test_mixtures_have_language_shares_and_every_setting_its_first_passages(dataset):
     results = outcome(dataset, ["en", "de"], ["ja"]).results
-    assert results["X-X"].language_bias is not None
+    assert results["X-X"].scores.language_bias is not None
     for name, one in results.items():
-        assert all(len(top) == 3 and top[0] == query_id for query_id, top in one.top.items())
+        assert all(len(top) == 3 and top[0] == query_id for query_id, top in one.scores.top.items())
         mixed = name in ("en-X", "X-X")
-        assert sum(one.language_shares.values()) == pytest.approx(1 if mixed else 0)
+        assert sum(one.scores.language_shares.values()) == pytest.approx(1 if mixed else 0)
 
 
 def test_passages_that_no_language_has_count_as_never_found(dataset):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cslir.errors import InputError
+from cslir.evaluation.checksums import Checksums, checksum
 from cslir.evaluation.metrics import Judged
 from cslir.evaluation.results import (
     ResultFile,
@@ -30,7 +31,12 @@ def scores(group="", values=(0.0, 0.5, 1.0), queries=QUERIES, **options):
 
 def results():
     mixed = scores(
-        "MLIR X-X", language_bias=0.25, language_shares={"en": 0.75, "de": 0.25}, top={"q2": ("d1", "d2")}
+        "MLIR X-X",
+        language_bias=0.25,
+        language_shares={"en": 0.75, "de": 0.25},
+        top={"q2": ("d1", "d2")},
+        checksums=Checksums("1f", "2e"),
+        identical_ids=2,
     )
     systems = [
         SystemResult("zero-shot", "", 1, {"en-de": scores("CLIR en-x"), "X-X": mixed}, {"dev_mrr": 0.5}),
@@ -61,7 +67,7 @@ def as_values(file):
                 {
                     name: (
                         one.group, one.judged.query_ids, one.judged.missing, one.language_bias,
-                        one.language_shares, one.top,
+                        one.language_shares, one.top, one.checksums, one.identical_ids,
                         {measure: values.tolist() for measure, values in one.judged.values.items()},
                     )
                     for name, one in system.settings.items()
@@ -143,6 +149,9 @@ SETTING = ("systems", 0, "settings", "en-de")
         ((*SETTING, "top"), {"q1": "d1"}, "top.q1: is of the wrong type"),
         ((*SETTING, "top"), {"q1": [1]}, "top.q1: is not a list of strings"),
         ((*SETTING, "missing"), [1], "missing: is not a list of strings"),
+        ((*SETTING, "checksums"), [1], "checksums: is of the wrong type"),
+        ((*SETTING, "checksums", "qrels"), 1, "checksums.qrels: is of the wrong type"),
+        ((*SETTING, "identical_ids"), "1", "identical_ids: is of the wrong type"),
     ],
 )
 def test_malformed_files_are_refused_with_the_place(tmp_path, keys, value, message):
@@ -151,6 +160,19 @@ def test_malformed_files_are_refused_with_the_place(tmp_path, keys, value, messa
         read_results(path)
     assert error.value.path == str(path)
     assert error.value.remedy
+
+
+def test_files_of_earlier_versions_have_no_checksums_and_may_name_mrr(tmp_path):
+    path = change(tmp_path / "results.json", *SETTING, "checksums", remove=True)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    setting = content["systems"][0]["settings"]["en-de"]
+    del setting["identical_ids"]
+    for part in ("measures", "per_query"):
+        setting[part] = {"MRR@10": setting[part]["RR@10"]}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    found = read_results(path).systems[0].settings["en-de"]
+    assert (found.checksums, found.identical_ids) == (Checksums(), 0)
+    assert found.judged.means == {"RR@10": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -184,6 +206,14 @@ def test_files_that_are_no_json(tmp_path):
         read_results(tmp_path / "nowhere.json")
     with pytest.raises(InputError, match="is a folder"):
         read_results(tmp_path)
+
+
+def test_a_checksum_is_of_the_records_in_any_order():
+    records = [("q1", "one"), ("q2", "two"), ("q3", "\ud800")]
+    assert checksum(records) == checksum(reversed(records))
+    assert len({checksum(records), checksum(records[:2]), checksum([("q1", "two"), ("q2", "one")])}) == 3
+    assert checksum([("ab", "c")]) != checksum([("a", "bc")])
+    assert (len(checksum(records)), checksum([])) == (64, "")
 
 
 def test_group_values_are_means_over_the_settings_of_the_languages():

@@ -42,6 +42,10 @@ def test_negatives_are_passages_that_are_not_relevant(base):
         assert len({passage.doc_id for passage in example.negatives}) == 3
         assert example.positive not in example.negatives
     assert not {"d0", "d9"} & {passage.doc_id for passage in (*mined[0].negatives, *mined[-1].negatives)}
+    # The query of a collection of questions may be a passage itself.
+    itself = [one._replace(query=one.query._replace(query_id="d9")) for one in EXAMPLES]
+    for example in hard_negatives([*itself, again], BiEncoder.open(base), 3):
+        assert "d9" not in {passage.doc_id for passage in example.negatives}
     kept = hard_negatives([EXAMPLES[0]._replace(negatives=(Passage("own", "mail"),)), *EXAMPLES[1:]],
                           BiEncoder.open(base), 2)  # fmt: skip
     assert kept[0].negatives[0].doc_id == "own"

@@ -6,6 +6,7 @@ queries, their best passages so far and one block, and not the collection's vect
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -69,6 +70,7 @@ def retrieve_passages(
     *,
     language_means: Mapping[str, NDArray[np.float32]] | None = None,
     progress: Progress = lambda _: None,
+    place: Path | str | None = None,
 ) -> Retrieved:
     """Return each query's `depth` best passages by inner product, over the whole collection.
 
@@ -80,6 +82,7 @@ def retrieve_passages(
         depth: Passages per query; all of them if there are fewer.
         language_means: Mean vector by language, which each passage loses.
         progress: Called with the number of passages done.
+        place: Where the passages come from, for messages.
 
     Raises:
         InputError: A vector is not finite, or there is no passage.
@@ -98,7 +101,7 @@ def retrieve_passages(
         doc_ids += [passage.doc_id for passage in block]
         languages += [passage.language for passage in block]
     if not doc_ids:
-        raise InputError("the collection is empty")
+        raise InputError("the collection is empty", path=place, remedy="give it one passage at least")
     run = {
         query.query_id: dict(zip((doc_ids[row] for row in its_rows), its_scores, strict=True))
         for query, its_rows, its_scores in zip(queries, rows.tolist(), scores.tolist(), strict=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CollectionFile",
     "DeviceOption",
+    "IdenticalIds",
     "Lexicons",
     "PrecisionOption",
     "QrelsFile",
@@ -41,6 +42,13 @@ DeviceOption = Annotated[
         "--device",
         help="Where PyTorch computes; auto: a GPU if there is one. "
         "Static encoders and onnxruntime use the CPU.",
+    ),
+]
+IdenticalIds = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-identical-ids/--keep-identical-ids",
+        help="Leave out the passage with a query's own id, unless it is judged relevant: as BEIR does it.",
     ),
 ]
 Lexicons = Annotated[

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cslir.cli.arguments import Seed
+from cslir.cli.arguments import IdenticalIds, Seed
 
 __all__ = ["compare"]
 
@@ -52,6 +52,14 @@ def compare(
     ] = "table",
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there, not to stdout.")] = None,
     seed: Seed = 1,
+    different_data: Annotated[
+        bool,
+        typer.Option(
+            "--different-data",
+            help="Compare systems whose queries or judgements differ, too: translated queries for example.",
+        ),
+    ] = False,
+    ignore_identical_ids: IdenticalIds = True,
 ) -> None:
     """Compare two or more systems over the same queries: means, paired tests, changed queries.
 
@@ -69,5 +77,7 @@ def compare(
         settings=setting,
         changed=changed,
         seed=seed,
+        different_data=different_data,
+        ignore_identical_ids=ignore_identical_ids,
     )
     compare_files(files, options, qrels=qrels, output_format=output_format, output=output)

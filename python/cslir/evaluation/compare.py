@@ -38,6 +38,8 @@ class CompareOptions:
         settings: Names of settings and groups that take part; all if None.
         changed: How many queries to show that gained most, and that lost most.
         seed: Of the bootstrap's draws.
+        different_data: Compare systems that were evaluated with different queries or judgements too.
+        ignore_identical_ids: Of runs; see `without_identical_ids`.
     """
 
     test: str = "t"
@@ -49,6 +51,8 @@ class CompareOptions:
     settings: Sequence[str] | None = None
     changed: int = 0
     seed: int = 1
+    different_data: bool = False
+    ignore_identical_ids: bool = True
 
 
 def compare_files(
@@ -77,10 +81,22 @@ def compare_files(
         raise InputError(f"no format {output_format!r}", remedy=f"choose among {', '.join(FORMATS)}")
     if options.changed and output_format not in ("table", "json"):
         raise InputError(f"--changed has no {output_format} form", remedy="use --format table or json")
-    inputs = read_inputs(sources, qrels=qrels, measures=options.measures)
+    inputs = read_inputs(
+        sources,
+        qrels=qrels,
+        measures=options.measures,
+        ignore_identical_ids=options.ignore_identical_ids,
+    )
     if len(inputs.datasets) > 1:
         named = ", ".join(f"{dataset} {split}" for dataset, split in inputs.datasets)
         announce(f"note: the files name different data ({named}); their queries are compared by id")
+    if inputs.runs > 1:
+        announce("note: runs do not say which queries and passages they are of: compare those of one task")
+    if inputs.mixes_identical_ids:
+        announce(
+            "note: passages with a query's own id are left out of some systems and count in others (results"
+            " of earlier versions, or of --keep-identical-ids): evaluate all alike"
+        )
     systems = choose_systems(inputs.systems, options.systems, options.baseline, options.settings)
     if not systems:
         raise InputError("no system is left", remedy="choose others with --system")
@@ -97,6 +113,7 @@ def compare_files(
                 by=options.by,
                 languages=inputs.languages,
                 seed=options.seed,
+                different_data=options.different_data,
                 progress=update,
             )
     scores = score(systems, measures=measures, by=options.by, languages=inputs.languages)

@@ -15,6 +15,7 @@ from cslir.evaluation.pairing import (
     SeedValues,
     baselines,
     common_places,
+    require_same_data,
     runs_by_name,
     values_by_seed,
 )
@@ -161,6 +162,7 @@ def compare(
     by: str = "group",
     languages: Sequence[str] | None = None,
     seed: int = 1,
+    different_data: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Compared]:
     """Test systems against their baseline, in every place that both have; all these tests are one family.
@@ -177,11 +179,12 @@ def compare(
         by: `group` or `setting`.
         languages: See `common_places`.
         seed: Of the bootstrap's draws.
+        different_data: Compare systems whose queries or judgements differ too; see `require_same_data`.
         progress: Called with (tests done, tests in all).
 
     Raises:
         InputError: There are fewer than two systems or none of that name, two share no setting, the measure
-            is missing, or they judge different queries.
+            is missing, or they were evaluated with different queries or judgements.
     """
     named = runs_by_name(systems)
     places = common_places(systems, by, languages)
@@ -200,6 +203,8 @@ def compare(
     for done, (name, base, place) in enumerate(pairs):
         if progress:
             progress(done, len(pairs))
+        if not different_data:
+            require_same_data([*named[base], *named[name]], places[place])
         own = values_by_seed(named[name], places[place], measure, place)
         other = values_by_seed(named[base], places[place], measure, place)
         outcomes.append(_compare_pair(name, base, place, measure, own, other, test, seed))

@@ -5,17 +5,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cslir.errors import InputError
-from cslir.evaluation.metrics import evaluate, run_of
+from cslir.evaluation.metrics import measure_names, run_of, without_identical_ids
 from cslir.evaluation.results import (
     ONLY_SETTING,
     ResultFile,
     SettingScores,
     SystemResult,
     read_results,
-    top_passages,
 )
+from cslir.evaluation.scoring import score_run
 from cslir.files import DAMAGE_ERRORS, open_bytes
 from cslir.formats import read_qrels, read_run
+from cslir.records import Qrel
 
 __all__ = ["RUN_MEASURES", "ComparisonInputs", "choose_measures", "choose_systems", "read_inputs"]
 
@@ -31,15 +32,24 @@ class ComparisonInputs:
         systems: In the order of the files.
         datasets: The different (dataset, split) of the result files.
         languages: The seen languages that all result files share; None where no file has any.
+        runs: How many of the systems are runs, which do not say what they were made on.
+        mixes_identical_ids: Whether passages with a query's own id were left out of some systems, and count
+            in others.
     """
 
     systems: list[SystemResult]
     datasets: list[tuple[str, str]]
     languages: tuple[str, ...] | None
+    runs: int = 0
+    mixes_identical_ids: bool = False
 
 
 def read_inputs(
-    sources: Sequence[str], *, qrels: Path | None = None, measures: Sequence[str] | None = None
+    sources: Sequence[str],
+    *,
+    qrels: Path | None = None,
+    measures: Sequence[str] | None = None,
+    ignore_identical_ids: bool = True,
 ) -> ComparisonInputs:
     """Read result files and runs.
 
@@ -48,6 +58,7 @@ def read_inputs(
             file, and no seed.
         qrels: By which runs are judged.
         measures: By which runs are judged; `RUN_MEASURES` if None.
+        ignore_identical_ids: Of runs; see `without_identical_ids`.
 
     Raises:
         InputError: A file is missing or malformed, a run comes without qrels, or qrels without a run.
@@ -55,6 +66,7 @@ def read_inputs(
     systems: list[SystemResult] = []
     files: list[ResultFile] = []
     runs = 0
+    judgements: list[Qrel] = []
     for source in sources:
         name, path = _named(source)
         if _is_json(path):
@@ -65,15 +77,23 @@ def read_inputs(
             raise InputError("no result file, and a run needs --qrels", path=path, remedy="add --qrels FILE")
         else:
             runs += 1
-            systems.append(_run_result(path, name, qrels, measures or RUN_MEASURES))
+            judgements = judgements or list(read_qrels(qrels))
+            scores = _judge_run(path, judgements, qrels, measures or RUN_MEASURES, ignore_identical_ids)
+            systems.append(SystemResult(name or path.stem, "", None, {ONLY_SETTING: scores}))
     if qrels is not None and not runs:
         raise InputError("--qrels is for runs, and none is given", remedy="leave it out, or add a run")
     with_languages = [file.seen for file in files if file.seen]
     languages = None
     if with_languages:
         languages = tuple(one for one in with_languages[0] if all(one in seen for seen in with_languages))
+    left_out = any(scores.identical_ids for one in systems for scores in one.settings.values())
+    counted = any(file.configuration.get("ignore_identical_ids") is not True for file in files)
     return ComparisonInputs(
-        systems, list(dict.fromkeys((file.dataset, file.split) for file in files)), languages
+        systems,
+        list(dict.fromkeys((file.dataset, file.split) for file in files)),
+        languages,
+        runs,
+        left_out and (counted or (runs > 0 and not ignore_identical_ids)),
     )
 
 
@@ -107,11 +127,20 @@ def _renamed(systems: list[SystemResult], name: str, path: Path) -> list[SystemR
     return [replace(system, name=name) for system in systems]
 
 
-def _run_result(path: Path, name: str, qrels: Path, measures: Sequence[str]) -> SystemResult:
-    run = run_of(read_run(path))
-    judged = evaluate(run, read_qrels(qrels), measures)
-    top = top_passages(run, judged.query_ids)
-    return SystemResult(name or path.stem, "", None, {ONLY_SETTING: SettingScores("", judged, top=top)})
+def _judge_run(
+    path: Path, qrels: Sequence[Qrel], qrels_place: Path, measures: Sequence[str], ignore_identical_ids: bool
+) -> SettingScores:
+    run, identical = run_of(read_run(path)), 0
+    if ignore_identical_ids:
+        run, identical = without_identical_ids(run, qrels)
+    return score_run(
+        run,
+        qrels,
+        measure_names(measures),
+        identical_ids=identical,
+        qrels_place=qrels_place,
+        run_place=path,
+    )
 
 
 def choose_systems(
@@ -160,11 +189,12 @@ def choose_measures(systems: Sequence[SystemResult], measures: Sequence[str] | N
     held = [set(scores.judged.values) for one in systems for scores in one.settings.values()]
     first = next(iter(systems[0].settings.values())).judged.values
     shared = [measure for measure in first if all(measure in one for one in held)]
-    for measure in measures or ():
+    wanted = measure_names(measures or ())
+    for measure in wanted:
         if measure not in shared:
             raise InputError(
                 f"not all systems have {measure}", remedy=f"all have: {', '.join(shared) or 'none'}"
             )
     if not shared:
         raise InputError("the systems share no measure", remedy="evaluate them with the same --measure")
-    return tuple(dict.fromkeys(measures)) if measures else (shared[0],)
+    return wanted or (shared[0],)

@@ -1,6 +1,6 @@
 """Judging a model or a run on a dataset, and printing and saving the outcome."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,17 @@ from cslir.datasets.ir_collections import IrDataset
 from cslir.datasets.judgements import Missing
 from cslir.datasets.mixing import languages_of, merged_qrels, seen_and_unseen, setting_texts
 from cslir.datasets.parallel import ParallelDataset
-from cslir.errors import InputError
-from cslir.evaluation.metrics import MEASURES, largest_cutoff, run_of, tied_queries
-from cslir.evaluation.parallel import MEAN_TEXTS, embed_split, evaluate_vectors
+from cslir.errors import CslirError, InputError
+from cslir.evaluation.metrics import (
+    MEASURES,
+    largest_cutoff,
+    measure_names,
+    run_of,
+    tied_queries,
+    trec_order,
+    without_identical_ids,
+)
+from cslir.evaluation.parallel import MEAN_TEXTS, Rerank, embed_split, evaluate_vectors
 from cslir.evaluation.results import (
     ONLY_SETTING,
     ResultFile,
@@ -27,16 +35,23 @@ from cslir.evaluation.results import (
     write_results,
 )
 from cslir.evaluation.scoring import score_run
-from cslir.evaluation.setting import EvaluatedTexts, Ranker, plain_texts, rank_texts, texts_of_setting
+from cslir.evaluation.setting import (
+    EvaluatedTexts,
+    Ranker,
+    candidates_of,
+    plain_texts,
+    rank_texts,
+    texts_of_setting,
+)
 from cslir.evaluation.settings import parse_setting, setting_languages
 from cslir.evaluation.tables import print_notes, print_settings, print_single
-from cslir.formats import read_qrels, read_run, write_run
+from cslir.formats import read_qrels, read_run, require_run_id, write_run
 from cslir.languages import language_codes
 from cslir.models import Device, load_encoder
 from cslir.models.cross_encoder import Scorer, load_cross_encoder
 from cslir.outputs import require_output_file
 from cslir.progress import announce, counting
-from cslir.records import Qrel, ScoredPassage
+from cslir.records import Passage, Qrel, ScoredPassage
 from cslir.rerank import rerank
 from cslir.search import Encoder
 
@@ -44,6 +59,7 @@ __all__ = ["EvaluationOptions", "evaluate_dataset"]
 
 PLAIN_MEASURES = ("nDCG@10", "RR@10", "AP", "R@100")
 LEAST_DEPTH = 100
+RERANK_DEPTH = 50
 
 Run = dict[str, dict[str, float]]
 
@@ -55,18 +71,20 @@ class EvaluationOptions:
     Attributes:
         model: Encoder's name as for `resolve_model`.
         precision: Of the encoder, as for `load_encoder`.
-        reranker: A cross-encoder's folder or hub id, which scores the first candidates of one setting anew.
+        reranker: A cross-encoder's folder or hub id, which scores the first candidates of a query anew: those
+            of `model`, those of `run`, or, without either, all of `candidates`.
         reranker_precision: Of the cross-encoder.
-        rerank_depth: Candidates per query that it scores.
-        run: A TREC run; exactly one of `model` and `run` is given.
+        rerank_depth: Candidates per query that it scores; 50 if None.
+        run: A TREC run; not together with `model`.
         split: The dataset's split; `test`, or what an id of ir_datasets names, if None.
         pair: One setting of a parallel dataset (`en-de`, `X-X`); all if None.
         languages: Of a parallel dataset, evaluated over the ids that they share; if None all of them, those
             that lack ids with English only.
         measures: Names for ir_measures; the usual ones of the dataset's kind if None.
         depth: Passages retrieved per query; 100, or more where a measure's cutoff is greater, if None.
-        candidates: A top1000 file or a run, whose passages alone are scored.
+        candidates: A top1000 file or a run, whose passages alone are scored, by `model` or else `reranker`.
         remove_language_means: Subtract each language's mean vector from its queries and passages.
+        ignore_identical_ids: Leave out the passage with a query's own id; see `without_identical_ids`.
         name: Of the system in the result file; the model's folder or the run's file if None.
         device: Where PyTorch computes.
         seed: Of the language draws of X-en, en-X and X-X.
@@ -76,7 +94,7 @@ class EvaluationOptions:
     precision: str = "float32"
     reranker: str | None = None
     reranker_precision: str = "float32"
-    rerank_depth: int = 50
+    rerank_depth: int | None = None
     run: Path | None = None
     split: str | None = None
     pair: str | None = None
@@ -85,24 +103,44 @@ class EvaluationOptions:
     depth: int | None = None
     candidates: Path | None = None
     remove_language_means: bool = False
+    ignore_identical_ids: bool = True
     name: str | None = None
     device: Device = "auto"
     seed: int = 1
 
     def check(self) -> None:
         """Refuse options that do not go together."""
-        if (self.model is None) == (self.run is None):
-            raise InputError("either --model or --run is needed", remedy="give one of them")
+        if self.model is not None and self.run is not None:
+            raise InputError("--model and --run exclude each other", remedy="give one of them")
+        if self.model is None and self.run is None and not self.scores_candidates_alone:
+            raise InputError(
+                "either --model or --run is needed, or --candidates with --rerank",
+                remedy="give one of them",
+            )
         for option, given in (
-            ("--candidates", self.candidates is not None),
+            ("--candidates", self.candidates is not None and not self.scores_candidates_alone),
             ("--remove-means", self.remove_language_means),
-            ("--rerank", self.reranker is not None),
             ("--depth", self.depth is not None),
         ):
-            if self.run is not None and given:
-                raise InputError(f"{option} needs --model", remedy="a run is judged as it is")
+            if self.model is None and given:
+                raise InputError(f"{option} needs --model", remedy="a run is judged, or reranked, as it is")
+        if self.rerank_depth is not None and self.scores_candidates_alone:
+            raise InputError(
+                "--candidates have no order by which some of them are the first: all are scored",
+                remedy="leave --rerank-depth out, or give a run by --run instead of --candidates",
+            )
         if self.pair is not None:
             parse_setting(self.pair)
+
+    @property
+    def scores_candidates_alone(self) -> bool:
+        """Whether a cross-encoder scores all candidates of a file, without a first stage."""
+        return self.run is None and self.model is None and None not in (self.candidates, self.reranker)
+
+    @property
+    def reranked_candidates(self) -> int | None:
+        """How many candidates per query the cross-encoder scores; None for all."""
+        return None if self.scores_candidates_alone else self.rerank_depth or RERANK_DEPTH
 
     def depth_for(self, measures: Sequence[str]) -> int:
         """Return the depth; a smaller one than a measure looks at is allowed, and said."""
@@ -120,15 +158,19 @@ class EvaluationOptions:
         """The name of the system."""
         if self.run is not None:
             return self.name or self.run.name.partition(".")[0] or self.run.name
-        model = str(self.model)
+        model = str(self.model or self.reranker)
         return self.name or (Path(model).resolve().name if Path(model).is_dir() else model)
 
 
 @dataclass(frozen=True)
 class _Outcome:
+    """What was measured, with the run of one setting, and the queries of a run that the qrels don't name."""
+
     scores: dict[str, SettingScores]
     run: Run
+    qrels: Sequence[Qrel] = ()
     texts: EvaluatedTexts | None = None
+    unjudged: int = 0
 
 
 def evaluate_dataset(
@@ -139,7 +181,7 @@ def evaluate_dataset(
     run_out: Path | None = None,
     json_file: Path | None = None,
 ) -> None:
-    """Judge a model end to end, or a run, print the outcome and write what is asked for.
+    """Judge a model end to end, or a run, write what is asked for, and print the outcome.
 
     Args:
         source: A dataset as for `open_dataset`; None where `qrels` and a run, or a top1000 file, are all.
@@ -160,17 +202,35 @@ def evaluate_dataset(
     if run_out is not None and options.pair is None and isinstance(dataset, ParallelDataset):
         raise InputError("--run-out needs one setting", remedy="add --pair, en-de for example")
     if dataset is None:
-        measures = tuple(options.measures or PLAIN_MEASURES)
-        outcome = _judge_run(options, list(read_qrels(_given(qrels))), measures)
+        measures = measure_names(options.measures or PLAIN_MEASURES)
+        outcome = _judge_run(options, list(read_qrels(_given(qrels))), measures, _given(qrels))
         title, split = _given(qrels).name, ""
     else:
         title = f"{dataset.name} {split}".strip()
-        outcome = _evaluate(dataset, split, options)
-    _print(title, outcome, options)
-    if run_out is not None:
-        write_run(run_out, _lines(outcome.run), tag="cslir")
+        outcome = _evaluate(dataset, split, options, writes_run=run_out is not None)
+    steps: list[Callable[[], None]] = []
     if json_file is not None:
-        write_results(json_file, _result_file(source, title, split, dataset, outcome, options))
+        results = _result_file(source, title, split, dataset, outcome, options)
+        steps.append(lambda: write_results(json_file, results))
+    if run_out is not None:
+        steps.append(lambda: write_run(run_out, _lines(outcome.run), tag="cslir"))
+    steps.append(lambda: _print(title, outcome))
+    _all_of(steps)
+
+
+def _all_of(steps: Sequence[Callable[[], None]]) -> None:
+    """Take every step, also where one before it fails; then raise the first failure.
+
+    So an output that can't be written, a closed terminal among them, costs none of the others.
+    """
+    failed: Exception | None = None
+    for step in steps:
+        try:
+            step()
+        except (CslirError, OSError, ValueError) as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
 
 
 def _given(path: Path | None) -> Path:
@@ -187,6 +247,11 @@ def _without_dataset(options: EvaluationOptions, qrels: Path | None) -> Candidat
             raise InputError(
                 "--pair, --language and --split need DATA", remedy="qrels alone have no languages"
             )
+        if options.reranker is not None:
+            raise InputError(
+                "--rerank needs the texts of queries and passages",
+                remedy="give DATA, or --collection and --queries too",
+            )
         return None
     if options.candidates is None or not is_top1000(options.candidates):
         raise InputError(
@@ -196,7 +261,9 @@ def _without_dataset(options: EvaluationOptions, qrels: Path | None) -> Candidat
     return CandidatesDataset(options.candidates.name, options.candidates, judgements)
 
 
-def _evaluate(dataset: ParallelDataset | PlainDataset, split: str, options: EvaluationOptions) -> _Outcome:
+def _evaluate(
+    dataset: ParallelDataset | PlainDataset, split: str, options: EvaluationOptions, *, writes_run: bool
+) -> _Outcome:
     if isinstance(dataset, PlainDataset):
         if options.pair or options.languages:
             raise InputError(
@@ -205,28 +272,45 @@ def _evaluate(dataset: ParallelDataset | PlainDataset, split: str, options: Eval
                 remedy="leave them out: this one is evaluated in the languages that it is in",
             )
         mixture = "setting" in dataset.description
-        measures = tuple(options.measures or (MEASURES if mixture else PLAIN_MEASURES))
-        return _evaluate_texts(plain_texts(dataset, split), options, measures, None)
-    measures = tuple(options.measures or MEASURES)
+        measures = measure_names(options.measures or (MEASURES if mixture else PLAIN_MEASURES))
+        return _evaluate_texts(plain_texts(dataset, split), options, measures, None, writes_run=writes_run)
+    measures = measure_names(options.measures or MEASURES)
     if options.pair is not None:
         texts = setting_texts(dataset, split, options.pair, options.languages, seed=options.seed)
         if texts.left_out:
             announce(texts.summary)
         return _evaluate_texts(
-            texts_of_setting(texts, dataset), options, measures, (dataset, split, texts.languages)
+            texts_of_setting(texts, dataset),
+            options,
+            measures,
+            (dataset, split, texts.languages),
+            writes_run=writes_run,
         )
     if options.candidates is not None:
         raise InputError("--candidates are of one setting", remedy="add --pair, en-de for example")
     if options.run is not None:
+        if options.reranker is not None:
+            raise InputError("a run is of one setting", remedy="add --pair, en-de for example")
         having = languages_of(dataset, split)
-        _announce_missing(dataset.missing(split, having), f"{dataset.name} {split}")
-        return _judge_run(options, merged_qrels(dataset, split, having), measures)
+        place = f"{dataset.name} {split}"
+        _announce_missing(dataset.missing(split, having), place)
+        return _judge_run(options, merged_qrels(dataset, split, having), measures, place)
     return _evaluate_all(dataset, split, options, measures)
 
 
-def _judge_run(options: EvaluationOptions, qrels: Sequence[Qrel], measures: Sequence[str]) -> _Outcome:
-    run = _read_run(options)
-    return _Outcome({ONLY_SETTING: score_run(run, qrels, measures)}, run)
+def _judge_run(
+    options: EvaluationOptions, qrels: Sequence[Qrel], measures: Sequence[str], qrels_place: Path | str
+) -> _Outcome:
+    run, identical = _without_identical_ids(_read_run(options), qrels, options)
+    scores = score_run(
+        run,
+        qrels,
+        measures,
+        identical_ids=identical,
+        qrels_place=qrels_place,
+        run_place=options.run,
+    )
+    return _Outcome({ONLY_SETTING: scores}, run, qrels, unjudged=_unjudged(run, qrels))
 
 
 def _read_run(options: EvaluationOptions) -> Run:
@@ -236,28 +320,55 @@ def _read_run(options: EvaluationOptions) -> Run:
     return run
 
 
+def _without_identical_ids(
+    run: Run, qrels: Sequence[Qrel], options: EvaluationOptions, depth: int | None = None
+) -> tuple[Run, int]:
+    return without_identical_ids(run, qrels, depth) if options.ignore_identical_ids else (run, 0)
+
+
+def _unjudged(run: Run, qrels: Sequence[Qrel]) -> int:
+    """Return how many queries of a run no judgement names."""
+    return len(run.keys() - {qrel.query_id for qrel in qrels})
+
+
 def _evaluate_texts(
     texts: EvaluatedTexts,
     options: EvaluationOptions,
     measures: Sequence[str],
     parallel: tuple[ParallelDataset, str, Sequence[str]] | None,
+    *,
+    writes_run: bool,
 ) -> _Outcome:
-    """Evaluate one setting: end to end, over candidates, or a run of it."""
+    """Evaluate one setting: end to end, over candidates, or a run of it; reranked if that is asked for."""
+    if writes_run:
+        _require_run_ids(texts)
+    languages: Mapping[str, str] | None = None
     found: set[str] | None = None
-    if options.run is not None:
-        run = _read_run(options)
-        languages = texts.languages_of({doc_id for scores in run.values() for doc_id in scores})
-    else:
+    depth: int | None = None
+    scorer = None
+    if options.model is not None:
         depth = options.depth_for(measures)
-        encoder = load_encoder(str(options.model), options.precision, device=options.device)
+        encoder = load_encoder(options.model, options.precision, device=options.device)
         means = _language_means(encoder, parallel) if options.remove_language_means else {}
         scorer = _scorer(options)
-        retrieved = rank_texts(texts, Ranker(encoder, depth, options.candidates, means))
+        # One passage more, for the one that may be left out.
+        ranker = Ranker(encoder, depth + options.ignore_identical_ids, options.candidates, means)
+        retrieved = rank_texts(texts, ranker)
         run, languages = retrieved.run, retrieved.languages
         found = retrieved.doc_ids if options.candidates is None else None
-        if scorer is not None:
-            run = _rerank(run, texts, scorer, options.rerank_depth)
+    elif options.run is not None:
+        run = _read_run(options)
+        scorer = _scorer(options)
+    else:
+        run = _candidates_run(texts, _given(options.candidates))
+        scorer = _scorer(options)
     _announce_missing(texts.missing(found), texts.collection_place)
+    run, identical = _without_identical_ids(run, texts.qrels, options, depth)
+    unjudged = _unjudged(run, texts.qrels)
+    if scorer is not None:
+        run = _rerank(run, texts, scorer, options)
+    if languages is None:
+        languages = texts.languages_of({doc_id for scores in run.values() for doc_id in scores})
     scores = score_run(
         run,
         texts.qrels,
@@ -265,8 +376,36 @@ def _evaluate_texts(
         group=texts.group(languages),
         query_languages={query.query_id: query.language for query in texts.queries},
         passage_languages=languages,
+        query_texts=texts.query_texts,
+        identical_ids=identical,
+        qrels_place=texts.qrels_place,
+        run_place=options.run,
     )
-    return _Outcome({texts.name: scores}, run, texts)
+    return _Outcome({texts.name: scores}, run, texts.qrels, texts, unjudged)
+
+
+def _require_run_ids(texts: EvaluatedTexts) -> None:
+    """Refuse, before the work, ids that a run can't hold.
+
+    Raises:
+        InputError: A query's or a passage's id holds white space.
+    """
+    for query in texts.queries:
+        require_run_id(query.query_id, texts.queries_place)
+    for passage in texts.passages():
+        require_run_id(passage.doc_id, texts.collection_place)
+
+
+def _candidates_run(texts: EvaluatedTexts, path: Path) -> Run:
+    """Return the candidates of a file as a run, in the order of the file."""
+    candidates = candidates_of(texts, path)
+    wanted = {doc_id for doc_ids in candidates.doc_ids.values() for doc_id in doc_ids}
+    known = {one.doc_id for one in texts.passages() if one.doc_id in wanted}
+    candidates.check_passage_ids(known, texts.collection_place)
+    return {
+        query_id: {doc_id: float(-rank) for rank, doc_id in enumerate(doc_ids)}
+        for query_id, doc_ids in candidates.doc_ids.items()
+    }
 
 
 def _announce_missing(missing: Missing, place: Path | str) -> None:
@@ -281,13 +420,25 @@ def _scorer(options: EvaluationOptions) -> Scorer | None:
     return load_cross_encoder(options.reranker, options.reranker_precision, device=options.device)
 
 
-def _rerank(run: Run, texts: EvaluatedTexts, scorer: Scorer, depth: int) -> Run:
-    """Score each query's first candidates anew; those behind them are left out."""
-    wanted = {doc_id for scores in run.values() for doc_id in scores}
+def _rerank(run: Run, texts: EvaluatedTexts, scorer: Scorer, options: EvaluationOptions) -> Run:
+    """Score each judged query's first candidates anew; those behind them follow as they were."""
+    queries, depth = texts.query_texts, options.reranked_candidates
+    run = {query_id: scores for query_id, scores in run.items() if query_id in queries}
+    _announce_depth(run, depth)
+    wanted = {doc_id for scores in run.values() for doc_id in trec_order(scores)[:depth]}
     passages = {one.doc_id: one for one in texts.passages() if one.doc_id in wanted}
-    queries = {query.query_id: query.text for query in texts.queries}
     with counting("reranking", "pairs") as update:
-        return run_of(rerank(run, queries, passages, scorer, depth=depth, progress=update))
+        return run_of(rerank(run, queries, passages, scorer, depth=depth, progress=update, place=options.run))
+
+
+def _announce_depth(run: Run, depth: int | None) -> None:
+    """Say how many candidates the cross-encoder scores, where that is not all of them."""
+    most = max(map(len, run.values()), default=0)
+    if depth is not None and most > depth:
+        announce(
+            f"of up to {most:,} candidates per query the first {depth:,} are reranked (--rerank-depth);"
+            " the others follow as they were"
+        )
 
 
 def _evaluate_all(
@@ -304,10 +455,9 @@ def _evaluate_all(
         )
     seen, unseen = (chosen, []) if chosen else seen_and_unseen(dataset, split, having)
     _announce_missing(dataset.missing(split, [*seen, *unseen]), f"{dataset.name} {split}")
-    if options.reranker is not None:
-        raise InputError("--rerank is for one setting", remedy="add --pair, en-de for example")
     depth = options.depth_for(measures)
     encoder = load_encoder(str(options.model), options.precision, device=options.device)
+    scorer = _scorer(options)
     languages = [*seen, *unseen]
     with counting("encoding", "texts") as update:
         vectors = embed_split(dataset, split, languages, encoder, progress=update)
@@ -322,9 +472,25 @@ def _evaluate_all(
             seed=options.seed,
             measures=measures,
             depth=depth,
+            ignore_identical_ids=options.ignore_identical_ids,
+            rerank=None if scorer is None else _setting_reranker(scorer, options),
             progress=update,
         )
     return _Outcome(outcome.scores, {})
+
+
+def _setting_reranker(scorer: Scorer, options: EvaluationOptions) -> Rerank:
+    """Return what reranks a setting's run; it says its depth once."""
+    depth, said = options.reranked_candidates, False
+
+    def reranked(run: Run, queries: Mapping[str, str], passages: Mapping[str, Passage]) -> Run:
+        nonlocal said
+        if not said:
+            _announce_depth(run, depth)
+            said = True
+        return run_of(rerank(run, queries, passages, scorer, depth=depth))
+
+    return reranked
 
 
 def _language_means(
@@ -347,16 +513,16 @@ def _language_means(
     )
 
 
-def _print(title: str, outcome: _Outcome, options: EvaluationOptions) -> None:
+def _print(title: str, outcome: _Outcome) -> None:
     if len(outcome.scores) == 1:
         name, scores = next(iter(outcome.scores.items()))
         print_single(title if name == ONLY_SETTING else f"{title} {name}", scores)
         if outcome.texts is not None:
             outcome.texts.print_cells(outcome.run, next(iter(scores.judged.values)))
         judged = set(scores.judged.query_ids)
-        unjudged = len(outcome.run.keys() - judged) if options.run is not None else 0
+        irrelevant = len({qrel.query_id for qrel in outcome.qrels} - judged)
         ties = tied_queries({one: scores for one, scores in outcome.run.items() if one in judged})
-        print_notes(unjudged, ties)
+        print_notes(outcome.unjudged, irrelevant, ties)
     else:
         print_settings(title, outcome.scores)
 

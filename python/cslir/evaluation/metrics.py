@@ -5,7 +5,10 @@ trec_eval does, the one of RR@10 the other way round. So every query's passages 
 trec_eval orders them, and the programs are given scores without ties.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,20 +23,25 @@ __all__ = [
     "Judged",
     "evaluate",
     "largest_cutoff",
+    "measure_names",
     "own_language_share",
     "rank_biased_shares",
     "run_of",
     "tied_queries",
     "trec_order",
+    "usual_name",
+    "without_identical_ids",
 ]
 
 MEASURES = ("RR@10", "R@100")
 """The measures of a table, as ir_measures names them; the mean of RR@10 over queries is MRR@10."""
 PERSISTENCE = 0.9
 """The p of `rank_biased_shares`: a reader goes from one passage to the next with this probability."""
-
-
 _KNOWN = "RR@10, R@100, nDCG@10, AP"
+_LONGEST = 200
+"""Characters of a measure's name: Python's own parser, which ir_measures asks, fails on endless nesting."""
+_LARGEST = 2**31 - 1
+"""Of the integers of a measure: trec_eval keeps them in 32 bits, and aborts the process at a cutoff of 0."""
 
 
 class Judged(NamedTuple):
@@ -59,6 +67,9 @@ def evaluate(
     run: Mapping[str, Mapping[str, float]] | Iterable[ScoredPassage],
     qrels: Iterable[Qrel],
     measures: Sequence[str] = MEASURES,
+    *,
+    qrels_place: Path | str | None = None,
+    run_place: Path | str | None = None,
 ) -> Judged:
     """Judge a run; passages with equal scores are ordered as `trec_order` says.
 
@@ -66,6 +77,8 @@ def evaluate(
         run: Scores by query id and passage id, or the lines of a run.
         qrels: Judgements; queries that have none above zero are left out.
         measures: Names that ir_measures parses, such as `nDCG@10`.
+        qrels_place: Where the judgements come from, for messages.
+        run_place: Where the run comes from, for messages.
 
     Raises:
         InputError: A measure is unknown or needs what is not installed, or no judged query is left.
@@ -80,7 +93,7 @@ def evaluate(
         judgements.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
     judgements = {query_id: docs for query_id, docs in judgements.items() if max(docs.values()) > 0}
     if not judgements:
-        raise InputError("no query has a relevant passage", remedy="check the qrels")
+        raise InputError("no query has a relevant passage", path=qrels_place, remedy="check the qrels")
     position = {query_id: row for row, query_id in enumerate(judgements)}
     # Two names may mean one measure, as RR@10 and MRR@10 do.
     by_measure = {measure: np.zeros(len(position)) for measure in parsed.values()}
@@ -90,27 +103,86 @@ def evaluate(
     if judged_run:
         try:
             evaluator = ir_measures.evaluator(list(by_measure), judgements)
-        except (ValueError, AssertionError) as error:
+            for metric in evaluator.iter_calc(judged_run):
+                by_measure[metric.measure][position[metric.query_id]] = metric.value
+        except Exception as error:  # each of the programs behind ir_measures fails in its own way
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(
-                f"can't be measured here: {error}", remedy=f"use others, such as {_KNOWN}"
+                f"can't be measured here: {reason}", remedy=f"use others, such as {_KNOWN}"
             ) from None
-        for metric in evaluator.iter_calc(judged_run):
-            by_measure[metric.measure][position[metric.query_id]] = metric.value
     values = {name: by_measure[measure] for name, measure in parsed.items()}
     if run and not judged_run:
-        raise InputError("the run and the qrels share no query", remedy="check that they belong together")
+        judged_by = "the qrels" if qrels_place is None else str(qrels_place)
+        raise InputError(
+            f"the run and {judged_by} share no query",
+            path=run_place,
+            remedy="check that they belong together",
+        )
     missing = tuple(query_id for query_id in judgements if query_id not in judged_run)
     return Judged(tuple(judgements), values, missing)
 
 
+def measure_names(measures: Iterable[str]) -> tuple[str, ...]:
+    """Return the measures under the names that results have, each once: `RR@10` for `MRR@10` too.
+
+    Raises:
+        InputError: A measure is unknown.
+    """
+    return tuple(dict.fromkeys(str(measure) for measure in _parse(list(measures)).values()))
+
+
+def usual_name(measure: str) -> str:
+    """Return the name of `measure_names` of one measure, and that of an unknown one as it is."""
+    try:
+        return measure_names([measure])[0]
+    except InputError:
+        return measure
+
+
 def _parse(measures: Sequence[str]) -> dict[str, Any]:
     """Return ir_measures' measures by the name that was given."""
+    return {name: _parse_one(name) for name in dict.fromkeys(measures)}
+
+
+def _parse_one(name: str) -> Any:  # noqa: ANN401  a measure of ir_measures, which has no types
+    """Return one measure, checked: the programs behind ir_measures end the process on some values.
+
+    Raises:
+        InputError: There is no such measure, or a value in its name is out of range.
+    """
     import ir_measures
 
+    if len(name) > _LONGEST:
+        raise InputError(f"unknown measure {name[:40]!r} ...", remedy=f"such as {_KNOWN}")
+    measure: Any
     try:
-        return {name: ir_measures.parse_measure(name) for name in dict.fromkeys(measures)}
-    except (NameError, SyntaxError, ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"unknown measure among {', '.join(measures)}", remedy=f"such as {_KNOWN}") from None
+        measure = ir_measures.parse_measure(name)
+    except Exception:  # Python's parser and ir_measures raise a dozen kinds of errors
+        raise InputError(f"unknown measure {name!r}", remedy=f"such as {_KNOWN}") from None
+    try:
+        measure.validate_params()
+        wrong = next((key for key, value in measure.params.items() if not _in_range(key, value)), None)
+    except AssertionError:
+        raise InputError(
+            f"measure {name!r} lacks a value, or has one that it does not take", remedy=f"such as {_KNOWN}"
+        ) from None
+    if wrong is not None:
+        raise InputError(
+            f"measure {name!r}: {wrong} is out of range",
+            remedy="cutoffs and relevances are whole numbers from 1 on, a recall is from 0 to 1",
+        )
+    return measure
+
+
+def _in_range(key: str, value: object) -> bool:
+    """Return whether the programs that compute a measure take a value of one of its parameters."""
+    if isinstance(value, dict):  # gains, by relevance
+        return all(type(one) is int and 0 <= one <= _LARGEST for pair in value.items() for one in pair)
+    if key in ("cutoff", "rel"):
+        return type(value) is int and 1 <= value <= _LARGEST
+    if key == "recall":
+        return isinstance(value, float) and 0 <= value <= 1
+    return not isinstance(value, int | float) or math.isfinite(value)
 
 
 def largest_cutoff(measures: Sequence[str]) -> int:
@@ -119,8 +191,7 @@ def largest_cutoff(measures: Sequence[str]) -> int:
     Raises:
         InputError: A measure is unknown.
     """
-    cutoffs = (measure.params.get("cutoff", 0) for measure in _parse(measures).values())
-    return max((one for one in cutoffs if isinstance(one, int)), default=0)
+    return max((measure.params.get("cutoff", 0) for measure in _parse(measures).values()), default=0)
 
 
 def run_of(lines: Iterable[ScoredPassage]) -> dict[str, dict[str, float]]:
@@ -143,6 +214,30 @@ def trec_order(scores: Mapping[str, float]) -> list[str]:
     # Code points compare as their UTF-8 bytes do.
     pairs = sorted(zip(values.tolist(), scores, strict=True), reverse=True)
     return [doc_id for _, doc_id in pairs]
+
+
+def without_identical_ids(
+    run: Mapping[str, dict[str, float]], qrels: Iterable[Qrel], depth: int | None = None
+) -> tuple[dict[str, dict[str, float]], int]:
+    """Leave out of each query's passages the one that has the query's id, and count these queries.
+
+    Where queries are passages of the collection themselves, as in ArguAna and Quora, each finds itself first.
+    BEIR's evaluation drops such passages (`ignore_identical_ids`). Here one stays that is judged relevant to
+    its query: in collections of titles and texts, for example, the two may share an id on purpose.
+
+    Args:
+        run: Scores by query id and passage id.
+        qrels: Judgements.
+        depth: Passages that are kept of each query, in the order of the run; all if None.
+    """
+    wanted = {one.query_id for one in qrels if one.query_id == one.doc_id and one.relevance > 0}
+    kept = dict(run)
+    dropped = [one for one, scores in run.items() if one in scores and one not in wanted]
+    for query_id in dropped:
+        kept[query_id] = {one: score for one, score in run[query_id].items() if one != query_id}
+    if depth is not None:
+        kept = {one: dict(islice(scores.items(), depth)) for one, scores in kept.items()}
+    return kept, len(dropped)
 
 
 def tied_queries(run: Mapping[str, Mapping[str, float]]) -> int:

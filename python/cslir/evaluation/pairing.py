@@ -17,7 +17,15 @@ from cslir.evaluation.results import (
 )
 from cslir.evaluation.settings import GROUPS
 
-__all__ = ["BY", "SeedValues", "baselines", "common_places", "runs_by_name", "values_by_seed"]
+__all__ = [
+    "BY",
+    "SeedValues",
+    "baselines",
+    "common_places",
+    "require_same_data",
+    "runs_by_name",
+    "values_by_seed",
+]
 
 BY = ("group", "setting")
 
@@ -135,6 +143,31 @@ def runs_by_name(systems: Sequence[SystemResult]) -> dict[str, list[SystemResult
             )
         members.append(system)
     return named
+
+
+def require_same_data(members: Sequence[SystemResult], settings: Sequence[str]) -> None:
+    """Refuse results of one place that were made on other queries or judgements.
+
+    What a file does not say, as those of earlier versions and runs don't, is not compared. Where languages
+    are drawn, each seed has queries of its own.
+
+    Raises:
+        InputError: The checksums of two results differ.
+    """
+    first: dict[tuple[str, str, int | None], tuple[str, str]] = {}
+    for name in settings:
+        for member in (one for one in members if name in one.settings):
+            seed = member.seed if "X" in name else None
+            for kind, found in member.settings[name].checksums._asdict().items():
+                other, expected = first.setdefault((name, kind, seed), (member.name, found))
+                if not expected:
+                    first[name, kind, seed] = (member.name, found)
+                elif found and found != expected:
+                    raise InputError(
+                        f"{member.name} and {other} were evaluated with different {kind} in {name}",
+                        remedy="compare systems on one task; --different-data compares them all the same, as"
+                        " where the queries were translated",
+                    )
 
 
 def values_by_seed(

@@ -1,7 +1,7 @@
 """Evaluation of an encoder over every setting of a parallel dataset: exact search, then metrics."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cslir.datasets.mixing import judgements_of, shared_ids
 from cslir.datasets.parallel import ParallelDataset
-from cslir.evaluation.metrics import MEASURES, Judged
+from cslir.evaluation.metrics import MEASURES, Judged, without_identical_ids
 from cslir.evaluation.results import SettingScores
 from cslir.evaluation.scoring import score_run
 from cslir.evaluation.settings import Setting, language_pairs, mixed_settings
@@ -23,10 +23,14 @@ __all__ = [
     "MEAN_TEXTS",
     "Evaluation",
     "ParallelVectors",
+    "Rerank",
     "SettingResult",
     "embed_split",
     "evaluate_vectors",
 ]
+
+Run = dict[str, dict[str, float]]
+Rerank = Callable[[Run, Mapping[str, str], Mapping[str, Passage]], Run]
 
 DEPTH = 100
 MEAN_TEXTS = 64
@@ -63,6 +67,28 @@ class ParallelVectors:
         return {
             language: {passage.doc_id: row for row, passage in enumerate(passages)}
             for language, passages in self.passages.items()
+        }
+
+    def run(
+        self, setting: Setting, query_ids: Sequence[str], doc_ids: Sequence[str], depth: int
+    ) -> dict[str, dict[str, float]]:
+        """Return the best passages of each query in a setting, as scores by query id and passage id."""
+        queries = _gather(self.query_rows, self.query_vectors, query_ids, setting.query_languages)
+        passages = _gather(self.passage_rows, self.passage_vectors, doc_ids, setting.passage_languages)
+        return dict(rank(query_ids, queries, doc_ids, passages, depth))
+
+    def query_texts(self, setting: Setting, query_ids: Sequence[str]) -> dict[str, str]:
+        """Return the text of each query in its language, by id."""
+        return {
+            one: self.queries[language][self.query_rows[language][one]].text
+            for one, language in zip(query_ids, setting.query_languages, strict=True)
+        }
+
+    def passage_records(self, setting: Setting, doc_ids: Sequence[str]) -> dict[str, Passage]:
+        """Return each passage in its language, by id."""
+        return {
+            one: self.passages[language][self.passage_rows[language][one]]
+            for one, language in zip(doc_ids, setting.passage_languages, strict=True)
         }
 
     def first(self, limit: int) -> "ParallelVectors":
@@ -155,26 +181,18 @@ class SettingResult:
 
     Attributes:
         setting: The languages of its queries and passages.
-        judged: The values of every query.
+        scores: What a result file keeps.
         run: Scores by query id and passage id; empty where it was not kept.
-        language_bias: Of X-X, the share of the top 10 in the query's own language.
-        language_shares: Where the passages are in several languages, the rank-biased share of each.
-        top: The first passages of each query, best first.
     """
 
     setting: Setting
-    judged: Judged
+    scores: SettingScores
     run: dict[str, dict[str, float]]
-    language_bias: float | None = None
-    language_shares: dict[str, float] = field(default_factory=dict)
-    top: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
-    def scores(self) -> SettingScores:
-        """What a result file keeps."""
-        return SettingScores(
-            self.setting.group, self.judged, self.language_bias, self.language_shares, self.top
-        )
+    def judged(self) -> Judged:
+        """The values of every query."""
+        return self.scores.judged
 
 
 @dataclass(frozen=True)
@@ -191,7 +209,7 @@ class Evaluation:
     @property
     def language_bias(self) -> float | None:
         """Share of the top 10 of X-X in the query's own language; None where X-X was not evaluated."""
-        return self.results["X-X"].language_bias if "X-X" in self.results else None
+        return self.results["X-X"].scores.language_bias if "X-X" in self.results else None
 
 
 def evaluate_vectors(
@@ -204,6 +222,8 @@ def evaluate_vectors(
     measures: Sequence[str] = MEASURES,
     depth: int = DEPTH,
     keep_runs: bool = False,
+    ignore_identical_ids: bool = True,
+    rerank: Rerank | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Evaluation:
     """Search and judge every setting.
@@ -221,9 +241,35 @@ def evaluate_vectors(
         measures: Names for ir_measures.
         depth: Passages retrieved per query.
         keep_runs: Keep the runs of all settings, which take far more memory than the judgements.
+        ignore_identical_ids: See `without_identical_ids`.
+        rerank: Gives a setting's run in another order, from its run and the texts by id.
         progress: Called with (settings done, settings in all or nearly so).
     """
     results: dict[str, SettingResult] = {}
+
+    def evaluate_one(setting: Setting, query_ids: Sequence[str], doc_ids: Sequence[str]) -> None:
+        progress(len(results), every)
+        run = vectors.run(setting, query_ids, doc_ids, depth + ignore_identical_ids)
+        left_out = set().union(*vectors.passage_rows.values()) - set(doc_ids)
+        judgements = judgements_of(qrels, query_ids, left_out)
+        identical = 0
+        if ignore_identical_ids:
+            run, identical = without_identical_ids(run, judgements, depth)
+        query_texts = vectors.query_texts(setting, query_ids)
+        if rerank is not None:
+            run = rerank(run, query_texts, vectors.passage_records(setting, doc_ids))
+        scores = score_run(
+            run,
+            judgements,
+            measures,
+            group=setting.group,
+            query_languages=dict(zip(query_ids, setting.query_languages, strict=True)),
+            passage_languages=dict(zip(doc_ids, setting.passage_languages, strict=True)),
+            query_texts=query_texts,
+            identical_ids=identical,
+        )
+        results[setting.name] = SettingResult(setting, scores, run if keep_runs else {})
+
     query_ids, doc_ids = _shared_ids(vectors, seen)
     settings = language_pairs(seen, len(query_ids), len(doc_ids))
     if len(seen) > 1:
@@ -231,18 +277,14 @@ def evaluate_vectors(
         settings += [one for one in mixed if "en" in seen or one.name == "X-X"]
     every = len(settings) + sum(3 if "en" in seen else 4 for _ in unseen)
     for setting in settings:
-        progress(len(results), every)
-        result = _evaluate_setting(vectors, qrels, setting, query_ids, doc_ids, measures, depth)
-        results[setting.name] = result if keep_runs else replace(result, run={})
+        evaluate_one(setting, query_ids, doc_ids)
     for language in unseen:
         pair = ["en", language] if "en" in vectors.queries and language != "en" else [language]
         query_ids, doc_ids = _shared_ids(vectors, pair)
         for setting in language_pairs(pair, len(query_ids), len(doc_ids)):
             # English with itself is evaluated once, over the seen languages' ids where it is one of them.
             if setting.name not in results:
-                progress(len(results), every)
-                result = _evaluate_setting(vectors, qrels, setting, query_ids, doc_ids, measures, depth)
-                results[setting.name] = result if keep_runs else replace(result, run={})
+                evaluate_one(setting, query_ids, doc_ids)
     return Evaluation(results)
 
 
@@ -268,28 +310,3 @@ def _gather(
         places = np.flatnonzero(language_of == language).tolist()
         gathered[places] = vectors[language][[rows[language][identifiers[place]] for place in places]]
     return gathered
-
-
-def _evaluate_setting(
-    vectors: ParallelVectors,
-    qrels: Sequence[Qrel],
-    setting: Setting,
-    query_ids: Sequence[str],
-    doc_ids: Sequence[str],
-    measures: Sequence[str],
-    depth: int,
-) -> SettingResult:
-    queries = _gather(vectors.query_rows, vectors.query_vectors, query_ids, setting.query_languages)
-    passages = _gather(vectors.passage_rows, vectors.passage_vectors, doc_ids, setting.passage_languages)
-    run = dict(rank(query_ids, queries, doc_ids, passages, depth))
-    scores = score_run(
-        run,
-        judgements_of(qrels, query_ids, set().union(*vectors.passage_rows.values()) - set(doc_ids)),
-        measures,
-        group=setting.group,
-        query_languages=dict(zip(query_ids, setting.query_languages, strict=True)),
-        passage_languages=dict(zip(doc_ids, setting.passage_languages, strict=True)),
-    )
-    return SettingResult(
-        setting, scores.judged, run, scores.language_bias, dict(scores.language_shares), dict(scores.top)
-    )

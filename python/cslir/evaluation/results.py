@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from cslir import __version__
 from cslir.errors import InputError
-from cslir.evaluation.metrics import Judged, trec_order
+from cslir.evaluation.checksums import Checksums
+from cslir.evaluation.metrics import Judged, trec_order, usual_name
 from cslir.evaluation.settings import setting_languages
 from cslir.json_values import JsonValue, read_json
 from cslir.outputs import replace_file
@@ -59,6 +60,9 @@ class SettingScores:
         language_bias: Of X-X, the share of the top 10 in the query's own language.
         language_shares: Of a mixed collection, the rank-biased share of each passage language.
         top: The ids of each query's first passages, best first; empty where they were not kept.
+        checksums: Of the queries and qrels; empty in files of earlier versions.
+        identical_ids: Queries of which the passage with their own id was left out, as
+            `metrics.without_identical_ids` says.
     """
 
     group: str
@@ -66,6 +70,8 @@ class SettingScores:
     language_bias: float | None = None
     language_shares: Mapping[str, float] = field(default_factory=dict)
     top: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    checksums: Checksums = field(default_factory=Checksums)
+    identical_ids: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,6 +285,8 @@ def _setting_json(scores: SettingScores) -> dict[str, Any]:
         "language_bias": scores.language_bias,
         "language_shares": dict(scores.language_shares),
         "top": {query_id: list(doc_ids) for query_id, doc_ids in scores.top.items()},
+        "checksums": scores.checksums._asdict(),
+        "identical_ids": scores.identical_ids,
     }
 
 
@@ -330,7 +338,7 @@ def _read_system(node: JsonValue) -> SystemResult:
 
 def _read_setting(node: JsonValue) -> SettingScores:
     per_query = node.get("per_query", dict)
-    columns = {measure: per_query.get(measure, dict).numbers() for measure in per_query.value}
+    columns = {usual_name(measure): per_query.get(measure, dict).numbers() for measure in per_query.value}
     first = next(iter(columns.values()), {})
     if not first:
         raise per_query.wrong("holds no query")
@@ -340,15 +348,19 @@ def _read_setting(node: JsonValue) -> SettingScores:
             raise per_query.wrong(f"{measure} has other queries than {next(iter(columns))}")
         values[measure] = np.array([column[query_id] for query_id in first], dtype=np.float64)
     judged = Judged(tuple(first), values, node.get("missing", list, []).strings())
-    means = node.get("measures", dict, {}).numbers()
+    numbers = node.get("measures", dict, {}).numbers()
+    means = {usual_name(measure): mean for measure, mean in numbers.items()}
     for measure, mean in judged.means.items():
         if not math.isclose(means.get(measure, mean), mean, abs_tol=1e-6):
             raise node.wrong(f"the mean of {measure} is not that of its queries")
     top = node.get("top", dict, {})
+    checksums = node.get("checksums", dict, {})
     return SettingScores(
         group=node.get("group", str, "").value,
         judged=judged,
         language_bias=node.get("language_bias", (float, int, type(None))).value,
         language_shares=node.get("language_shares", dict, {}).numbers(),
         top={query_id: top.get(query_id, list).strings() for query_id in top.value},
+        checksums=Checksums(*(checksums.get(key, str, "").value for key in Checksums._fields)),
+        identical_ids=node.get("identical_ids", int, 0).value,
     )

@@ -1,7 +1,10 @@
 """From a run to the scores of one setting: metrics, language bias, language shares, first passages."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from cslir.evaluation.checksums import Checksums, checksum
 from cslir.evaluation.metrics import evaluate, own_language_share, rank_biased_shares, trec_order
 from cslir.evaluation.results import SettingScores, top_passages
 from cslir.evaluation.settings import GROUPS, pair_group
@@ -15,12 +18,16 @@ MIXED = GROUPS[-1]
 
 def score_run(
     run: Mapping[str, Mapping[str, float]],
-    qrels: Iterable[Qrel],
+    qrels: Sequence[Qrel],
     measures: Sequence[str],
     *,
     group: str = "",
     query_languages: Mapping[str, str] | None = None,
     passage_languages: Mapping[str, str] | None = None,
+    query_texts: Mapping[str, str] | None = None,
+    identical_ids: int = 0,
+    qrels_place: Path | str | None = None,
+    run_place: Path | str | None = None,
 ) -> SettingScores:
     """Judge a run and describe the languages of what it retrieved.
 
@@ -31,12 +38,27 @@ def score_run(
         group: Of the setting.
         query_languages: By query id; the language bias needs two at least, but of X-X.
         passage_languages: Of the retrieved passages; the shares need two languages at least.
+        query_texts: By query id, for the checksum, which needs those of all judged queries.
+        identical_ids: Queries whose own passage was left out of the run; see `without_identical_ids`.
+        qrels_place: Where the judgements come from, for messages.
+        run_place: Where the run comes from, for messages.
     """
-    judged = evaluate(run, qrels, measures)
-    top = top_passages(run, judged.query_ids)
+    judged = evaluate(run, qrels, measures, qrels_place=qrels_place, run_place=run_place)
+    texts = query_texts or {}
+    known_texts = all(query_id in texts for query_id in judged.query_ids)
+    unlabelled = SettingScores(
+        group,
+        judged,
+        top=top_passages(run, judged.query_ids),
+        checksums=Checksums(
+            queries=checksum((one, texts[one]) for one in judged.query_ids) if known_texts else "",
+            qrels=checksum(qrels),
+        ),
+        identical_ids=identical_ids,
+    )
     known = passage_languages or {}
     if len(set(known.values())) < 2:
-        return SettingScores(group, judged, top=top)
+        return unlabelled
     retrieved = {
         query_id: [known.get(doc_id, "") for doc_id in trec_order(run[query_id])]
         for query_id in judged.query_ids
@@ -47,7 +69,8 @@ def score_run(
     bias = None
     if asked and (group == MIXED or len({own[query_id] for query_id in asked}) > 1):
         bias = own_language_share([own[one] for one in asked], [retrieved[one] for one in asked])
-    return SettingScores(group, judged, bias, rank_biased_shares(retrieved.values()), top)
+    shares = rank_biased_shares(retrieved.values())
+    return replace(unlabelled, language_bias=bias, language_shares=shares)
 
 
 def group_of_languages(query_languages: Iterable[str], passage_languages: Iterable[str]) -> str:

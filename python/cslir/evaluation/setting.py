@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir.datasets.candidates import read_candidates
+from cslir.datasets.candidates import Candidates, read_candidates
 from cslir.datasets.judgements import Missing
 from cslir.datasets.mixing import SettingTexts
 from cslir.datasets.parallel import ParallelDataset
@@ -23,7 +23,7 @@ from cslir.records import Passage, Qrel, Query
 from cslir.retrieval import Retrieved, encode_texts, retrieve_passages, score_candidates
 from cslir.search import Encoder
 
-__all__ = ["EvaluatedTexts", "Ranker", "plain_texts", "rank_texts", "texts_of_setting"]
+__all__ = ["EvaluatedTexts", "Ranker", "candidates_of", "plain_texts", "rank_texts", "texts_of_setting"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class EvaluatedTexts:
             that was not read.
         collection_place: Where the passages come from, for messages.
         queries_place: Where the queries come from, for messages.
+        qrels_place: Where the judgements come from, for messages.
     """
 
     name: str
@@ -54,6 +55,12 @@ class EvaluatedTexts:
     missing: Callable[[set[str] | None], Missing]
     collection_place: Path | str
     queries_place: Path | str
+    qrels_place: Path | str
+
+    @property
+    def query_texts(self) -> dict[str, str]:
+        """The text of each judged query, by id."""
+        return {query.query_id: query.text for query in self.queries}
 
     def group(self, passage_languages: Mapping[str, str]) -> str:
         """Return the aggregate that the setting belongs to."""
@@ -112,6 +119,7 @@ def plain_texts(dataset: PlainDataset, split: str) -> EvaluatedTexts:
         missing=lambda known: dataset.missing(split, known),
         collection_place=dataset.collection_place,
         queries_place=dataset.queries_place(split),
+        qrels_place=dataset.qrels_place(split),
     )
 
 
@@ -129,6 +137,21 @@ def texts_of_setting(texts: SettingTexts, dataset: ParallelDataset) -> Evaluated
         missing=lambda _: texts.missing,
         collection_place=place,
         queries_place=place,
+        qrels_place=place,
+    )
+
+
+def candidates_of(texts: EvaluatedTexts, path: Path) -> Candidates:
+    """Read the candidates of the judged queries.
+
+    Raises:
+        InputError: They are malformed, or name a query that is not there.
+    """
+    candidates = read_candidates(path, texts.query_ids(), texts.queries_place)
+    asked = {query.query_id for query in texts.queries}
+    return replace(
+        candidates,
+        doc_ids={one: doc_ids for one, doc_ids in candidates.doc_ids.items() if one in asked},
     )
 
 
@@ -139,9 +162,7 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
         InputError: The collection is empty, the candidates are malformed or name what is not there, or means
             are removed and a language can't have one.
     """
-    candidates = None
-    if ranker.candidates is not None:
-        candidates = read_candidates(ranker.candidates, texts.query_ids(), texts.queries_place)
+    candidates = None if ranker.candidates is None else candidates_of(texts, ranker.candidates)
     queries, encoder = texts.queries, ranker.encoder
     means = _means_of_all(ranker.language_means, texts, encoder) if ranker.language_means else {}
     with counting("encoding queries", "queries") as update:
@@ -152,10 +173,6 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
             lambda done: update(done, len(queries)),
         )
     vectors = remove_language_means(vectors, [query.language for query in queries], means)
-    asked = {query.query_id for query in queries}
-    wanted = (
-        {one: doc_ids for one, doc_ids in candidates.doc_ids.items() if one in asked} if candidates else {}
-    )
     with counting("encoding passages", "passages") as update:
         if candidates is None:
             # Counting the lines of a compressed file takes a while, and only the bar needs it.
@@ -169,19 +186,20 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
                 ranker.depth,
                 language_means=means,
                 progress=lambda done: update(done, total),
+                place=texts.collection_place,
             )
-        distinct = len({doc_id for doc_ids in wanted.values() for doc_id in doc_ids})
+        distinct = len({doc_id for doc_ids in candidates.doc_ids.values() for doc_id in doc_ids})
         retrieved = score_candidates(
             queries,
             vectors,
             texts.passages(),
-            wanted,
+            candidates.doc_ids,
             encoder,
             ranker.depth,
             language_means=means,
             progress=lambda done: update(done, distinct),
         )
-    replace(candidates, doc_ids=wanted).check_passage_ids(retrieved.doc_ids, texts.collection_place)
+    candidates.check_passage_ids(retrieved.doc_ids, texts.collection_place)
     return retrieved
 
 

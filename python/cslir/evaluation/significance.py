@@ -149,9 +149,15 @@ def paired_test(
 
 
 def _differences(system: NDArray[np.float64], baseline: NDArray[np.float64]) -> NDArray[np.float64]:
-    if system.shape != baseline.shape or system.ndim != 1 or len(system) < 2:
+    if system.shape != baseline.shape or system.ndim != 1:
         raise InputError(
-            f"a paired test needs the same two or more queries, got {system.shape} and {baseline.shape}"
+            "a paired test needs values of the same queries, got arrays of the shapes"
+            f" {system.shape} and {baseline.shape}"
+        )
+    if len(system) < 2:
+        raise InputError(
+            f"a paired test needs two queries at least, there is {len(system)}",
+            remedy="evaluate with more judged queries",
         )
     differences = system - baseline
     return np.where(np.abs(differences) < _NOISE, 0.0, differences)

@@ -31,19 +31,26 @@ def print_single(title: str, scores: SettingScores) -> None:
     if judged.missing:
         note += f", of which {len(judged.missing):,} have no retrieved passage and count as zero"
     console.print(note, highlight=False)
+    _print_identical_ids(console, scores.identical_ids)
     _print_languages(console, "", scores)
 
 
-def print_notes(unjudged: int, tied: int) -> None:
+def print_notes(unjudged: int, irrelevant: int, tied: int) -> None:
     """Print what a reader of a run's values should know.
 
     Args:
         unjudged: Queries of the run without judgements.
+        irrelevant: Queries whose passages are all judged irrelevant.
         tied: Queries with passages of equal score.
     """
     console = Console()
     if unjudged:
         console.print(f"{unjudged:,} further queries of the run are not judged", highlight=False)
+    if irrelevant:
+        console.print(
+            f"{irrelevant:,} further queries have no passage that is judged relevant, and are left out",
+            highlight=False,
+        )
     if tied:
         console.print(
             f"{tied:,} queries have passages of equal score: the greater id comes first, as for trec_eval",
@@ -84,6 +91,7 @@ def print_settings(title: str, settings: Mapping[str, SettingScores]) -> None:
             f"not in the groups, as a language lacks some of the {most:,} queries: {', '.join(fewer)}",
             highlight=False,
         )
+    _print_identical_ids(console, max(scores.identical_ids for scores in settings.values()))
     for name in MIXTURES:
         if name in settings:
             _print_languages(console, f"{name}: ", settings[name])
@@ -110,6 +118,15 @@ def _table() -> Table:
     from rich import box
 
     return Table(box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _print_identical_ids(console: Console, queries: int) -> None:
+    if queries:
+        console.print(
+            f"of {queries:,} queries the passage with the query's own id is left out, as BEIR does it"
+            " (--keep-identical-ids counts it)",
+            highlight=False,
+        )
 
 
 def _print_languages(console: Console, prefix: str, scores: SettingScores) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cslir.errors import InputError
 from cslir.evaluation.comparison import Compared, compare
-from cslir.evaluation.metrics import Judged
+from cslir.evaluation.metrics import Judged, usual_name
 from cslir.evaluation.results import ONLY_SETTING, ResultFile, SettingScores, SystemResult, group_values
 from cslir.evaluation.settings import GROUPS
 from cslir.evaluation.significance import paired_t_test
@@ -105,7 +105,7 @@ def summarise(
         InputError: No measure is shared, or the systems can't be compared.
     """
     everything = [system for file in files for system in file.systems]
-    chosen = measure or _shared_measure(everything)
+    chosen = usual_name(measure) if measure else _shared_measure(everything)
     systems = over_seeds(everything)
     seen = next((file.seen for file in files if file.seen), ())
     unseen = tuple(dict.fromkeys(one for file in files for one in file.unseen if one not in seen))

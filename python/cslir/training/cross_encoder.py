@@ -38,7 +38,8 @@ def hard_negatives(
     """Return the examples, each with the passages that an encoder takes for its query by mistake.
 
     They are the best of the examples' passages that are not relevant to the query; those an example has
-    already come first. A query that occurs several times has all its passages for relevant.
+    already come first. A query that occurs several times has all its passages for relevant, and the passage
+    with a query's own id is never its negative: in some collections it is the query itself.
 
     Args:
         examples: Pairs.
@@ -55,7 +56,7 @@ def hard_negatives(
     _, found = top_k(vectors, queries, min(depth, len(passages)))
     mined: list[Example] = []
     for example, rows in zip(examples, found.tolist(), strict=True):
-        own = relevant[example.query.text]
+        own = {*relevant[example.query.text], example.query.query_id}
         others = [passages[row] for row in rows if passages[row].doc_id not in own]
         mined.append(example._replace(negatives=(*example.negatives, *others)[:count]))
     return mined
