@@ -200,7 +200,7 @@ def test_systems_and_settings_are_chosen_by_name(run, results):
         (["{empty}"], "is empty"),
         (["{missing}"], "no such file"),
         (["{folder}"], "is a folder"),
-        (["{truncated}"], "truncated or not JSON"),
+        (["{truncated}"], "not JSON"),
         (["{other}"], "not a result file"),
     ],
 )

@@ -11,9 +11,11 @@ from cslir.files import read_lines
 from cslir.formats import (
     read_beir_corpus,
     read_beir_queries,
+    read_collection,
     read_msmarco_collection,
     read_msmarco_queries,
     read_qrels,
+    read_queries,
     read_run,
     write_beir_corpus,
     write_beir_queries,
@@ -53,6 +55,43 @@ def test_beir_queries_round_trip(tmp_path):
     assert list(read_beir_queries(plain, "en")) == [Query("7", "seven", "en")]
 
 
+def test_null_is_read_like_a_missing_value_and_ids_have_other_names(tmp_path):
+    path = tmp_path / "corpus.jsonl"
+    path.write_text(
+        '{"_id": "a", "text": "x", "title": null, "language": null}\n'
+        '{"id": "b", "text": "x", "language": "fr"}\n{"doc_id": 3, "text": "x"}\n'
+        '{"id": "other", "_id": "c", "text": "x"}\n{"_id": null, "query_id": "d", "text": "x"}\n'
+    )
+    read = list(read_beir_corpus(path, "de"))
+    assert [(one.doc_id, one.title, one.language) for one in read] == [
+        ("a", "", "de"),
+        ("b", "", "fr"),
+        ("3", "", "de"),
+        ("c", "", "de"),
+        ("d", "", "de"),
+    ]
+    assert [(one.query_id, one.language) for one in read_beir_queries(path, "de")] == [
+        (one.doc_id, one.language) for one in read
+    ]
+
+
+def test_the_layout_is_told_by_name_else_by_the_first_line(tmp_path):
+    jsonl = '\n{"_id": "a", "text": "x"}\n{"_id": "b", "text": "y"}\n'
+    tsv = "a\tx\nb\ty\n"
+    for name, content in (
+        ("x.jsonl", jsonl),
+        ("x.tsv", tsv),
+        ("pipe", jsonl),
+        ("other", tsv),
+    ):
+        path = tmp_path / name
+        path.write_text(content)
+        assert [(one.doc_id, one.text) for one in read_collection(path)] == [("a", "x"), ("b", "y")]
+        assert [(one.query_id, one.text) for one in read_queries(path)] == [("a", "x"), ("b", "y")]
+    (tmp_path / "empty").write_text("\n")
+    assert list(read_collection(tmp_path / "empty")) == []
+
+
 def test_qrels_in_both_layouts(tmp_path):
     qrels = [Qrel("q1", "d1", 1), Qrel("q1", "d2", 0), Qrel("q2", "d1", 3)]
     write_qrels(tmp_path / "trec.qrels", qrels)
@@ -90,7 +129,7 @@ BAD_FILES = {
     "no-object": (read_beir_corpus, "[1]\n", 1, "not a JSON object"),
     "no-text": (read_beir_corpus, '{"_id": "a"}\n', 1, 'no "text"'),
     "text-is-number": (read_beir_corpus, '{"_id": "a", "text": 3}\n', 1, "not a string"),
-    "no-id": (read_beir_queries, '{"text": "a"}\n', 1, 'no "_id"'),
+    "no-id": (read_beir_queries, '{"text": "a"}\n', 1, 'no "_id", "id", "doc_id", "query_id"'),
     "half-a-pair": (read_beir_corpus, '{"_id": "a", "text": "x \\ud800 y"}\n', 1, "half a surrogate pair"),
     "empty-id": (read_beir_queries, '{"_id": "", "text": "a"}\n', 1, "empty query id"),
     "duplicate": (
@@ -102,7 +141,24 @@ BAD_FILES = {
     "columns": (read_msmarco_collection, "0\ta\n1 b\n", 2, "1 tab-separated columns"),
     "duplicate-tsv": (read_msmarco_queries, "0\ta\n0\tb\n", 2, "duplicate query id"),
     "qrels-columns": (read_qrels, "q 0 d\tx y\n", 1, "2 columns"),
-    "qrels-relevance": (read_qrels, "q 0 d one\n", 1, "relevance 'one'"),
+    "qrels-relevance": (read_qrels, "q 0 d one\n", 1, "relevance 'one' is no whole number"),
+    "qrels-real": (read_qrels, "q 0 d 1.0\n", 1, "relevance '1.0' is no whole number; judge by whole"),
+    "qrels-beyond": (
+        read_qrels,
+        "q 0 d 9223372036854775808\n",
+        1,
+        "relevance 92233.* is beyond 2,147,483,647",
+    ),
+    "qrels-far-beyond": (read_qrels, f"q 0 d -{'9' * 5000}\n", 1, "relevance -9999999.* is beyond"),
+    "run-rank-real": (read_run, "q d 0.93\n", 1, "rank '0.93' is no whole number"),
+    "run-rank-beyond": (read_run, f"q d {'9' * 5000}\n", 1, "rank 9999999.* is beyond"),
+    "run-beyond": (read_run, "q Q0 d 1 -1e39 t\n", 1, "score -1e[+]39 is beyond the range of 32-bit floats"),
+    "key-twice": (read_beir_corpus, '{"_id": "a", "text": "x", "text": "y"}\n', 1, "key 'text' comes twice"),
+    "deep": (read_beir_queries, "\n" + "[" * 100_000, 2, "more than 128 lists"),
+    "long-number": (read_beir_queries, f'{{"_id": "a", "text": "b", "x": {"1" * 5000}}}', 1, "5,000 digits"),
+    "no-id-but-null": (read_beir_corpus, '{"_id": null, "text": "b"}', 1, 'no "_id", "id"'),
+    "null-text": (read_beir_corpus, '{"_id": "a", "text": null}', 1, 'no "text"'),
+    "id-is-list": (read_beir_queries, '{"id": [1], "text": "b"}', 1, '"id" is of the wrong type'),
     "qrels-twice": (read_qrels, "q 0 d 1\nq 0 d 0\n", 2, "judged twice"),
     "run-columns": (read_run, "q Q0 d 1\n", 1, "4 columns"),
     "run-score": (read_run, "q Q0 d 1 high t\n", 1, "score 'high'"),

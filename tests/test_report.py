@@ -193,7 +193,7 @@ def test_trainings_of_systems_are_drawn(tmp_path):
 WRONG = {
     "absent": (["absent.json"], "no such file"),
     "empty": (["empty.json"], "is empty"),
-    "truncated": (["truncated.json"], "not JSON, or truncated"),
+    "truncated": (["truncated.json"], "not JSON"),
     "another kind": (["other.json"], "nothing that a report is made of"),
     "another list": (["list.json"], "no lexicon's coverage"),
     "folder of nothing": (["folder"], "nothing that a report is made of"),

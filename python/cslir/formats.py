@@ -9,28 +9,32 @@ import io
 import json
 import lzma
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 from cslir.errors import InputError
 from cslir.files import read_lines
+from cslir.json_values import decode_json
 from cslir.languages import language_label
 from cslir.outputs import replace_file
 from cslir.records import Passage, Qrel, Query, ScoredPassage
 
 __all__ = [
+    "ID_NAMES",
     "find_compressed",
     "numbered_run",
     "passage_line",
     "passage_of_line",
     "read_beir_corpus",
     "read_beir_queries",
+    "read_collection",
     "read_jsonl",
     "read_msmarco_collection",
     "read_msmarco_queries",
     "read_qrels",
+    "read_queries",
     "read_run",
     "require_run_id",
     "run_lines",
@@ -43,7 +47,14 @@ __all__ = [
 ]
 
 _Record = TypeVar("_Record")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+Lines = Iterator[tuple[int, str]]
+
+ID_NAMES = ("_id", "id", "doc_id", "query_id")
+"""Where a record's id may be: in the first of them that it has, as for `cslir switch`."""
+
+_LARGEST = 2**31 - 1
+_LARGEST_SCORE = 3.4028234663852886e38
+_JUDGE = "judge by whole numbers, 0 for a passage that is not relevant"
 
 
 def find_compressed(path: Path) -> Path | None:
@@ -67,97 +78,144 @@ def _unique(path: Path, records: Iterable[tuple[int, str, _Record]], kind: str) 
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    r"""Yield (line number, record) of a file with one JSON object per line; blank lines are skipped.
+    """Yield (line number, record) of a file with one JSON object per line; blank lines are skipped.
 
     Raises:
-        InputError: A line is no JSON object, or an escape in it (`\ud800`) stands for no character.
+        InputError: A line is no JSON object, or holds what `decode_json` refuses.
     """
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(
-                f"not JSON: {error.msg}", path=path, line=number, remedy="one JSON object per line"
-            ) from None
-        if not isinstance(record, dict):
-            raise InputError("not a JSON object", path=path, line=number, remedy="one JSON object per line")
-        if "\\u" in line and _SURROGATE.search(json.dumps(record, ensure_ascii=False)):
-            raise InputError(
-                "an escape stands for half a surrogate pair, which is no character",
-                path=path,
-                line=number,
-                remedy="write the text as UTF-8, or both halves of the pair",
-            )
-        yield number, record
+    return _records(path, read_lines(path))
 
 
-def _field(record: dict[str, Any], name: str, path: Path, line: int, *, default: str | None = None) -> str:
-    value = record.get(name, default)
-    if isinstance(value, int) and not isinstance(value, bool) and name == "_id":
-        return str(value)
+def _records(path: Path, lines: Lines) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in lines:
+        if line.strip():
+            yield number, _record(line, path, number)
+
+
+def _record(line: str | bytes, path: Path | None, number: int | None) -> dict[str, Any]:
+    record = decode_json(line, path=path, line=number, remedy="one JSON object per line")
+    if not isinstance(record, dict):
+        raise InputError("not a JSON object", path=path, line=number, remedy="one JSON object per line")
+    return record
+
+
+def _id(record: dict[str, Any], path: Path | None, line: int | None) -> str:
+    name = next((name for name in ID_NAMES if record.get(name) is not None), None)
+    if name is None:
+        names = ", ".join(f'"{name}"' for name in ID_NAMES)
+        raise InputError(f"no {names}", path=path, line=line, remedy="give every record one")
+    value = record[name]
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InputError(
+            f'"{name}" is of the wrong type ({type(value).__name__})',
+            path=path,
+            line=line,
+            remedy="an id is a string or an integer",
+        )
+    return str(value)
+
+
+def _text(
+    record: dict[str, Any], name: str, path: Path | None, line: int | None, *, default: str | None = None
+) -> str:
+    """Return a text of a record; null is the default, as a missing one is."""
+    value = record.get(name)
+    if value is None and default is not None:
+        return default
     if not isinstance(value, str):
         problem = f'no "{name}"' if value is None else f'"{name}" is not a string'
         raise InputError(problem, path=path, line=line, remedy=f'give every record a string "{name}"')
     return value
 
 
+def _passage(record: dict[str, Any], language: str, path: Path | None, line: int | None) -> Passage:
+    return Passage(
+        _id(record, path, line),
+        _text(record, "text", path, line),
+        _text(record, "title", path, line, default=""),
+        language_label(_text(record, "language", path, line, default=language)),
+    )
+
+
+def _query(record: dict[str, Any], language: str, path: Path | None, line: int | None) -> Query:
+    return Query(
+        _id(record, path, line),
+        _text(record, "text", path, line),
+        language_label(_text(record, "language", path, line, default=language)),
+    )
+
+
+def read_collection(path: Path, language: str = "") -> Iterator[Passage]:
+    """Yield the passages of a BEIR `corpus.jsonl` or an MS MARCO `collection.tsv`.
+
+    Which it is, its name says, or its first line where the name says neither, as that of a pipe.
+
+    Raises:
+        InputError: As for `read_beir_corpus` and `read_msmarco_collection`.
+    """
+    is_jsonl, lines = _is_jsonl(path)
+    return _beir_passages(path, language, lines) if is_jsonl else _msmarco_passages(path, language, lines)
+
+
+def read_queries(path: Path, language: str = "") -> Iterator[Query]:
+    """Yield the queries of a BEIR `queries.jsonl` or an MS MARCO `queries.*.tsv`; see `read_collection`.
+
+    Raises:
+        InputError: As for `read_beir_queries` and `read_msmarco_queries`.
+    """
+    is_jsonl, lines = _is_jsonl(path)
+    return _beir_queries(path, language, lines) if is_jsonl else _msmarco_queries(path, language, lines)
+
+
+def _is_jsonl(path: Path) -> tuple[bool, Lines]:
+    """Return whether a file holds JSON objects, and its lines, of which none is lost."""
+    lines = read_lines(path)
+    if ".jsonl" in path.suffixes or ".tsv" in path.suffixes:
+        return ".jsonl" in path.suffixes, lines
+    first = next(((number, line) for number, line in lines if line.strip()), None)
+    if first is None:
+        return False, lines
+    return first[1].lstrip().startswith("{"), chain((first,), lines)
+
+
 def read_beir_corpus(path: Path, language: str = "") -> Iterator[Passage]:
     """Yield the passages of a BEIR `corpus.jsonl`: `_id`, `text`, optional `title` and `language`.
 
+    A record without `_id` has its id in `id`, `doc_id` or `query_id`. A null is read like a missing value.
+
     Args:
-        path: The file, plain or compressed.
+        path: The file, plain or compressed, or a pipe.
         language: Code for records without a `language` field.
 
     Raises:
         InputError: A record is malformed, or an id is empty or repeated.
     """
-    return _unique(
-        path,
-        (
-            (
-                line,
-                identifier := _field(record, "_id", path, line),
-                Passage(
-                    identifier,
-                    _field(record, "text", path, line),
-                    _field(record, "title", path, line, default=""),
-                    language_label(_field(record, "language", path, line, default=language)),
-                ),
-            )
-            for line, record in read_jsonl(path)
-        ),
-        "passage",
-    )
+    return _beir_passages(path, language, read_lines(path))
+
+
+def _beir_passages(path: Path, language: str, lines: Lines) -> Iterator[Passage]:
+    records = ((line, _passage(record, language, path, line)) for line, record in _records(path, lines))
+    return _unique(path, ((line, passage.doc_id, passage) for line, passage in records), "passage")
 
 
 def read_beir_queries(path: Path, language: str = "") -> Iterator[Query]:
     """Yield the queries of a BEIR `queries.jsonl`: `_id`, `text`, optional `language`.
 
+    A record without `_id` has its id in `id`, `doc_id` or `query_id`. A null is read like a missing value.
+
     Raises:
         InputError: A record is malformed, or an id is empty or repeated.
     """
-    return _unique(
-        path,
-        (
-            (
-                line,
-                identifier := _field(record, "_id", path, line),
-                Query(
-                    identifier,
-                    _field(record, "text", path, line),
-                    language_label(_field(record, "language", path, line, default=language)),
-                ),
-            )
-            for line, record in read_jsonl(path)
-        ),
-        "query",
-    )
+    return _beir_queries(path, language, read_lines(path))
 
 
-def _columns(path: Path, number: int, layout: str) -> Iterator[tuple[int, list[str]]]:
-    for line, text in read_lines(path):
+def _beir_queries(path: Path, language: str, lines: Lines) -> Iterator[Query]:
+    records = ((line, _query(record, language, path, line)) for line, record in _records(path, lines))
+    return _unique(path, ((line, query.query_id, query) for line, query in records), "query")
+
+
+def _columns(path: Path, lines: Lines, number: int, layout: str) -> Iterator[tuple[int, list[str]]]:
+    for line, text in lines:
         if not text.strip():
             continue
         columns = text.split("\t")
@@ -173,23 +231,56 @@ def _columns(path: Path, number: int, layout: str) -> Iterator[tuple[int, list[s
 
 def read_msmarco_collection(path: Path, language: str = "") -> Iterator[Passage]:
     """Yield the passages of an MS MARCO or mMARCO `collection.tsv`: id, tab, text."""
-    rows = _columns(path, 2, "doc_id <tab> text")
+    return _msmarco_passages(path, language, read_lines(path))
+
+
+def _msmarco_passages(path: Path, language: str, lines: Lines) -> Iterator[Passage]:
+    rows = _columns(path, lines, 2, "doc_id <tab> text")
     records = ((line, row[0], Passage(row[0], row[1], "", language)) for line, row in rows)
     return _unique(path, records, "passage")
 
 
 def read_msmarco_queries(path: Path, language: str = "") -> Iterator[Query]:
     """Yield the queries of an MS MARCO or mMARCO `queries.*.tsv`: id, tab, text."""
-    rows = _columns(path, 2, "query_id <tab> text")
+    return _msmarco_queries(path, language, read_lines(path))
+
+
+def _msmarco_queries(path: Path, language: str, lines: Lines) -> Iterator[Query]:
+    rows = _columns(path, lines, 2, "query_id <tab> text")
     records = ((line, row[0], Query(row[0], row[1], language)) for line, row in rows)
     return _unique(path, records, "query")
 
 
-def _number(convert: Callable[[str], _Record], text: str, name: str, path: Path, line: int) -> _Record:
+def _whole_number(text: str, name: str, path: Path, line: int, remedy: str) -> int:
     try:
-        return convert(text)
+        value = int(text)
     except ValueError:
-        raise InputError(f"{name} {text!r} is not a number", path=path, line=line) from None
+        # Python reads no number of more than 4,300 digits.
+        if not text.lstrip("+-").isdecimal():
+            raise InputError(
+                f"{name} {text[:40]!r} is no whole number", path=path, line=line, remedy=remedy
+            ) from None
+        value = _LARGEST + 1
+    if abs(value) > _LARGEST:
+        raise InputError(f"{name} {text[:40]} is beyond {_LARGEST:,}", path=path, line=line, remedy=remedy)
+    return value
+
+
+def _score(text: str, path: Path, line: int) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        raise InputError(f"score {text[:40]!r} is not a number", path=path, line=line) from None
+    if not math.isfinite(score):
+        raise InputError(f"score {score} is not finite", path=path, line=line)
+    if abs(score) > _LARGEST_SCORE:
+        raise InputError(
+            f"score {score} is beyond the range of 32-bit floats, by which passages are ranked",
+            path=path,
+            line=line,
+            remedy="scale the scores, which keeps their order",
+        )
+    return score
 
 
 def read_qrels(path: Path) -> Iterator[Qrel]:
@@ -220,7 +311,7 @@ def read_qrels(path: Path) -> Iterator[Qrel]:
                 f"query {query_id!r} and passage {doc_id!r} are judged twice", path=path, line=line
             )
         seen.add((query_id, doc_id))
-        yield Qrel(query_id, doc_id, _number(int, relevance, "relevance", path, line))
+        yield Qrel(query_id, doc_id, _whole_number(relevance, "relevance", path, line, _JUDGE))
 
 
 def read_run(path: Path) -> Iterator[ScoredPassage]:
@@ -244,10 +335,10 @@ def numbered_run(path: Path) -> Iterator[tuple[int, ScoredPassage]]:
         if not columns:
             continue
         if len(columns) == 6:
-            query_id, doc_id, score = columns[0], columns[2], _number(float, columns[4], "score", path, line)
+            query_id, doc_id, score = columns[0], columns[2], _score(columns[4], path, line)
         elif len(columns) == 3:
             query_id, doc_id = columns[0], columns[1]
-            rank = _number(int, columns[2], "rank", path, line)
+            rank = _whole_number(columns[2], "rank", path, line, "ranks count from 1")
             if rank < 1:
                 raise InputError(f"rank {rank} is below 1", path=path, line=line)
             score = 1 / rank
@@ -258,8 +349,6 @@ def numbered_run(path: Path) -> Iterator[tuple[int, ScoredPassage]]:
                 line=line,
                 remedy="the layout is 'query_id Q0 doc_id rank score tag' or 'query_id doc_id rank'",
             )
-        if not math.isfinite(score):
-            raise InputError(f"score {score} is not finite", path=path, line=line)
         if (query_id, doc_id) in seen:
             raise InputError(
                 f"passage {doc_id!r} is retrieved twice for query {query_id!r}", path=path, line=line
@@ -303,10 +392,17 @@ def passage_line(passage: Passage) -> str:
     return _beir_line(passage.doc_id, {"title": passage.title, "text": passage.text}, passage.language)
 
 
-def passage_of_line(line: str | bytes) -> Passage:
-    """Return the passage of a line that `passage_line` made."""
-    record = json.loads(line)
-    return Passage(record["_id"], record["text"], record["title"], record.get("language", ""))
+def passage_of_line(line: str | bytes, path: Path | None = None) -> Passage:
+    """Return the passage of a line that `passage_line` made.
+
+    Args:
+        line: The line.
+        path: The file that holds it, for the message.
+
+    Raises:
+        InputError: It is no such line.
+    """
+    return _passage(_record(line, path, None), "", path, None)
 
 
 def write_beir_corpus(path: Path, passages: Iterable[Passage]) -> None:

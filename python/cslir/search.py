@@ -329,7 +329,7 @@ class PassageIndex:
         for row, doc_id in zip(rows, self.vectors.ids(rows), strict=True):
             try:
                 passage = passage_of_line(texts[self._offsets[row] : self._offsets[row + 1]])
-            except (ValueError, KeyError, TypeError, RecursionError):
+            except InputError:
                 passage = None
             if passage is None or passage.doc_id != doc_id:
                 raise InputError(

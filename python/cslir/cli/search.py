@@ -163,11 +163,11 @@ def _write_run(
     run_out: Path | None,
     reranking: _Reranking,
 ) -> None:
+    from cslir.datasets.layouts import read_queries
     from cslir.errors import InputError
-    from cslir.formats import read_beir_queries, read_msmarco_queries, require_run_id, run_lines, write_run
+    from cslir.formats import require_run_id, run_lines, write_run
 
-    read = read_beir_queries if ".jsonl" in queries.suffixes else read_msmarco_queries
-    asked = list(read(queries))
+    asked = list(read_queries(queries))
     if not asked:
         raise InputError("holds no query", path=queries)
     for query in asked:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cslir.datasets.judgements import Missing
 from cslir.datasets.plain import PlainDataset
 from cslir.errors import InputError
-from cslir.files import read_lines
+from cslir.files import read_lines, require_readable_again
 from cslir.formats import numbered_run, read_qrels
 from cslir.records import Passage, Qrel, Query
 
@@ -54,7 +54,12 @@ class _Row(NamedTuple):
 
 
 def is_top1000(path: Path) -> bool:
-    """Return whether a file has MS MARCO's four columns, with the texts, rather than those of a run."""
+    """Return whether a file has MS MARCO's four columns, with the texts, rather than those of a run.
+
+    Raises:
+        InputError: It can't be read, or is a pipe: it is read again as what it is.
+    """
+    require_readable_again(path)
     first = next((line for _, line in read_lines(path) if line.strip()), "")
     return first.count("\t") == 3
 

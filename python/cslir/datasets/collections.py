@@ -12,6 +12,7 @@ from cslir.datasets.mixing import mixture_description
 from cslir.datasets.parallel import TRAINING_LANGUAGE, ParallelDataset, has_languages, load_parallel
 from cslir.datasets.plain import DatasetFiles, FileDataset, PlainDataset
 from cslir.errors import InputError
+from cslir.files import require_readable_again
 from cslir.languages import language_codes
 from cslir.records import Example, Passage
 
@@ -39,6 +40,8 @@ def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelData
     """
     if isinstance(source, DatasetFiles):
         queries, qrels = source.queries, source.qrels
+        for path in (source.collection, queries):
+            require_readable_again(path)
         return FileDataset(
             source.collection.name, source.collection, lambda _: queries, lambda _: qrels, language
         )
@@ -122,7 +125,7 @@ def passages_of(source: str, split: str, languages: Sequence[str] | None = None)
     """Yield a collection for indexing.
 
     Args:
-        source: A dataset as for `open_dataset`, or one `corpus.jsonl` or `collection.tsv`.
+        source: A dataset as for `open_dataset`, or one `corpus.jsonl` or `collection.tsv`, a pipe too.
         split: Of a parallel dataset, whose passages get ids of the form `language/doc_id`.
         languages: Of a parallel dataset; all of them if None.
 
@@ -130,7 +133,7 @@ def passages_of(source: str, split: str, languages: Sequence[str] | None = None)
         InputError: There is no such dataset, split or language.
     """
     path = Path(source)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         yield from read_passages(path)
         return
     dataset = open_dataset(source)

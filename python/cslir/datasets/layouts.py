@@ -14,14 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cslir import formats
 from cslir.errors import InputError
-from cslir.formats import (
-    find_compressed,
-    read_beir_corpus,
-    read_beir_queries,
-    read_msmarco_collection,
-    read_msmarco_queries,
-)
+from cslir.formats import find_compressed
 from cslir.records import Passage, Query
 
 __all__ = ["Layout", "find_layouts", "read_passages", "read_queries"]
@@ -132,17 +127,15 @@ def read_passages(path: Path, language: str = "") -> Iterator[Passage]:
     """Yield the passages of a BEIR `corpus.jsonl`, or of an MS MARCO or mMARCO collection.
 
     Args:
-        path: The file; its name tells the format.
+        path: The file, or a pipe; its name tells the format, else its first line.
         language: Of the records that do not tell theirs; if empty, the one that mMARCO's name tells.
     """
-    read = read_beir_corpus if ".jsonl" in path.suffixes else read_msmarco_collection
-    return read(path, language or _language_in_name(path))
+    return formats.read_collection(path, language or _language_in_name(path))
 
 
 def read_queries(path: Path, language: str = "") -> Iterator[Query]:
     """Yield the queries of a BEIR `queries.jsonl`, or of an MS MARCO or mMARCO file; see `read_passages`."""
-    read = read_beir_queries if ".jsonl" in path.suffixes else read_msmarco_queries
-    return read(path, language or _language_in_name(path))
+    return formats.read_queries(path, language or _language_in_name(path))
 
 
 def _language_in_name(path: Path) -> str:

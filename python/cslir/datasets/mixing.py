@@ -18,6 +18,7 @@ from cslir.errors import InputError
 from cslir.evaluation.settings import MIXTURES, Setting, parse_setting, setting_of
 from cslir.files import sha256_of
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
+from cslir.json_values import read_json
 from cslir.languages import language_codes
 from cslir.outputs import replace_folder
 from cslir.records import Passage, Qrel, Query
@@ -269,14 +270,9 @@ def mixture_description(folder: Path) -> Mapping[str, Any]:
 
 def _read_mixture(folder: Path) -> Mapping[str, Any]:
     path = folder / DESCRIPTION_FILE
-    try:
-        description = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except ValueError as error:
-        raise InputError(
-            f"not JSON: {error}", path=path, remedy="make the mixture again, or remove it if it is yours"
-        ) from None
+    description = read_json(path, remedy="make the mixture again, or remove it if it is yours").value
     # Other people's folders may hold a file of this name too.
     is_ours = isinstance(description, dict) and isinstance(description.get("setting"), dict)
     if not is_ours or not isinstance(description.get("files"), dict):

@@ -12,7 +12,6 @@ The folder of a language may have MS MARCO's files instead, and those of mMARCO 
 (see `cslir.datasets.layouts`). Each file may be compressed.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from cslir.datasets.layouts import Layout, find_layouts, read_passages, read_que
 from cslir.errors import InputError
 from cslir.files import sha256_of
 from cslir.formats import read_qrels
+from cslir.json_values import read_json
 from cslir.languages import language_code, language_label
 from cslir.records import Example, Passage, Qrel, Query
 
@@ -234,12 +234,9 @@ def read_description(path: Path) -> Mapping[str, Any]:
     Raises:
         InputError: It is no JSON object, or its `files` are none.
     """
-    try:
-        description = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except ValueError as error:
-        raise InputError(f"not JSON: {error}", path=path, remedy="build the dataset again") from None
+    description = read_json(path, remedy="build the dataset again").value
     if not isinstance(description, dict) or not isinstance(description.get("files", {}), dict):
         raise InputError("not a dataset's description", path=path, remedy="build the dataset again")
     return description

@@ -77,7 +77,7 @@ def read_inputs(
             raise InputError("no result file, and a run needs --qrels", path=path, remedy="add --qrels FILE")
         else:
             runs += 1
-            judgements = judgements or list(read_qrels(qrels))
+            judgements = judgements or list(read_qrels(qrels))  # once: it may be a pipe
             scores = _judge_run(path, judgements, qrels, measures or RUN_MEASURES, ignore_identical_ids)
             systems.append(SystemResult(name or path.stem, "", None, {ONLY_SETTING: scores}))
     if qrels is not None and not runs:
@@ -105,7 +105,8 @@ def _named(source: str) -> tuple[str, Path]:
 
 
 def _is_json(path: Path) -> bool:
-    with open_bytes(path) as file:
+    # Read again below as what it is.
+    with open_bytes(path, pipe=False) as file:
         try:
             first = file.read(64).lstrip()[:1]
         except DAMAGE_ERRORS as error:

@@ -1,6 +1,5 @@
 """What a report is made of: the files that are given, told apart by what is in them."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 from cslir.errors import InputError
 from cslir.evaluation.results import FORMAT as RESULT_FORMAT
 from cslir.evaluation.results import ResultFile, read_results
-from cslir.files import DAMAGE_ERRORS, open_bytes
+from cslir.json_values import read_json
 
 __all__ = ["Coverage", "Latency", "Material", "Measurement", "Training", "read_material"]
 
@@ -128,7 +127,7 @@ def read_material(paths: Sequence[Path]) -> Material:
     coverage: list[Coverage] = []
     for path in dict.fromkeys(paths):
         file = _file_of(path)
-        content = _read_json(file)
+        content = read_json(file, remedy=_REMEDY).value
         kind = content.get("format") if isinstance(content, dict) else None
         if kind == RESULT_FORMAT:
             results[file] = read_results(file)
@@ -166,20 +165,6 @@ def _file_of(path: Path) -> Path:
         if (path / name).is_file():
             return path / name
     raise InputError("holds nothing that a report is made of", path=path, remedy=_REMEDY)
-
-
-def _read_json(path: Path) -> object:
-    try:
-        with open_bytes(path) as file:
-            raw = file.read()
-    except DAMAGE_ERRORS as error:
-        raise InputError(f"truncated or corrupt ({error})", path=path, remedy="make the file again") from None
-    if not raw.strip():
-        raise InputError("is empty", path=path, remedy=_REMEDY)
-    try:
-        return json.loads(raw)
-    except ValueError as error:
-        raise InputError(f"not JSON, or truncated ({error})", path=path, remedy=_REMEDY) from None
 
 
 def _read_latency(path: Path, content: dict[str, Any]) -> Latency:

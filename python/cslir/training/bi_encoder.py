@@ -22,6 +22,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 import cslir
 from cslir.errors import InputError
+from cslir.json_values import read_json
 from cslir.models import Device
 from cslir.models.bi_encoder import load_sentence_transformer
 from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS
@@ -146,7 +147,7 @@ def _prepare_checkpoints(folder: Path, settings: Mapping[str, Any], resume: bool
     """Return the checkpoint to go on from; without one, clear the folder and note the settings in it."""
     noted = folder / TRAINING_SETTINGS
     if resume and noted.is_file():
-        if json.loads(noted.read_text(encoding="utf-8")) != settings:
+        if read_json(noted, remedy="leave --resume out to start again").value != settings:
             raise InputError(
                 "holds checkpoints of a run with other settings",
                 path=folder,

@@ -39,6 +39,9 @@ _MUSE_LINE = re.compile(rb"\S+[ ]+\S+\s*")
 def is_compiled(path: Path) -> bool:
     """Whether the file starts like a `.cslex`; False too for one that can't be read."""
     try:
+        # A pipe would lose these bytes.
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(len(_CSLEX_MAGIC)) == _CSLEX_MAGIC
     except OSError:
@@ -70,7 +73,8 @@ def detect_format(path: Path) -> str:
 
 def _head(path: Path) -> bytes:
     try:
-        with open_bytes(path) as file:
+        # Read again from its beginning in the format that is found.
+        with open_bytes(path, pipe=False) as file:
             head = file.read(_HEAD)
     except DAMAGE_ERRORS as error:
         raise InputError(
