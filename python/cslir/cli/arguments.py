@@ -71,7 +71,9 @@ Reranker = Annotated[
     str | None,
     typer.Option("--rerank", metavar="MODEL", help="Cross-encoder that reranks: a folder or hub id."),
 ]
-RerankDepth = Annotated[int, typer.Option(min=1, help="Candidates that it reranks.")]
+RerankDepth = Annotated[
+    int, typer.Option(min=1, help="Candidates per query that it reranks; further ones follow as they were.")
+]
 Strict = Annotated[
     bool,
     typer.Option(

@@ -118,13 +118,20 @@ class _Reranking(NamedTuple):
         return k if self.scorer is None else max(k, self.candidates)
 
     def hits(self, query: str, hits: "list[Hit]") -> "list[Hit]":
-        """Return the candidates in the order of the cross-encoder's scores; as they are without one."""
-        if self.scorer is None or not hits:
+        """Return the hits, the candidates in the order of the cross-encoder's scores; see `rerank`."""
+        if self.scorer is None:
             return hits
-        candidates = hits[: self.candidates]
-        scores = self.scorer.score([(query, hit.passage.full_text) for hit in candidates]).tolist()
-        order = sorted(range(len(candidates)), key=lambda place: -scores[place])
-        return [candidates[place]._replace(score=scores[place]) for place in order]
+        from cslir.rerank import rerank
+
+        found = {hit.passage.doc_id: hit for hit in hits}
+        lines = rerank(
+            {query: {doc_id: hit.score for doc_id, hit in found.items()}},
+            {query: query},
+            {doc_id: hit.passage for doc_id, hit in found.items()},
+            self.scorer,
+            depth=self.candidates,
+        )
+        return [found[line.doc_id]._replace(score=line.score) for line in lines]
 
 
 def _is_unicode(text: str) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cslir import _core
 from cslir.errors import InputError
 from cslir.evaluation.latency import ResponseTime, Schedule, measure_systems
-from cslir.evaluation.metrics import evaluate
+from cslir.evaluation.metrics import evaluate, without_identical_ids
 from cslir.latency.cold_start import ColdStart, cold_starts, peer_command, search_command
 from cslir.latency.collection import Collection
 from cslir.latency.systems import NONE, DenseSystem, Growth, Kind, RerankedSystem, System, set_threads
@@ -267,6 +267,7 @@ def _mrr(system: System, growth: Growth) -> float:
                 for row, score in zip(its_rows, its_scores, strict=True)
                 if row != NONE
             }
+    run, _ = without_identical_ids(run, growth.collection.qrels)
     return evaluate(run, growth.collection.qrels, ("RR@10",)).means["RR@10"]
 
 
