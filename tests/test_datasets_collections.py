@@ -77,8 +77,10 @@ def test_split_without_relevant_pair(msmarco):
 
 def test_empty_collection(msmarco):
     (msmarco / "collection.tsv.gz").write_bytes(gzip.compress(b""))
-    with pytest.raises(InputError, match="the collection is empty"):
-        open_dataset(str(msmarco)).passages()
+    for source in (msmarco, msmarco / "collection.tsv.gz"):
+        with pytest.raises(InputError, match="the collection is empty") as caught:
+            list(passages_of(str(source), "dev"))
+        assert caught.value.path == str(msmarco / "collection.tsv.gz")
 
 
 def test_embedded_parallel_and_unknown(tmp_path, monkeypatch):

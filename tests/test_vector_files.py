@@ -99,6 +99,45 @@ def test_rows_of_any_length_get_length_1(tmp_path):
     np.testing.assert_allclose(index.vectors(range(3)), directions / 5, rtol=1e-6)
 
 
+def npy_file(shape):
+    """Return a .npy file of 9 x 4 values whose header has another shape."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + bytes(144)
+
+
+def test_an_archive_of_arrays_is_no_array(tmp_path):
+    np.savez(tmp_path / "v.npz", VECTORS)
+    (tmp_path / "v.npz").rename(tmp_path / "v.npy")
+    with pytest.raises(InputError, match=r"v\.npy: no readable \.npy file"):
+        build_index(tmp_path / "v.npy", tmp_path / "index")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".fvecs", ".faiss"])
+@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize(("value", "told"), [(np.nan, "NaN"), (np.inf, "inf")])
+def test_a_bad_value_is_told_with_its_file_and_row(tmp_path, monkeypatch, suffix, normalise, value, told):
+    if suffix == ".faiss":
+        pytest.importorskip("faiss")
+    monkeypatch.setattr("cslir.vector_files._CHUNK_BYTES", 7 * 6 * 4)
+    path = tmp_path / f"v{suffix}"
+    export_vectors(Index.build(VECTORS), path)
+    values = np.float32(VECTORS[17, 5]).tobytes()
+    path.write_bytes(path.read_bytes().replace(values, np.float32(value).tobytes()))
+    with pytest.raises(InputError, match=f"row 17 holds {told} in column 5") as caught:
+        build_index(path, tmp_path / "index", normalise=normalise)
+    assert caught.value.path == str(path)
+    assert "before" not in caught.value.message
+
+
+def test_a_value_that_the_type_can_not_hold_is_told_with_its_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("cslir.vector_files._CHUNK_BYTES", 7 * 6 * 4)
+    vectors = VECTORS.copy()
+    vectors[30, 1] = 1e6
+    np.save(tmp_path / "v.npy", vectors)
+    with pytest.raises(InputError, match=r"v\.npy: row 30 holds 1000000 in column 1, which float16 can't"):
+        build_index(tmp_path / "v.npy", tmp_path / "index", dtype="float16")
+
+
 def fvecs(rows):
     return b"".join(np.int32(len(row)).tobytes() + np.float32(row).tobytes() for row in rows)
 
@@ -109,6 +148,14 @@ def fvecs(rows):
         ("v.npy", b"", "no readable .npy"),
         ("v.npy", b"\x93NUMPY", "no readable .npy"),
         ("v.npy", b"text", "no readable .npy"),
+        ("v.npy", b"PK\x03\x04" + bytes(100), "no readable .npy.*one array of float32 or float16 with numpy"),
+        ("v.npy", npy_file("(99999999999999999999999, 4)"), "no readable .npy"),
+        ("v.npy", npy_file("(9223372036854775807, 4)"), "no readable .npy"),
+        ("v.npy", npy_file("(9, -4)"), "no readable .npy"),
+        ("v.npy", npy_file("(True, 4)"), "no readable .npy"),
+        ("v.npy", npy_file("(10, 4)"), "no readable .npy"),
+        ("v.npy", npy_file("(1, 4)"), "128 bytes more than its header tells"),
+        ("v.npy", npy_file("[" * 9000), "no readable .npy"),
         ("v.fvecs", b"", "is empty"),
         ("v.fvecs", b"abc", "no whole rows"),
         ("v.fvecs", fvecs([[1, 2], [3, 4]])[:-1], "23 bytes are no whole rows of dimension 2"),

@@ -1,6 +1,8 @@
 """Vectors of other programs: an index from a .npy, .fvecs, faiss or usearch file and back, in chunks."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import IO, Any, Literal, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir._core import Index
+from cslir._core import Index, check_finite
 from cslir.errors import InputError
 from cslir.files import read_lines
 from cslir.outputs import replace_file
@@ -17,6 +19,9 @@ from cslir.outputs import replace_file
 __all__ = ["VectorFile", "build_index", "export_ids", "export_vectors", "open_vector_file"]
 
 _CHUNK_BYTES = 16 << 20
+_VECTOR_FAULT = re.compile(
+    r"vectors: row (?P<row>\d+) (?P<fault>.*?)(?: \(after \d+ rows that came before\))?"
+)
 
 Chunk = NDArray[np.float32] | NDArray[np.float16]
 
@@ -65,14 +70,25 @@ def _package(module: str, distribution: str) -> Any:  # noqa: ANN401
 
 def _open_npy(path: Path) -> VectorFile:
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"no readable .npy file ({error})", path=path, remedy="write it again") from None
+        # An overflow is an error too: numpy multiplies a shape without looking.
+        with np.errstate(all="raise"):
+            array: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # numpy lets through whatever parsing a header and mapping a shape raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"no readable .npy file ({reason[:120]})",
+            path=path,
+            remedy="write one array of float32 or float16 with numpy.save",
+        ) from None
     if array.ndim != 2 or array.dtype.kind != "f" or array.dtype.itemsize > 8:
         raise InputError(
             f"an array of {array.dtype} with shape {array.shape}",
             path=path,
             remedy="rows of float32 or float16 are needed",
+        )
+    if excess := path.stat().st_size - array.offset - array.nbytes:
+        raise InputError(
+            f"{excess:,} bytes more than its header tells", path=path, remedy="write one array to a file"
         )
     dtype = np.float16 if array.dtype.itemsize == 2 else np.float32
     rows, dimension = array.shape
@@ -190,12 +206,34 @@ def build_index(
             else:
                 chunk_ids = None if vectors.ids is None else vectors.ids[start:end]
             values = {name: lines.take(end - start) for name, lines in columns.items()}
-            writer.add(_unit_rows(chunk) if normalise else chunk, chunk_ids, values)
+            with _rows_named(source, start):
+                if normalise:
+                    check_finite(chunk)
+                    chunk = _unit_rows(chunk)
+                writer.add(chunk, chunk_ids, values)
             if progress:
                 progress(end, vectors.rows)
         for lines in (*columns.values(), *([own_ids] if own_ids is not None else [])):
             lines.require_end()
     return Index.open(output)
+
+
+@contextmanager
+def _rows_named(path: Path, start: int) -> Iterator[None]:
+    """Let an error about a vector name the file, and the vector's row in it.
+
+    Args:
+        path: The file.
+        start: Its row that is the first of a chunk, which the core counts from 0.
+    """
+    try:
+        yield
+    except InputError as error:
+        match = _VECTOR_FAULT.fullmatch(error.message)
+        if match is None:
+            raise
+        row = start + int(match["row"])
+        raise InputError(f"row {row:,} {match['fault']}", path=path, remedy=error.remedy) from None
 
 
 class _Lines:

@@ -129,8 +129,15 @@ def read_passages(path: Path, language: str = "") -> Iterator[Passage]:
     Args:
         path: The file, or a pipe; its name tells the format, else its first line.
         language: Of the records that do not tell theirs; if empty, the one that mMARCO's name tells.
+
+    Raises:
+        InputError: There is none, or the file is bad.
     """
-    return formats.read_collection(path, language or _language_in_name(path))
+    passages = formats.read_collection(path, language or _language_in_name(path))
+    if (first := next(passages, None)) is None:
+        raise InputError("the collection is empty", path=path, remedy="check the file")
+    yield first
+    yield from passages
 
 
 def read_queries(path: Path, language: str = "") -> Iterator[Query]:
