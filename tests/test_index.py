@@ -120,6 +120,37 @@ def test_an_empty_index_may_grow(place):
     assert index.ids([0]) == ["4"]
 
 
+def test_numbers_pass_over_ids_that_are_taken(place):
+    eye = np.eye(4, dtype=np.float32)
+    index = Index.build(eye[:2], ["a", "3"], path=place)
+    for number in ("2", "4", "5"):
+        index.append(eye[:1])
+        assert index.ids([index.rows - 1]) == [number]
+    # A number that was given does not come back, one that was passed over is free for others.
+    index.delete(["5", "3"])
+    index.append(eye[:2])
+    index.append(eye[:3], ["3", "11", "010"])
+    index.append(eye[:1])
+    index.append(eye[:2])
+    assert index.ids(index.live_rows()) == ["a", "2", "4", "6", "7", "3", "11", "010", "12", "13", "14"]
+    if place is not None:
+        index = Index.open(place)
+    index.compact()
+    index.append(eye[:1])
+    assert index.ids([11]) == ["15"]
+
+
+def test_a_writer_passes_over_ids_that_are_taken(tmp_path):
+    eye = np.eye(4, dtype=np.float32)
+    with Index.writer(tmp_path / "index", 4) as writer:
+        writer.add(eye[:3], ["4", "a", "3"])
+        writer.add(eye)
+        writer.add(eye[:2], ["9", "0"])
+        writer.add(eye[:2])
+    index = Index.open(tmp_path / "index")
+    assert index.ids(range(11)) == ["4", "a", "3", "5", "6", "7", "8", "9", "0", "11", "12"]
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_scores_what_is_stored(tmp_path, dtype):
     generator = np.random.default_rng(3)

@@ -138,7 +138,8 @@ class Index:
 
     Rows are numbered in the order in which they were added. A row that is deleted is found no more, but keeps
     its number until the index is compacted. An opened index answers from the state that it opened, or wrote,
-    last, whatever other processes write meanwhile; see `refresh`.
+    last, whatever other processes write meanwhile; see `refresh`. It can be pickled and copied: by its
+    folder, which is opened again, or by its bytes where it is in memory.
     """
 
     @staticmethod
@@ -155,7 +156,7 @@ class Index:
         Args:
             vectors: (rows, dimension) float32 or float16, C-contiguous, finite. For cosine similarity give
                 them (and the queries) unit length.
-            ids: One per row, each another; the row's number in decimal if left out.
+            ids: One per row, each another; the row's number in decimal if left out, see `append`.
             metadata: By column, one value per row; meant for columns of few different values.
             path: A folder, in which an index that is there is replaced at the end; None for memory.
             dtype: What the vectors are stored as. They are rounded to nearest; scores are those of the
@@ -239,7 +240,8 @@ class Index:
         """Adds rows behind those that are there; arguments as for `build`.
 
         Each call adds a segment, and many small ones are slow to search: append in large batches, and
-        `compact` now and then. Ids that are left out go on from the number of rows that were ever added.
+        `compact` now and then. Ids that are left out go on from the number of rows that were ever added, and
+        pass over numbers that are ids of other rows.
 
         Raises:
             InputError: As for `build`; an id that a row has already; other columns than the index has;
@@ -337,7 +339,10 @@ class IndexWriter:
 
 @final
 class Lexicon:
-    """A compiled bilingual lexicon, in memory or mapped from a `.cslex` file."""
+    """A compiled bilingual lexicon, in memory or mapped from a `.cslex` file.
+
+    It can be pickled and copied: by its file, which must hold the same lexicon still, or by its bytes.
+    """
 
     @staticmethod
     def from_entries(
@@ -381,6 +386,17 @@ class Span:
     The target may start or end with a space that parts it from the word beside it, where the text has none.
     """
 
+    def __new__(
+        cls,
+        source_start: int,
+        source_end: int,
+        target_start: int,
+        target_end: int,
+        language: str,
+        entry: str,
+        source_bytes: tuple[int, int],
+        target_bytes: tuple[int, int],
+    ) -> Span: ...
     @property
     def source_start(self) -> int: ...
     @property
@@ -423,6 +439,17 @@ class SwitchCounts:
     `lemmas` counts the switched tokens whose base form's entry was taken.
     """
 
+    def __new__(
+        cls,
+        tokens: int,
+        content: int,
+        switched: int,
+        content_switched: int,
+        lemmas: int,
+        missed: int,
+        switched_by_language: Sequence[tuple[str, int]],
+        missed_by_language: Sequence[tuple[str, int]],
+    ) -> SwitchCounts: ...
     @property
     def tokens(self) -> int: ...
     @property
@@ -446,6 +473,7 @@ class SwitchCounts:
 class Switched:
     """A code-switched text with its aligned spans and counts."""
 
+    def __new__(cls, text: str, spans: Sequence[Span], counts: SwitchCounts) -> Switched: ...
     @property
     def text(self) -> str: ...
     @property
@@ -455,7 +483,7 @@ class Switched:
 
 @final
 class Switcher:
-    """Switches texts by one lexicon (BL-CS) or several (ML-CS)."""
+    """Switches texts by one lexicon (BL-CS) or several (ML-CS); can be pickled and copied with them."""
 
     def __new__(
         cls,
@@ -472,6 +500,7 @@ class Switcher:
         lemma_fallback: bool = False,
         protect: bool = True,
     ) -> Switcher: ...
+    def __getnewargs_ex__(self) -> tuple[tuple[list[Lexicon]], dict[str, object]]: ...
     def switch(self, text: str, record_id: str, *, field: str = "text", epoch: int = 0) -> str: ...
     def switch_with_spans(
         self, text: str, record_id: str, *, field: str = "text", epoch: int = 0
@@ -541,6 +570,16 @@ class Switcher:
 class FileSummary:
     """What `switch_file` did; `own_bytes` of the input, and `seconds`, are those of this run alone."""
 
+    def __new__(
+        cls,
+        records: int,
+        counts: SwitchCounts,
+        input_bytes: int,
+        output_bytes: int,
+        resumed_after_line: int,
+        own_bytes: int,
+        seconds: float,
+    ) -> FileSummary: ...
     @property
     def records(self) -> int: ...
     @property

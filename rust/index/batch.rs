@@ -1,5 +1,8 @@
 //! Rows on their way into an index.
 
+use std::collections::HashSet;
+
+use crate::interrupt::Interrupt;
 use crate::topk::Matrix;
 use crate::{Error, Result};
 
@@ -10,7 +13,8 @@ use super::strings::Strings;
 pub struct Batch<'a> {
     /// One vector per row, float32 or float16.
     pub vectors: Matrix<'a>,
-    /// One id per row; `None`: each row is called by its number, counting all rows that were ever added.
+    /// One id per row; `None`: each row is called by its number, counting all rows that were ever added and
+    /// passing over numbers that are the ids of other rows.
     pub ids: Option<&'a Strings>,
     /// The name of each column, and one value per row.
     pub metadata: &'a [(String, Strings)],
@@ -68,6 +72,50 @@ impl<'a> Batch<'a> {
                 ))
             }
         }
+    }
+}
+
+/// Rows that are numbered between two looks at the interrupt.
+const ROWS_AT_A_TIME: usize = 4096;
+
+/// Ids for rows that come without: numbers from `next` on, but those that are taken. `next` becomes the number
+/// after the last, so that none is given twice, even if its row is deleted.
+pub(super) fn numbered(
+    rows: usize,
+    next: &mut u64,
+    is_taken: impl Fn(u64) -> bool,
+    interrupt: &Interrupt,
+) -> Result<Strings> {
+    let mut ids = Strings::new();
+    for row in 0..rows {
+        if row.is_multiple_of(ROWS_AT_A_TIME) {
+            interrupt.check()?;
+        }
+        while is_taken(*next) {
+            *next += 1;
+        }
+        ids.push(&next.to_string());
+        *next += 1;
+    }
+    Ok(ids)
+}
+
+/// The given ids that are whole numbers of at least `least`, and so stand in the way of numbering.
+#[derive(Debug, Default)]
+pub(super) struct NumbersGiven(HashSet<u64>);
+
+impl NumbersGiven {
+    pub(super) fn add(&mut self, ids: &Strings, least: u64) {
+        let numbers = ids.iter().filter_map(|id| {
+            let number: u64 = id.parse().ok()?;
+            // Not "007", which no row is called by its number.
+            (number >= least && number.to_string() == id).then_some(number)
+        });
+        self.0.extend(numbers);
+    }
+
+    pub(super) fn contains(&self, number: u64) -> bool {
+        self.0.contains(&number)
     }
 }
 

@@ -63,49 +63,103 @@ fn open(folder: &Path, manifest: &Manifest, known: Option<&Snapshot>) -> Result<
             Some(segment) => segment,
             None => Arc::new(Segment::open(&path)?),
         };
-        let fits = segment.rows() == entry.rows
-            && segment.checksum() == entry.checksum
-            && segment.dimension() == manifest.dimension
-            && segment.element() == manifest.element
-            && segment
-                .columns()
-                .iter()
-                .map(|column| &column.name)
-                .eq(&manifest.columns);
-        if !fits {
-            return Err(damaged("not the segment that the manifest names").in_file(&path));
-        }
-        members.push(Member::new(
-            segment,
-            entry.number,
-            read_deleted(folder, entry)?,
-        ));
+        require_named(&segment, manifest, entry).map_err(|error| error.in_file(&path))?;
+        let deleted = match (&entry.deleted, entry.deleted_name()) {
+            (Some(deleted), Some(name)) => {
+                let path = folder.join(name);
+                let bytes = std::fs::read(&path).map_err(|source| failed(&path, source))?;
+                let read = Deleted::read(&bytes, entry.rows, deleted);
+                Some(read.map_err(|error| error.in_file(&path))?)
+            }
+            _ => None,
+        };
+        members.push(Member::new(segment, entry.number, deleted));
     }
     Ok(Snapshot::new(manifest, members))
 }
 
-fn read_deleted(folder: &Path, entry: &SegmentEntry) -> Result<Option<Deleted>> {
-    let (Some(deleted), Some(name)) = (&entry.deleted, entry.deleted_name()) else {
-        return Ok(None);
-    };
-    let path = folder.join(name);
-    let bytes = std::fs::read(&path).map_err(|source| failed(&path, source))?;
-    let (words, rest) = bytes.as_chunks();
-    let words = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
-    let is_whole = rest.is_empty() && checksum(&bytes) == deleted.checksum;
-    let rows = Bitmap::from_words(words, entry.rows).filter(|_| is_whole);
-    let rows = rows.ok_or_else(|| damaged("wrong checksum of deleted rows").in_file(&path))?;
-    Ok(Some(Deleted {
-        rows: Arc::new(rows),
-        generation: deleted.generation,
-    }))
+fn require_named(segment: &Segment, manifest: &Manifest, entry: &SegmentEntry) -> Result<()> {
+    let names = segment.columns().iter().map(|column| &column.name);
+    let is_named = segment.rows() == entry.rows
+        && segment.checksum() == entry.checksum
+        && segment.dimension() == manifest.dimension
+        && segment.element() == manifest.element
+        && names.eq(&manifest.columns);
+    if is_named {
+        return Ok(());
+    }
+    Err(damaged("not the segment that the manifest names"))
 }
 
-fn bytes_of(rows: &Bitmap) -> Vec<u8> {
-    rows.words()
-        .iter()
-        .flat_map(|word| word.to_le_bytes())
-        .collect()
+impl Deleted {
+    fn read(bytes: &[u8], rows: usize, entry: &DeletedEntry) -> Result<Deleted> {
+        let (words, rest) = bytes.as_chunks();
+        let words = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        let is_whole = rest.is_empty() && checksum(bytes) == entry.checksum;
+        let rows = Bitmap::from_words(words, rows).filter(|_| is_whole);
+        Ok(Deleted {
+            rows: Arc::new(rows.ok_or_else(|| damaged("wrong checksum of deleted rows"))?),
+            generation: entry.generation,
+        })
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let words = self.rows.words().iter();
+        words.flat_map(|word| word.to_le_bytes()).collect()
+    }
+}
+
+/// The bytes of a segment's file, and of that of its deleted rows if there are some.
+pub type SegmentImage = (Vec<u8>, Option<Vec<u8>>);
+
+pub(super) fn to_images(snapshot: &Snapshot) -> (Vec<u8>, Vec<SegmentImage>) {
+    let images = snapshot.members().iter().map(|member| {
+        let deleted = member.deleted.as_ref().map(Deleted::bytes);
+        (member.segment.bytes(), deleted)
+    });
+    (manifest_of(snapshot).bytes(), images.collect())
+}
+
+pub(super) fn of_images(manifest: &[u8], images: &[SegmentImage]) -> Result<Snapshot> {
+    let manifest = Manifest::parse(manifest)?;
+    if images.len() != manifest.segments.len() {
+        return Err(damaged("a segment is missing"));
+    }
+    let mut members = Vec::with_capacity(images.len());
+    for (entry, (segment, deleted)) in manifest.segments.iter().zip(images) {
+        let segment = Segment::of_bytes(segment)?;
+        require_named(&segment, &manifest, entry)?;
+        let deleted = match &entry.deleted {
+            Some(named) => {
+                let bytes = deleted.as_deref().unwrap_or_default();
+                Some(Deleted::read(bytes, entry.rows, named)?)
+            }
+            None => None,
+        };
+        members.push(Member::new(Arc::new(segment), entry.number, deleted));
+    }
+    Ok(Snapshot::new(&manifest, members))
+}
+
+fn manifest_of(snapshot: &Snapshot) -> Manifest {
+    let segments = snapshot.members().iter().map(|member| SegmentEntry {
+        number: member.number,
+        rows: member.segment.rows(),
+        checksum: member.segment.checksum(),
+        deleted: member.deleted.as_ref().map(|deleted| DeletedEntry {
+            generation: deleted.generation,
+            checksum: checksum(&deleted.bytes()),
+        }),
+    });
+    Manifest {
+        generation: snapshot.generation,
+        element: snapshot.element,
+        dimension: snapshot.dimension,
+        columns: snapshot.columns.clone(),
+        next_number: snapshot.next_number,
+        next_segment: snapshot.next_segment,
+        segments: segments.collect(),
+    }
 }
 
 impl Writing {
@@ -152,24 +206,15 @@ impl Writing {
 
     /// Makes a snapshot, the segments of which are written, the newest of the folder.
     pub(super) fn commit(&mut self, snapshot: &Snapshot) -> Result<()> {
-        let mut segments = Vec::with_capacity(snapshot.members().len());
         for member in snapshot.members() {
-            segments.push(SegmentEntry {
-                number: member.number,
-                rows: member.segment.rows(),
-                checksum: member.segment.checksum(),
-                deleted: self.write_deleted(member, snapshot.generation)?,
-            });
+            if let Some(deleted) = &member.deleted
+                && deleted.generation == snapshot.generation
+            {
+                let name = deleted_name(member.number, deleted.generation);
+                write_file(&self.folder.join(name), &deleted.bytes())?;
+            }
         }
-        let manifest = Manifest {
-            generation: snapshot.generation,
-            element: snapshot.element,
-            dimension: snapshot.dimension,
-            columns: snapshot.columns.clone(),
-            rows_added: snapshot.rows_added,
-            next_segment: snapshot.next_segment,
-            segments,
-        };
+        let manifest = manifest_of(snapshot);
         // What the manifest names is in the folder before the manifest is.
         sync_folder(&self.folder)?;
         let partial = self.folder.join(partial_name());
@@ -185,24 +230,6 @@ impl Writing {
         self.is_new = false;
         self.clean(Some(&manifest));
         Ok(())
-    }
-
-    /// Writes which rows are deleted, if that is new.
-    fn write_deleted(&self, member: &Member, generation: u64) -> Result<Option<DeletedEntry>> {
-        let Some(deleted) = &member.deleted else {
-            return Ok(None);
-        };
-        let bytes = bytes_of(&deleted.rows);
-        if deleted.generation == generation {
-            write_file(
-                &self.folder.join(deleted_name(member.number, generation)),
-                &bytes,
-            )?;
-        }
-        Ok(Some(DeletedEntry {
-            generation: deleted.generation,
-            checksum: checksum(&bytes),
-        }))
     }
 
     /// Removes files of ours that the manifest does not name: old ones, and what killed writers left. Readers

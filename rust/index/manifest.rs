@@ -27,8 +27,9 @@ pub(super) struct Manifest {
     pub(super) element: Element,
     pub(super) dimension: usize,
     pub(super) columns: Vec<String>,
-    /// Rows that were ever added, those deleted since included.
-    pub(super) rows_added: u64,
+    /// What the next row without an id is called: the number of rows that were ever added, and of the numbers
+    /// that were passed over because rows were called so.
+    pub(super) next_number: u64,
     /// A number that no segment had so far.
     pub(super) next_segment: u64,
     pub(super) segments: Vec<SegmentEntry>,
@@ -122,7 +123,7 @@ impl Manifest {
         Self::parse(&text).map_err(|error| error.in_file(&path))
     }
 
-    fn parse(text: &[u8]) -> Result<Manifest> {
+    pub(super) fn parse(text: &[u8]) -> Result<Manifest> {
         let end = text
             .iter()
             .position(|byte| *byte == b'\n')
@@ -155,7 +156,8 @@ impl Manifest {
             columns: columns
                 .map(|name| name.as_str().map(str::to_owned))
                 .collect::<Option<_>>()?,
-            rows_added: number(value, "rows_added")?,
+            // The name that the field had before numbers were passed over.
+            next_number: number(value, "rows_added")?,
             next_segment: number(value, "next_segment")?,
             segments: segments.map(segment_of_value).collect::<Option<_>>()?,
         })
@@ -171,7 +173,7 @@ impl Manifest {
             "element": self.element.name(),
             "dimension": self.dimension,
             "columns": self.columns,
-            "rows_added": self.rows_added,
+            "rows_added": self.next_number,
             "next_segment": self.next_segment,
             "segments": segments,
         });

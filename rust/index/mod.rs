@@ -32,6 +32,7 @@ mod tests;
 mod writer;
 
 pub use batch::Batch;
+pub use folder::SegmentImage;
 pub use format::FORMAT_VERSION;
 #[cfg(any(fuzzing, test))]
 pub use format::mend;
@@ -39,6 +40,7 @@ pub use snapshot::{Hits, Snapshot, Where};
 pub use strings::Strings;
 pub use writer::IndexWriter;
 
+use batch::numbered;
 use folder::Writing;
 use segment_writer::SegmentWriter;
 use snapshot::{Deleted, Member};
@@ -119,24 +121,37 @@ impl Index {
     #[cfg(any(fuzzing, test))]
     #[doc(hidden)]
     pub fn of_segment(bytes: &[u8]) -> Result<Index> {
-        let mut map = section::map_memory(bytes.len())?;
-        map.copy_from_slice(bytes);
-        let map = map
-            .make_read_only()
-            .map_err(|source| section::failed(Path::new(""), source))?;
-        let segment = segment::Segment::of_map(&Arc::new(map))?;
+        let segment = segment::Segment::of_bytes(bytes)?;
         let mut snapshot = Snapshot::empty(segment.element(), segment.dimension());
         snapshot.columns = segment
             .columns()
             .iter()
             .map(|column| column.name.clone())
             .collect();
-        snapshot.rows_added = segment.rows() as u64;
+        snapshot.next_number = segment.rows() as u64;
         let member = Member::new(Arc::new(segment), 1, None);
         Ok(Index {
             home: Home::Memory(Mutex::default()),
             snapshot: RwLock::new(Arc::new(snapshot.with_members(vec![member]))),
         })
+    }
+
+    /// The index that [`Index::to_images`] gave, in memory.
+    ///
+    /// # Errors
+    ///
+    /// The images are damaged, as far as lengths and headers tell.
+    pub fn of_images(manifest: &[u8], segments: &[SegmentImage]) -> Result<Index> {
+        Ok(Index {
+            home: Home::Memory(Mutex::default()),
+            snapshot: RwLock::new(Arc::new(folder::of_images(manifest, segments)?)),
+        })
+    }
+
+    /// What a folder with this index would hold: the manifest, and the files of each segment; for an index in
+    /// memory that another process is to have. Rows keep their numbers.
+    pub fn to_images(&self) -> (Vec<u8>, Vec<SegmentImage>) {
+        folder::to_images(&self.snapshot())
     }
 
     /// The folder; `None` for an index in memory.
@@ -211,22 +226,33 @@ impl Index {
     pub fn append(&self, batch: &Batch<'_>, interrupt: &Interrupt) -> Result<()> {
         let change = self.change()?;
         let mut next = Snapshot::clone(&change.before);
-        if next.rows_added == 0 {
+        if next.next_number == 0 {
             next.columns = batch
                 .metadata
                 .iter()
                 .map(|(name, _)| name.clone())
                 .collect();
         }
-        refuse_known_ids(batch, &next, interrupt)?;
-        let mut writer = change.segment_writer(&next, batch.vectors.rows())?;
-        writer.add(batch, next.rows_added, interrupt)?;
-        let added = writer.rows() as u64;
+        let rows = batch.vectors.rows();
+        let numbers;
+        let ids = match batch.ids {
+            Some(ids) => {
+                refuse_known_ids(ids, &next, interrupt)?;
+                next.next_number += rows as u64;
+                ids
+            }
+            None => {
+                let is_taken = |number: u64| change.before.find(&number.to_string()).is_some();
+                numbers = numbered(rows, &mut next.next_number, is_taken, interrupt)?;
+                &numbers
+            }
+        };
+        let mut writer = change.segment_writer(&next, rows)?;
+        writer.add(batch, ids, interrupt)?;
         let mut members = next.members().to_vec();
         if let Some(segment) = writer.finish(interrupt)? {
             members.push(Member::new(Arc::new(segment), next.next_segment, None));
         }
-        next.rows_added += added;
         change.commit(next.with_members(members))
     }
 
@@ -351,28 +377,19 @@ impl Change<'_> {
     }
 }
 
-fn refuse_known_ids(batch: &Batch<'_>, snapshot: &Snapshot, interrupt: &Interrupt) -> Result<()> {
-    let refuse = |id: &str| match snapshot.find(id) {
-        None => Ok(()),
-        Some(_) => Err(Error::input(
-            format!("there is a row with the id {id:?}"),
-            "delete it first, or give the new row another id",
-        )),
-    };
-    let numbers = snapshot.rows_added..snapshot.rows_added + batch.vectors.rows() as u64;
-    for (place, number) in numbers.enumerate() {
+fn refuse_known_ids(ids: &Strings, snapshot: &Snapshot, interrupt: &Interrupt) -> Result<()> {
+    for (place, id) in ids.iter().enumerate() {
         if place.is_multiple_of(ROWS_AT_A_TIME) {
             interrupt.check()?;
         }
-        if batch.ids.is_none() {
-            refuse(&number.to_string())?;
+        if snapshot.find(id).is_some() {
+            return Err(Error::input(
+                format!("there is a row with the id {id:?}"),
+                "delete it first, or give the new row another id",
+            ));
         }
     }
-    batch
-        .ids
-        .into_iter()
-        .flat_map(Strings::iter)
-        .try_for_each(refuse)
+    Ok(())
 }
 
 fn copy_live_rows(

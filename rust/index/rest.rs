@@ -14,7 +14,9 @@ use crate::topk::{FilterPlan, Matrix};
 use super::columns::ColumnWriter;
 use super::format::{HEADER, Header, Kind, SECTIONS, Shape, damaged};
 use super::ids::{fill_table, table_size};
-use super::section::{Section, checksum_of, failed, map_file, map_file_to_write, map_memory};
+use super::section::{
+    Section, checksum_of, failed, map_file, map_file_to_write, map_memory, read_only,
+};
 use super::segment::{Segment, matrix};
 use super::spool::Spool;
 
@@ -91,12 +93,7 @@ impl Rest {
         let base = header.sections[1].offset;
         let mut rest = map_memory(header.length() - base)?;
         self.fill(&header, plan, vectors, &mut rest, interrupt)?;
-        let read_only = |map: MmapMut| {
-            let map = map.make_read_only();
-            map.map(Arc::new)
-                .map_err(|source| failed(Path::new("memory"), source))
-        };
-        let (vectors, rest) = (read_only(map)?, read_only(rest)?);
+        let (vectors, rest) = (Arc::new(read_only(map)?), Arc::new(read_only(rest)?));
         let mut sections = Vec::with_capacity(SECTIONS);
         sections.push(Section::new(&vectors, 0, size));
         let others = header.sections[1..].iter();

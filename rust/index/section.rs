@@ -74,6 +74,12 @@ pub(super) fn map_memory(length: usize) -> Result<MmapMut> {
     )
 }
 
+/// The memory, complete.
+pub(super) fn read_only(map: MmapMut) -> Result<Mmap> {
+    map.make_read_only()
+        .map_err(|source| failed(Path::new("memory"), source))
+}
+
 pub(super) fn failed(path: &Path, source: std::io::Error) -> Error {
     Error::Io {
         path: path.to_owned(),

@@ -13,9 +13,9 @@ use crate::interrupt::Interrupt;
 use crate::topk::{Element, Filter, Matrix};
 
 use super::columns::Column;
-use super::format::{Header, Kind, NAMES, SECTIONS, Shape, damaged};
+use super::format::{HEADER, Header, Kind, NAMES, SECTIONS, Shape, damaged};
 use super::ids::Ids;
-use super::section::{Section, checksum_of, failed, map_file};
+use super::section::{Section, checksum_of, failed, map_file, map_memory, read_only};
 
 /// Sets of rows that a segment remembers, of those that were asked for.
 const MOST_REMEMBERED: usize = 64;
@@ -50,6 +50,23 @@ impl Segment {
         let file = File::open(path).map_err(|source| failed(path, source))?;
         let map = Arc::new(map_file(&file, path)?);
         Self::of_map(&map).map_err(|error| error.in_file(path))
+    }
+
+    /// Reads a copy of the bytes of a segment file.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Result<Segment> {
+        let mut map = map_memory(bytes.len())?;
+        map.copy_from_slice(bytes);
+        Self::of_map(&Arc::new(read_only(map)?))
+    }
+
+    /// The bytes of a segment file.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.header.length()];
+        bytes[..HEADER].copy_from_slice(&self.header.bytes());
+        for (entry, section) in self.header.sections.iter().zip(&self.sections) {
+            bytes[entry.offset..entry.offset + entry.length].copy_from_slice(section.bytes());
+        }
+        bytes
     }
 
     /// Reads the image of a segment file.

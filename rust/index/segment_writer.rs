@@ -20,6 +20,7 @@ use super::rest::Rest;
 use super::section::{failed, map_memory};
 use super::segment::Segment;
 use super::spool::{Spool, create};
+use super::strings::Strings;
 
 /// Bytes that are written between two looks at the interrupt.
 const BYTES_AT_A_TIME: usize = 4 << 20;
@@ -117,11 +118,7 @@ impl SegmentWriter {
         })
     }
 
-    pub(super) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Adds rows; those without ids are called by their numbers from `first_number` on.
+    /// Adds rows under these ids, whatever ids the batch has.
     ///
     /// # Errors
     ///
@@ -129,7 +126,7 @@ impl SegmentWriter {
     pub(super) fn add(
         &mut self,
         batch: &Batch<'_>,
-        first_number: u64,
+        ids: &Strings,
         interrupt: &Interrupt,
     ) -> Result<()> {
         let names: Vec<&str> = self.columns.iter().map(ColumnWriter::name).collect();
@@ -142,15 +139,7 @@ impl SegmentWriter {
                 column.push(value)?;
             }
         }
-        match batch.ids {
-            Some(ids) => ids.iter().try_for_each(|id| self.add_id(id))?,
-            None => {
-                let numbers = first_number..first_number + batch.vectors.rows() as u64;
-                for number in numbers {
-                    self.add_id(&number.to_string())?;
-                }
-            }
-        }
+        ids.iter().try_for_each(|id| self.add_id(id))?;
         self.rows += batch.vectors.rows();
         Ok(())
     }

@@ -43,7 +43,7 @@ pub struct Snapshot {
     pub(super) element: Element,
     pub(super) dimension: usize,
     pub(super) columns: Vec<String>,
-    pub(super) rows_added: u64,
+    pub(super) next_number: u64,
     pub(super) next_segment: u64,
     members: Vec<Member>,
 }
@@ -140,7 +140,7 @@ impl Snapshot {
             element: manifest.element,
             dimension: manifest.dimension,
             columns: manifest.columns.clone(),
-            rows_added: manifest.rows_added,
+            next_number: manifest.next_number,
             next_segment: manifest.next_segment,
             members: Vec::new(),
         }
@@ -154,7 +154,7 @@ impl Snapshot {
             element,
             dimension,
             columns: Vec::new(),
-            rows_added: 0,
+            next_number: 0,
             next_segment: 1,
             members: Vec::new(),
         }

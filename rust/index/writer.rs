@@ -7,7 +7,7 @@ use crate::interrupt::Interrupt;
 use crate::topk::Element;
 use crate::{Error, Result};
 
-use super::batch::Batch;
+use super::batch::{Batch, NumbersGiven, numbered};
 use super::folder::Writing;
 use super::segment_writer::SegmentWriter;
 use super::snapshot::{Member, Snapshot};
@@ -20,6 +20,7 @@ pub struct IndexWriter {
     // Before the lock: what is unfinished goes while it is held.
     segment: Option<SegmentWriter>,
     snapshot: Snapshot,
+    numbers_given: NumbersGiven,
     writing: Writing,
     folder: PathBuf,
 }
@@ -45,6 +46,7 @@ impl IndexWriter {
         Ok(IndexWriter {
             segment: None,
             snapshot,
+            numbers_given: NumbersGiven::default(),
             writing,
             folder: folder.to_owned(),
         })
@@ -56,11 +58,25 @@ impl IndexWriter {
     ///
     /// As [`Index::build`], but that ids are compared at the end.
     pub fn add(&mut self, batch: &Batch<'_>, interrupt: &Interrupt) -> Result<()> {
-        let number = self.snapshot.rows_added;
+        let rows = batch.vectors.rows();
+        let mut next = self.snapshot.next_number;
+        let numbers;
+        let ids = match batch.ids {
+            Some(ids) => {
+                next += rows as u64;
+                self.numbers_given.add(ids, next);
+                ids
+            }
+            None => {
+                let is_taken = |number| self.numbers_given.contains(number);
+                numbers = numbered(rows, &mut next, is_taken, interrupt)?;
+                &numbers
+            }
+        };
         let columns = batch.metadata.iter().map(|(name, _)| name.clone());
-        let segment = self.segment(columns.collect())?;
-        segment.add(batch, number, interrupt)?;
-        self.snapshot.rows_added = segment.rows() as u64;
+        self.segment(columns.collect())?
+            .add(batch, ids, interrupt)?;
+        self.snapshot.next_number = next;
         Ok(())
     }
 
@@ -68,7 +84,7 @@ impl IndexWriter {
     pub(super) fn copy(&mut self, from: &Snapshot, interrupt: &Interrupt) -> Result<()> {
         let segment = self.segment(from.columns.clone())?;
         copy_live_rows(from, segment, interrupt)?;
-        self.snapshot.rows_added = from.rows_added;
+        self.snapshot.next_number = from.next_number;
         Ok(())
     }
 

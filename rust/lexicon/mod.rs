@@ -45,6 +45,7 @@ pub const MAX_SOURCE_TOKENS: usize = 24;
 pub struct Lexicon {
     map: Mmap,
     layout: Layout,
+    path: Option<PathBuf>,
 }
 
 /// An entry found in a text.
@@ -101,7 +102,11 @@ impl Lexicon {
                 remedy,
             )
         })?;
-        Ok(Lexicon { map, layout })
+        Ok(Lexicon {
+            map,
+            layout,
+            path: None,
+        })
     }
 
     /// Maps a `.cslex` file.
@@ -129,7 +134,11 @@ impl Lexicon {
         // is checked to be UTF-8 when it is read.
         let map = unsafe { Mmap::map(&file) }.map_err(failed)?;
         let layout = Layout::read(&map).map_err(|error| Error::in_file(error, path))?;
-        Ok(Lexicon { map, layout })
+        Ok(Lexicon {
+            map,
+            layout,
+            path: Some(path.to_owned()),
+        })
     }
 
     /// Writes the lexicon to `path`, whole or not at all.
@@ -146,6 +155,29 @@ impl Lexicon {
         synchronised.and_then(|()| part.rename()).inspect_err(|_| {
             let _ = std::fs::remove_file(&part.part);
         })
+    }
+
+    /// Maps the file of a lexicon that was open before, perhaps in another process.
+    ///
+    /// # Errors
+    /// As [`Lexicon::open`]; `Error::Input` when the file holds another lexicon by now.
+    pub fn reopen(path: &Path, checksum: u64) -> Result<Self> {
+        let lexicon = Self::open(path)?;
+        if lexicon.checksum() == checksum {
+            return Ok(lexicon);
+        }
+        let message = "the file was replaced by another lexicon since it was opened";
+        Err(Error::input(message, "open it again").in_file(path))
+    }
+
+    /// The file that is mapped; `None` for a lexicon in memory.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The checksum of all bytes.
+    pub fn checksum(&self) -> u64 {
+        format::checksum_of(self.bytes())
     }
 
     /// The compiled form, which is also the file's contents.

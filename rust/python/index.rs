@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::index_arguments::{Chosen, Given, element_of, row_numbers, strings};
 use super::interruptible::interruptible;
@@ -68,6 +68,34 @@ impl Index {
             element: element_of(python, dtype)?,
             open: Mutex::default(),
         })
+    }
+
+    #[staticmethod]
+    fn _from_images(
+        python: Python<'_>,
+        manifest: &[u8],
+        segments: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ) -> PyResult<Self> {
+        let read = python.detach(|| index::Index::of_images(manifest, &segments));
+        read.map(Index)
+            .map_err(|error| to_python_error(python, error))
+    }
+
+    /// For pickle and copy: by the folder, which is opened again, else by the bytes.
+    fn __reduce__<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let (python, kind, index) = (this.py(), this.get_type(), &this.get().0);
+        if let Some(path) = index.path() {
+            let arguments = (std::path::absolute(path)?,);
+            return (kind.getattr("open")?, arguments).into_pyobject(python);
+        }
+        let (manifest, segments) = python.detach(|| index.to_images());
+        let segments = segments.iter().map(|(segment, deleted)| {
+            let deleted = deleted.as_ref().map(|bytes| PyBytes::new(python, bytes));
+            (PyBytes::new(python, segment), deleted)
+        });
+        let segments = PyList::new(python, segments.collect::<Vec<_>>())?;
+        let arguments = (PyBytes::new(python, &manifest), segments);
+        (kind.getattr("_from_images")?, arguments).into_pyobject(python)
     }
 
     fn save(&self, python: Python<'_>, path: PathBuf) -> PyResult<()> {

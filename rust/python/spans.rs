@@ -131,7 +131,14 @@ impl<'t> Characters<'t> {
     }
 }
 
-#[pyclass(frozen, get_all, eq, module = "cslir._core")]
+#[pyclass(
+    frozen,
+    get_all,
+    eq,
+    from_py_object,
+    new = "from_fields",
+    module = "cslir._core"
+)]
 #[derive(Clone, PartialEq)]
 struct Span {
     source_start: usize,
@@ -146,6 +153,32 @@ struct Span {
 
 #[pymethods]
 impl Span {
+    /// For pickle and copy.
+    #[expect(clippy::type_complexity, reason = "the fields in order")]
+    fn __getnewargs__(
+        &self,
+    ) -> (
+        usize,
+        usize,
+        usize,
+        usize,
+        String,
+        String,
+        (usize, usize),
+        (usize, usize),
+    ) {
+        (
+            self.source_start,
+            self.source_end,
+            self.target_start,
+            self.target_end,
+            self.language.clone(),
+            self.entry.clone(),
+            self.source_bytes,
+            self.target_bytes,
+        )
+    }
+
     fn __repr__(&self) -> String {
         let Span {
             source_start,
@@ -162,9 +195,17 @@ impl Span {
     }
 }
 
-#[pyclass(frozen, get_all, module = "cslir._core")]
+#[pyclass(frozen, get_all, new = "from_fields", module = "cslir._core")]
 struct Switched {
     text: String,
     spans: Vec<Span>,
     counts: SwitchCounts,
+}
+
+#[pymethods]
+impl Switched {
+    /// For pickle and copy.
+    fn __getnewargs__(&self) -> (String, Vec<Span>, SwitchCounts) {
+        (self.text.clone(), self.spans.clone(), self.counts.clone())
+    }
 }

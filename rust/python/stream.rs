@@ -145,7 +145,7 @@ fn switch_file(
     })
 }
 
-#[pyclass(frozen, get_all, module = "cslir._core")]
+#[pyclass(frozen, get_all, new = "from_fields", module = "cslir._core")]
 struct FileSummary {
     records: u64,
     counts: SwitchCounts,
@@ -158,6 +158,19 @@ struct FileSummary {
 
 #[pymethods]
 impl FileSummary {
+    /// For pickle and copy.
+    fn __getnewargs__(&self) -> (u64, SwitchCounts, u64, u64, u64, u64, f64) {
+        (
+            self.records,
+            self.counts.clone(),
+            self.input_bytes,
+            self.output_bytes,
+            self.resumed_after_line,
+            self.own_bytes,
+            self.seconds,
+        )
+    }
+
     fn __repr__(&self) -> String {
         format!(
             "<FileSummary {} records, {} bytes>",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use super::interruptible::{count_threads, interruptible};
 use super::to_python_error;
@@ -86,6 +86,35 @@ impl Lexicon {
             .collect())
     }
 
+    #[staticmethod]
+    fn _from_bytes(python: Python<'_>, bytes: &[u8]) -> PyResult<Self> {
+        let read = lexicon::Lexicon::from_bytes(bytes);
+        let read = read.map_err(|error| to_python_error(python, error))?;
+        Ok(Lexicon(Arc::new(read)))
+    }
+
+    #[staticmethod]
+    fn _reopen(python: Python<'_>, path: PathBuf, checksum: u64) -> PyResult<Self> {
+        let opened = python.detach(|| lexicon::Lexicon::reopen(&path, checksum));
+        let opened = opened.map_err(|error| to_python_error(python, error))?;
+        Ok(Lexicon(Arc::new(opened)))
+    }
+
+    /// For pickle and copy: by the file, else by the bytes.
+    fn __reduce__<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let (python, kind, lexicon) = (this.py(), this.get_type(), &this.get().0);
+        match lexicon.path() {
+            Some(path) => {
+                let arguments = (std::path::absolute(path)?, lexicon.checksum());
+                (kind.getattr("_reopen")?, arguments).into_pyobject(python)
+            }
+            None => {
+                let arguments = (PyBytes::new(python, lexicon.bytes()),);
+                (kind.getattr("_from_bytes")?, arguments).into_pyobject(python)
+            }
+        }
+    }
+
     fn entries(&self) -> Vec<Entry<String>> {
         let own = |(target, weight): (&str, f64)| (target.to_owned(), weight);
         let entries = self.0.entries();
@@ -142,7 +171,24 @@ impl Lexicon {
 #[pyclass(frozen, module = "cslir._core")]
 pub(super) struct Switcher(pub(super) switch::Switcher);
 
-/// The value that a name given by the user stands for.
+const LANGUAGE_CHOICES: [(&str, LanguageChoice); 2] = [
+    ("token", LanguageChoice::Token),
+    ("text", LanguageChoice::Text),
+];
+const MISS_POLICIES: [(&str, MissPolicy); 2] =
+    [("keep", MissPolicy::Keep), ("redraw", MissPolicy::Redraw)];
+const TARGET_CHOICES: [(&str, TargetChoice); 2] = [
+    ("weighted", TargetChoice::Weighted),
+    ("best", TargetChoice::Best),
+];
+
+/// The name of a value, which [`named`] gives back.
+fn name_of<T: Copy + PartialEq>(value: T, names: [(&'static str, T); 2]) -> &'static str {
+    let [(first, _), (second, is_second)] = names;
+    if value == is_second { second } else { first }
+}
+
+/// The value of a name that was given for an option.
 fn named<T: Copy>(option: &str, given: &str, names: [(&str, T); 2]) -> Result<T> {
     let known = names.iter().find(|(name, _)| *name == given);
     known.map(|&(_, value)| value).ok_or_else(|| {
@@ -212,21 +258,12 @@ impl Switcher {
             .map(|lexicon| Arc::clone(&lexicon.0))
             .collect();
         let build = || -> Result<switch::Switcher> {
-            let choices = [
-                ("token", LanguageChoice::Token),
-                ("text", LanguageChoice::Text),
-            ];
-            let policies = [("keep", MissPolicy::Keep), ("redraw", MissPolicy::Redraw)];
-            let targets = [
-                ("weighted", TargetChoice::Weighted),
-                ("best", TargetChoice::Best),
-            ];
             let options = Options {
                 translation_prob,
                 seed,
-                language_choice: named("language_choice", language_choice, choices)?,
-                miss_policy: named("miss_policy", miss_policy, policies)?,
-                target_choice: named("target_choice", target_choice, targets)?,
+                language_choice: named("language_choice", language_choice, LANGUAGE_CHOICES)?,
+                miss_policy: named("miss_policy", miss_policy, MISS_POLICIES)?,
+                target_choice: named("target_choice", target_choice, TARGET_CHOICES)?,
                 language_weights,
                 stop_words: stop_words.unwrap_or_default(),
                 switch_stop_words,
@@ -238,6 +275,31 @@ impl Switcher {
         build()
             .map(Switcher)
             .map_err(|error| to_python_error(python, error))
+    }
+
+    /// For pickle and copy.
+    fn __getnewargs_ex__<'py>(
+        &self,
+        python: Python<'py>,
+    ) -> PyResult<((Vec<Lexicon>,), Bound<'py, PyDict>)> {
+        let options = self.0.options();
+        let given = PyDict::new(python);
+        given.set_item("translation_prob", options.translation_prob)?;
+        given.set_item("seed", options.seed)?;
+        let language_choice = name_of(options.language_choice, LANGUAGE_CHOICES);
+        given.set_item("language_choice", language_choice)?;
+        let miss_policy = name_of(options.miss_policy, MISS_POLICIES);
+        given.set_item("miss_policy", miss_policy)?;
+        let target_choice = name_of(options.target_choice, TARGET_CHOICES);
+        given.set_item("target_choice", target_choice)?;
+        given.set_item("language_weights", options.language_weights.as_deref())?;
+        given.set_item("stop_words", &options.stop_words)?;
+        given.set_item("switch_stop_words", options.switch_stop_words)?;
+        given.set_item("lemma_fallback", options.lemma_fallback)?;
+        given.set_item("protect", options.protect)?;
+        let lexicons = self.0.lexicons().iter();
+        let lexicons = lexicons.map(|lexicon| Lexicon(Arc::clone(lexicon)));
+        Ok(((lexicons.collect(),), given))
     }
 
     #[pyo3(signature = (text, record_id, *, field = "text", epoch = 0))]
@@ -294,7 +356,13 @@ impl Switcher {
     }
 }
 
-#[pyclass(frozen, eq, module = "cslir._core")]
+#[pyclass(
+    frozen,
+    eq,
+    from_py_object,
+    new = "from_fields",
+    module = "cslir._core"
+)]
 #[derive(Clone, PartialEq)]
 pub(super) struct SwitchCounts {
     #[pyo3(get)]
@@ -323,6 +391,32 @@ fn dict<'py>(python: Python<'py>, counts: &[(String, u64)]) -> PyResult<Bound<'p
 
 #[pymethods]
 impl SwitchCounts {
+    /// For pickle and copy.
+    #[expect(clippy::type_complexity, reason = "the fields in order")]
+    fn __getnewargs__(
+        &self,
+    ) -> (
+        u64,
+        u64,
+        u64,
+        u64,
+        u64,
+        u64,
+        Vec<(String, u64)>,
+        Vec<(String, u64)>,
+    ) {
+        (
+            self.tokens,
+            self.content,
+            self.switched,
+            self.content_switched,
+            self.lemmas,
+            self.missed,
+            self.switched_by_language.clone(),
+            self.missed_by_language.clone(),
+        )
+    }
+
     #[getter]
     fn switched_by_language<'py>(&self, python: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         dict(python, &self.switched_by_language)
