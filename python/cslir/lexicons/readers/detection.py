@@ -66,7 +66,8 @@ def detect_format(path: Path) -> str:
         raise InputError(
             "is of no format that is recognised",
             path=path,
-            remedy=f"name its format with --format: one of {', '.join(FORMATS)}",
+            remedy="give what 'cslir lexicons build PAIR=FILE --format FORMAT --output OUT.tsv' makes of it,"
+            f" with one of {', '.join(FORMATS)}",
         )
     return found
 
