@@ -32,6 +32,12 @@ def test_msmarco_folder(msmarco):
     assert len(list(passages_of(str(msmarco / "collection.tsv.gz"), "dev"))) == 3
 
 
+def test_a_collection_without_passages_is_named(tmp_path):
+    (tmp_path / "corpus.jsonl").write_text("\n")
+    with pytest.raises(InputError, match=r"corpus.jsonl: the collection is empty"):
+        list(passages_of(str(tmp_path / "corpus.jsonl"), "test"))
+
+
 def test_files_named_one_by_one(msmarco):
     files = DatasetFiles(
         msmarco / "collection.tsv.gz", msmarco / "queries.dev.tsv", msmarco / "qrels.dev.tsv"

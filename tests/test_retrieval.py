@@ -68,8 +68,8 @@ def test_an_empty_collection_and_vectors_that_are_not_finite():
         def encode_passages(self, texts):
             return np.full((len(texts), 4), np.nan, dtype=np.float32)
 
-    with pytest.raises(InputError, match="the collection is empty"):
-        retrieve_passages(QUERIES, VECTORS, [], LetterEncoder(), 3)
+    with pytest.raises(InputError, match="here.jsonl: the collection is empty"):
+        retrieve_passages(QUERIES, VECTORS, [], LetterEncoder(), 3, place="here.jsonl")
     with pytest.raises(InputError, match="passage 'd7'"):
         retrieve_passages(QUERIES, VECTORS, [Passage("d7", "a")], Broken(), 3)
 

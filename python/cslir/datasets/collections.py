@@ -130,8 +130,17 @@ def passages_of(source: str, split: str, languages: Sequence[str] | None = None)
         languages: Of a parallel dataset; all of them if None.
 
     Raises:
-        InputError: There is no such dataset, split or language.
+        InputError: There is no such dataset, split or language, or no passage.
     """
+    empty = True
+    for passage in _passages_of(source, split, languages):
+        empty = False
+        yield passage
+    if empty:
+        raise InputError("the collection is empty", path=source, remedy="give it one passage at least")
+
+
+def _passages_of(source: str, split: str, languages: Sequence[str] | None) -> Iterator[Passage]:
     path = Path(source)
     if path.exists() and not path.is_dir():
         yield from read_passages(path)
