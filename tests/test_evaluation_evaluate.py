@@ -480,6 +480,11 @@ BAD = {
     "truncated run": (["{beir}", "--run", "{cut}"], "truncated or corrupt"),
     "unknown query": (["{beir}", "--model", "m", "--candidates", "{strange}"], "strange:2: query 'q77'"),
     "unknown passage": (["{beir}", "--model", "m", "--candidates", "{passage}"], "passage:1: passage '77'"),
+    "run of a compression": (["{beir}", "--model", "m", "--run-out", "{tmp}/x.bz2"], ".bz2 is not written"),
+    "two outputs, one file": (
+        ["{beir}", "--model", "m", "--run-out", "{tmp}/x", "--json", "{tmp}/x"],
+        "--json and --run-out name one file",
+    ),
     "json to a folder": (["{beir}", "--model", "m", "--json", "{tmp}"], "is a folder"),
     "a file as data": (["{good}", "--model", "m"], "is a file, a folder is needed"),
     "means of no model": (["{beir}", "--model", "m", "--remove-means"], "no language means"),

@@ -290,3 +290,21 @@ def test_labels_are_one_printable_line(text):
     label = one_line(text)
     assert len(label) <= 46
     assert all(char.isprintable() for char in label)
+
+
+def test_mrr_is_another_name_of_rr(tmp_path):
+    file = read_results(write_parallel(tmp_path / "one.json"))
+    summary = summarise([file], "MRR@10")
+    assert (summary.measure, summary.title) == ("RR@10", "MRR@10")
+
+
+def test_results_on_other_queries_are_no_report(tmp_path):
+    paths = [tmp_path / "one.json", tmp_path / "two.json"]
+    for path, system, queries in zip(paths, ("BM25", "static"), ("en", "de"), strict=True):
+        write_plain(path, systems=(system,))
+        content = json.loads(path.read_text())
+        content["systems"][0]["settings"]["all"]["checksums"] = {"queries": queries, "qrels": "same"}
+        path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="static and BM25 were evaluated with different queries in all"):
+        write_report(paths, tmp_path / "report")
+    assert not (tmp_path / "report").exists()

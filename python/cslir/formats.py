@@ -18,7 +18,7 @@ from cslir.errors import InputError
 from cslir.files import read_lines
 from cslir.json_values import decode_json
 from cslir.languages import language_label
-from cslir.outputs import replace_file
+from cslir.outputs import replace_file, require_output_file
 from cslir.records import Passage, Qrel, Query, ScoredPassage
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "read_queries",
     "read_run",
     "require_run_id",
+    "require_text_output",
     "run_lines",
     "write_beir_corpus",
     "write_beir_queries",
@@ -357,14 +358,28 @@ def numbered_run(path: Path) -> Iterator[tuple[int, ScoredPassage]]:
         yield line, ScoredPassage(query_id, doc_id, score)
 
 
+def require_text_output(path: Path) -> None:
+    """Refuse a file that `write_text_lines` would not write; call it before the work.
+
+    Raises:
+        InputError: As for `write_text_lines`.
+    """
+    _require_written_suffix(path)
+    require_output_file(path)
+
+
+def _require_written_suffix(path: Path) -> None:
+    if path.suffix in {".bz2", ".lz4", ".zst"}:
+        raise InputError(f"{path.suffix} is not written", path=path, remedy="use .gz, .xz or no suffix")
+
+
 def write_text_lines(path: Path, lines: Iterable[str]) -> None:
     """Write lines as UTF-8 with LF ends, compressed by suffix, atomically, the same bytes every time.
 
     Raises:
         InputError: The suffix asks for a compression that is only read, or `path` can't be written.
     """
-    if path.suffix in {".bz2", ".lz4", ".zst"}:
-        raise InputError(f"{path.suffix} is not written", path=path, remedy="use .gz, .xz or no suffix")
+    _require_written_suffix(path)
     with replace_file(path) as raw:
         stream: BinaryIO
         if path.suffix == ".gz":

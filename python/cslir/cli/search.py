@@ -61,8 +61,8 @@ def search(
     """Search an index: passages in all its languages, with language, score and the time it took."""
     from cslir.errors import InputError
     from cslir.files import cache_folder
+    from cslir.formats import require_text_output
     from cslir.models import load_encoder
-    from cslir.outputs import require_output_file
     from cslir.search import PassageIndex
 
     if (query is None) == (queries is None):
@@ -72,7 +72,7 @@ def search(
     if query is not None and not _is_unicode(query):
         raise InputError("the query is not UTF-8", remedy="check the terminal's encoding")
     if run_out is not None:
-        require_output_file(run_out)
+        require_text_output(run_out)
     opened = PassageIndex.open(index if index is not None else cache_folder() / "demo" / "index")
     among = passage_language or None
     if among is not None:

@@ -45,7 +45,7 @@ from cslir.evaluation.setting import (
 )
 from cslir.evaluation.settings import parse_setting, setting_languages
 from cslir.evaluation.tables import print_notes, print_settings, print_single
-from cslir.formats import read_qrels, read_run, require_run_id, write_run
+from cslir.formats import read_qrels, read_run, require_run_id, require_text_output, write_run
 from cslir.languages import language_codes
 from cslir.models import Device, load_encoder
 from cslir.models.cross_encoder import Scorer, load_cross_encoder
@@ -194,9 +194,12 @@ def evaluate_dataset(
         InputError: The arguments do not go together, or an input is bad.
     """
     options.check()
-    for path in (run_out, json_file):
-        if path is not None:
-            require_output_file(path)
+    if json_file is not None:
+        require_output_file(json_file)
+    if run_out is not None:
+        require_text_output(run_out)
+    if run_out is not None and json_file is not None and run_out.resolve() == json_file.resolve():
+        raise InputError("--json and --run-out name one file", path=run_out, remedy="name two files")
     dataset = _without_dataset(options, qrels) if source is None else open_dataset(source)
     split = options.split or ("" if isinstance(dataset, IrDataset) else "test")
     if run_out is not None and options.pair is None and isinstance(dataset, ParallelDataset):
