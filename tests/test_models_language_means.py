@@ -10,6 +10,8 @@ from cslir.models.language_means import (
     LanguageSample,
     complete_means,
     language_means,
+    language_weights,
+    nearest_language,
     remove_language_means,
 )
 
@@ -50,11 +52,18 @@ def test_a_language_without_a_mean_is_refused_and_no_means_change_nothing():
     assert remove_language_means(embeddings, ["xh"] * 3, {}) is embeddings
 
 
-def test_texts_of_unknown_language_lose_the_nearest_mean():
-    embeddings = np.eye(3, dtype=np.float32)
-    means = {"en": embeddings[0] * 0.9, "de": embeddings[1] * 0.9}
-    guessed = remove_language_means(embeddings[:2], ["", ""], means)
-    assert np.array_equal(guessed, remove_language_means(embeddings[:2], ["en", "de"], means))
+def test_texts_of_unknown_language_lose_means_as_far_as_they_seem_to_be_in_them():
+    axes = np.eye(50, dtype=np.float32)
+    means = {"en": axes[0] * 0.9, "de": axes[1] * 0.9}
+    between = normalised(axes[:1] + axes[1:2])
+    weights = language_weights(np.concatenate([axes[:2], between]), means)
+    assert np.allclose(weights, [[0, 1], [1, 0], [0.5, 0.5]], atol=1e-6)
+    assert nearest_language(axes[:2], means) == ["en", "de"]
+    texts = np.concatenate([axes[1:2], between, axes[1:2]])
+    removed = remove_language_means(texts, ["", "", "en"], means)
+    assert np.allclose(removed[0], axes[1], atol=1e-6)
+    assert np.allclose(removed[1], between, atol=1e-6)
+    assert np.allclose(removed[2], normalised(axes[1:2] - 0.9 * axes[:1]), atol=1e-6)
 
 
 def test_a_further_language_gets_a_mean_less_what_the_collection_has_in_common():

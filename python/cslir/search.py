@@ -34,7 +34,7 @@ from cslir.models.folders import fingerprint
 from cslir.models.language_means import (
     LanguageSample,
     complete_means,
-    nearest_language,
+    language_weights,
     remove_language_means,
 )
 from cslir.outputs import replace_folder
@@ -342,23 +342,36 @@ class PassageIndex:
 
     def without_language_means(
         self, queries: NDArray[np.float32], language: str | None = None
-    ) -> tuple[NDArray[np.float32], list[str]]:
+    ) -> tuple[NDArray[np.float32], list[dict[str, float]]]:
         """Return query vectors less the mean of their language, as the passages are, and these languages.
 
         Args:
             queries: float32 of shape (queries, dimension), as the encoder gives them.
-            language: Of all queries; None guesses it for each (see `nearest_language`).
+            language: Of all queries; None guesses it for each.
+
+        Returns:
+            vectors: float32 of shape (queries, dimension).
+            languages: Of each query, with how sure that is, from 0 to 1, the surest first: the query lost
+                their means in these shares (see `language_weights`). Empty without language means.
 
         Raises:
             InputError: The index has language means, but not of this language.
         """
         if not self.language_means:
-            return queries, [language or ""] * len(queries)
-        language = language_label(language) if language else None
-        if language is not None and language not in self.language_means:
+            return queries, [{language: 1.0} if language else {} for _ in range(len(queries))]
+        language = language_label(language) if language else ""
+        if language and language not in self.language_means:
             raise InputError(f"no language {language!r}", remedy=f"it has {', '.join(self.language_means)}")
-        guessed = [language] * len(queries) if language else nearest_language(queries, self.language_means)
-        return remove_language_means(queries, guessed, self.language_means), guessed
+        languages = [{language: 1.0}] * len(queries)
+        if not language:
+            codes = sorted(self.language_means)
+            weights = language_weights(queries, self.language_means)
+            order = np.argsort(-weights, axis=1, kind="stable")
+            languages = [
+                {codes[place]: float(row[place]) for place in places}
+                for row, places in zip(weights, order, strict=True)
+            ]
+        return remove_language_means(queries, [language] * len(queries), self.language_means), languages
 
     def hits(
         self, query: NDArray[np.float32], k: int, *, languages: Sequence[str] | None = None

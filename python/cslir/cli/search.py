@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cut", "search"]
 
+_SURE = 0.9
+"""Share from which a query's language is told without another."""
 _ID_LENGTH = 200
 """Characters of an id that are shown at most."""
 
@@ -103,8 +105,17 @@ def search(
     times = f"encoded in {(encoded - start) * 1000:.2f} ms, searched in {(searched - encoded) * 1000:.2f} ms"
     if scorer is not None:
         times += f", reranked in {(reranked - searched) * 1000:.0f} ms"
-    query_language = f"query in {plain_text(languages[0], _ID_LENGTH)}, " if languages[0] else ""
-    print(f"{query_language}{len(opened):,} passages, {times}", file=sys.stderr)
+    print(f"{_language_words(languages[0])}{len(opened):,} passages, {times}", file=sys.stderr)
+
+
+def _language_words(languages: dict[str, float]) -> str:
+    """Say in which language a query is, and what else it may be in where that is not sure."""
+    if not languages:
+        return ""
+    (first, share), *others = ((plain_text(one, _ID_LENGTH), share) for one, share in languages.items())
+    if share >= _SURE or not others:
+        return f"query in {first}, "
+    return f"query in {first} ({share:.0%}) or {others[0][0]} ({others[0][1]:.0%}), --language says it, "
 
 
 class _Reranking(NamedTuple):

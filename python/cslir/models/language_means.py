@@ -6,6 +6,7 @@ first approximation, the mean over that language's texts; subtracting it removes
 without any training.
 """
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 
@@ -20,6 +21,7 @@ __all__ = [
     "LanguageSample",
     "complete_means",
     "language_means",
+    "language_weights",
     "nearest_language",
     "remove_language_means",
 ]
@@ -120,7 +122,8 @@ def remove_language_means(
 
     Args:
         embeddings: Shape (texts, dimension).
-        languages: The language of each text; where it is empty, it is guessed (see `nearest_language`).
+        languages: The language of each text; where it is empty, the text loses the means of all languages,
+            each as much as the text seems to be in it (see `language_weights`).
         means: Mean embedding by language, each of shape (dimension,); empty leaves everything as it is.
 
     Raises:
@@ -132,10 +135,11 @@ def remove_language_means(
     rows = {code: row for row, code in enumerate(codes)}
     if without := sorted({language for language in languages if language and language not in rows}):
         raise InputError(f"no mean of language {without[0]!r}", remedy=f"there are {', '.join(codes)}")
-    if not all(languages):
-        guesses = nearest_language(embeddings, means)
-        languages = [one or guess for one, guess in zip(languages, guesses, strict=True)]
-    centred = embeddings - np.stack([means[code] for code in codes])[[rows[one] for one in languages]]
+    table = np.stack([means[code] for code in codes])
+    removed = table[[rows.get(language, 0) for language in languages]]
+    if unknown := [row for row, language in enumerate(languages) if not language]:
+        removed[unknown] = language_weights(embeddings[unknown], means) @ table
+    centred = embeddings - removed
     # A text without tokens has no embedding, and so no language to remove.
     centred[~embeddings.any(axis=1)] = 0
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
@@ -143,18 +147,35 @@ def remove_language_means(
     return normalised.astype(np.float32, copy=False)
 
 
-def nearest_language(embeddings: NDArray[np.float32], means: Mapping[str, NDArray[np.float32]]) -> list[str]:
-    """Guess the language of each embedding: the mean nearest in direction, seen from the mean of the means.
+def language_weights(
+    embeddings: NDArray[np.float32], means: Mapping[str, NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Return how much each embedding seems to be in each language, from 0 to 1, 1 in all.
 
-    What makes the removal of means worth while, that an embedding tells its language, tells it here.
+    What makes the removal of means worth while, that an embedding tells its language, tells it here: how far
+    it lies in the direction of a language's mean, seen from the mean of the means. The weights are a softmax
+    of these lengths, in units of the deviation of unit vectors from the mean of their language.
 
     Args:
-        embeddings: Shape (texts, dimension).
+        embeddings: Of unit length, shape (texts, dimension).
         means: Mean embedding by language, each of shape (dimension,); not empty.
+
+    Returns:
+        Shape (texts, languages), languages in the order of their codes.
     """
-    codes = sorted(means)
-    table = np.stack([means[code] for code in codes])
+    table = np.stack([means[code] for code in sorted(means)])
     centre = table.mean(axis=0)
     directions = table - centre
     directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return [codes[row] for row in np.argmax((embeddings - centre) @ directions.T, axis=1)]
+    # A mean of length 1 leaves no variance; a small one keeps the weights finite.
+    variance = max(1 - float(np.square(table).sum(axis=1).mean()), 1e-3) / table.shape[1]
+    lengths = (embeddings - centre) @ directions.T / math.sqrt(variance)
+    weights = np.exp(lengths - lengths.max(axis=1, keepdims=True))
+    normalised: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normalised
+
+
+def nearest_language(embeddings: NDArray[np.float32], means: Mapping[str, NDArray[np.float32]]) -> list[str]:
+    """Return the language of the greatest weight of each embedding; arguments as for `language_weights`."""
+    codes = sorted(means)
+    return [codes[row] for row in language_weights(embeddings, means).argmax(axis=1)]
