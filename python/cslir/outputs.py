@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from cslir.errors import CslirError, InputError
+from cslir.json_values import read_json
 
 __all__ = [
     "FILE_LIST",
@@ -310,10 +311,10 @@ def _not_written_here(folder: Path) -> list[str]:
     path = folder / FILE_LIST
     if path.is_file():
         try:
-            content = json.loads(path.read_bytes())
+            content = read_json(path, remedy="").value
             if content["format"] == _FORMAT:
                 listed = {FILE_LIST, *map(str, content["files"])}
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        except (InputError, OSError, LookupError, TypeError):
             pass  # not a list that we wrote
     names = (one.relative_to(folder).as_posix() for one in _files_of(folder))
     return [name for name in names if name not in listed]

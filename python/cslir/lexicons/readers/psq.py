@@ -5,13 +5,13 @@ holds one word's translations and a block of text.
 """
 
 import codecs
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from cslir.errors import InputError
 from cslir.files import DAMAGE_ERRORS, open_bytes
+from cslir.json_values import take_json
 from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.translations import SkippedLines
 
@@ -77,7 +77,6 @@ class _Text:
         self._blocks = self._read()
         self._window = ""
         self._at = 0
-        self._decoder = json.JSONDecoder()
 
     def peek(self) -> str:
         """Return the next character that is not blank, "" at the end of the file."""
@@ -106,11 +105,11 @@ class _Text:
             raise self._broken("ends within an object")
         while True:
             try:
-                value, end = self._decoder.raw_decode(self._window, self._at)
+                value, end = take_json(self._window, self._at)
                 # A number at the very end of the window may go on behind it.
                 if end < len(self._window) or not self._more():
                     break
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 if len(self._window) - self._at > _VALUE_LIMIT or not self._more():
                     raise self._broken(str(error).partition(": line")[0]) from None
         self.line += self._window.count("\n", self._at, end)
