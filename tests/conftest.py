@@ -1,5 +1,6 @@
 import os
 import sys
+import threading
 
 import pytest
 from hypothesis import settings
@@ -37,3 +38,26 @@ def run(capsys, monkeypatch):
         return Outcome(status, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """Give a function that makes a pipe into which a thread writes chunks."""
+    threads = []
+
+    def filled(*chunks):
+        path = tmp_path / f"pipe{len(threads)}"
+        os.mkfifo(path)
+
+        def write_chunks():
+            with path.open("wb", buffering=0) as file:
+                for chunk in chunks:
+                    file.write(chunk)
+
+        threads.append(threading.Thread(target=write_chunks, daemon=True))
+        threads[-1].start()
+        return path
+
+    yield filled
+    for thread in threads:
+        thread.join(timeout=10)

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -558,3 +560,15 @@ def test_a_language_without_a_mean_gets_that_of_the_evaluated_texts(run, tmp_pat
     outcome = run("eval", folder, "--model", "m", "--remove-means")
     assert outcome.status == 2
     assert "too few texts for a language's mean, which the model lacks: nl (1)" in outcome.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
+def test_names_of_files_that_are_not_utf_8_lose_no_result(run, tmp_path):
+    folder = tmp_path / os.fsdecode(b"d\xff")
+    folder.mkdir()
+    (folder / os.fsdecode(b"r\xff.run")).write_text("q1 Q0 d1 1 0.9 x\n")
+    (folder / "qrels").write_text("q1 0 d1 1\n")
+    options = ["--run", folder / os.fsdecode(b"r\xff.run"), "--qrels", folder / "qrels"]
+    assert run("eval", *options, "--json", folder / "results.json").status == 0
+    (system,) = read_results(folder / "results.json").systems
+    assert system.name == "r?"

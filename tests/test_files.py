@@ -5,7 +5,6 @@ import lzma
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -88,29 +87,6 @@ def lz4_frame(content):
     import lz4.frame
 
     return lz4.frame.compress(content)
-
-
-@pytest.fixture
-def pipe(tmp_path):
-    """Give a function that makes a pipe into which a thread writes chunks."""
-    threads = []
-
-    def filled(*chunks):
-        path = tmp_path / f"pipe{len(threads)}"
-        os.mkfifo(path)
-
-        def write_chunks():
-            with path.open("wb", buffering=0) as file:
-                for chunk in chunks:
-                    file.write(chunk)
-
-        threads.append(threading.Thread(target=write_chunks, daemon=True))
-        threads[-1].start()
-        return path
-
-    yield filled
-    for thread in threads:
-        thread.join(timeout=10)
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress, lz4_frame])

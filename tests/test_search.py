@@ -409,3 +409,9 @@ def test_means_are_removed_from_no_language_if_one_can_not_have_one(tmp_path):
     np.testing.assert_allclose(
         index.vectors.vectors(range(15)), encoder.encode_passages([p.text for p in passages]), atol=1e-6
     )
+
+
+def test_a_model_whose_name_an_index_could_not_hold_is_refused_before_the_work(tmp_path):
+    with pytest.raises(InputError, match="the model's name is not UTF-8"):
+        PassageIndex.build(tmp_path / "index", iter(()), LetterEncoder(), os.fsdecode(b"m\xff"))
+    assert not (tmp_path / "index").exists()

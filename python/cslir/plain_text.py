@@ -6,7 +6,7 @@ import json
 import re
 import sys
 
-__all__ = ["MESSAGE_LENGTH", "plain_json", "plain_text", "print_every_character"]
+__all__ = ["MESSAGE_LENGTH", "is_unicode", "plain_json", "plain_text", "print_every_character"]
 
 MESSAGE_LENGTH = 1000
 """Characters of a message that are shown at most: an id in it may be of any length."""
@@ -37,6 +37,11 @@ def plain_text(text: str, most: int | None = None) -> str:
         end = most // 3
         text = f"{text[: most - end - 3]} … {text[-end:]}"
     return _SURROGATES.sub("\ufffd", _TURNING.sub("", _CONTROLS.sub(" ", text)))
+
+
+def is_unicode(text: str) -> bool:
+    """Tell whether text can be written as UTF-8: other arguments and names of files hold lone surrogates."""
+    return _SURROGATES.search(text) is None
 
 
 def plain_json(value: object) -> str:

@@ -38,6 +38,7 @@ from cslir.models.language_means import (
     remove_language_means,
 )
 from cslir.outputs import replace_folder
+from cslir.plain_text import is_unicode
 from cslir.records import Passage, ScoredPassage
 
 __all__ = ["Encoder", "Hit", "PassageIndex", "rank", "refuse_not_finite", "retrieve"]
@@ -167,6 +168,12 @@ class PassageIndex:
             InputError: There is no passage, two have the same id, a vector is not finite, or `folder` holds
                 something else.
         """
+        if not is_unicode(encoder_name):
+            raise InputError(
+                "the model's name is not UTF-8, as an index notes it",
+                path=encoder_name,
+                remedy="rename the model's folder",
+            )
         with replace_folder(folder, "index") as work:
             offsets, sample = array("q", [0]), LanguageSample()
             texts = work / "passages.jsonl"

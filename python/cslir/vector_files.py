@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cslir._core import Index, check_finite
 from cslir.errors import InputError
-from cslir.files import read_lines
+from cslir.files import read_lines, require_readable_again
 from cslir.outputs import replace_file
 
 __all__ = ["VectorFile", "build_index", "export_ids", "export_vectors", "open_vector_file"]
@@ -48,6 +48,7 @@ def open_vector_file(path: Path) -> VectorFile:
         InputError: The file is missing, damaged, of another kind, or gives no vectors back; a package is not
             installed.
     """
+    require_readable_again(path)
     if not path.is_file():
         raise InputError("no such file", path=path, remedy="check the path")
     readers = {".npy": _open_npy, ".fvecs": _open_fvecs, ".faiss": _open_faiss, ".usearch": _open_usearch}

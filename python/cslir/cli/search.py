@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from cslir.cli.arguments import PrecisionOption, RerankDepth, Reranker
-from cslir.plain_text import plain_json, plain_text
+from cslir.plain_text import is_unicode, plain_json, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,7 +71,7 @@ def search(
         raise InputError("one query or --queries FILE is needed", remedy="cslir search 'free software'")
     if query is not None and not query.strip():
         raise InputError("the query is empty", remedy="give at least one word")
-    if query is not None and not _is_unicode(query):
+    if query is not None and not is_unicode(query):
         raise InputError("the query is not UTF-8", remedy="check the terminal's encoding")
     if run_out is not None:
         require_text_output(run_out)
@@ -143,11 +143,6 @@ class _Reranking(NamedTuple):
             depth=self.candidates,
         )
         return [found[line.doc_id]._replace(score=line.score) for line in lines]
-
-
-def _is_unicode(text: str) -> bool:
-    """Tell whether an argument was UTF-8: other bytes arrive as lone surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _print_hits(hits: "list[Hit]") -> None:

@@ -224,7 +224,7 @@ def write_mixture(
         files = sorted(path for path in work.rglob("*") if path.is_file())
         summary["files"] = {path.relative_to(work).as_posix(): sha256_of(path) for path in files}
         content = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
-        (work / DESCRIPTION_FILE).write_text(content, encoding="utf-8")
+        (work / DESCRIPTION_FILE).write_text(content, encoding="utf-8", errors="replace")
 
 
 def _summary(texts: SettingTexts, dataset: ParallelDataset, split: str, seed: int) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def compare_files(
         sys.stdout.write(text)
     else:
         with replace_file(output) as file:
-            file.write(text.encode())
+            file.write(text.encode(errors="replace"))
 
 
 def _texts(inputs: ComparisonInputs, changes: Sequence[Change]) -> Texts | None:

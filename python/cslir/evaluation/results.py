@@ -246,7 +246,8 @@ def write_results(path: Path, results: ResultFile) -> None:
         "systems": [_system_json(system) for system in results.systems],
     }
     with replace_file(path) as file:
-        file.write(_lines(content).encode() + b"\n")
+        # What is not UTF-8 in the name of a file becomes a question mark.
+        file.write(_lines(content).encode(errors="replace") + b"\n")
 
 
 def _lines(value: object, depth: int = 0) -> str:

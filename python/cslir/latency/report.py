@@ -31,7 +31,7 @@ def write_latency(path: Path, measured: Latency, configuration: Mapping[str, Any
     """Write `latency_json` to a file, whole or not at all."""
     content = json.dumps(latency_json(measured, configuration), ensure_ascii=False, indent=1)
     with replace_file(path) as file:
-        file.write(content.encode() + b"\n")
+        file.write(content.encode(errors="replace") + b"\n")
 
 
 def latency_json(measured: Latency, configuration: Mapping[str, Any]) -> dict[str, Any]:

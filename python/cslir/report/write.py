@@ -70,7 +70,7 @@ def write_report(
         ", ".join(Path(name).name for name in material.inputs),
     )
     with replace_folder(output, "report") as folder:
-        (folder / PAGE).write_text(page, encoding="utf-8")
+        (folder / PAGE).write_text(page, encoding="utf-8", errors="replace")
         for figures in drawn.values():
             for _, image in figures:
                 (folder / f"{image.name}.svg").write_bytes(image.svg)

@@ -65,7 +65,7 @@ class TrainingRecord:
     def to_bytes(self) -> bytes:
         """Return the record as the model folder's file."""
         content = {"format": FORMAT, "format_version": FORMAT_VERSION, **self.to_json()}
-        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode(errors="replace") + b"\n"
 
 
 def _finite(value: float) -> float | None:
