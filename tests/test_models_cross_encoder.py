@@ -50,7 +50,7 @@ def test_high_scores_stay_apart(tmp_path):
 def test_a_bi_encoder_is_no_cross_encoder(tmp_path):
     folder = tiny_encoder(tmp_path / "model")
     for precision in ("float32", "onnx-float32"):
-        with pytest.raises(InputError, match="without a classification head"):
+        with pytest.raises(InputError, match="a cross-encoder is needed"):
             load_cross_encoder(str(folder), precision)
     with pytest.raises(InputError, match="no precision"):
         load_cross_encoder(str(folder), "int4")

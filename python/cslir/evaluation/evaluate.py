@@ -503,6 +503,12 @@ def _language_means(
 
     They never come from the split that is evaluated.
     """
+    settings = getattr(encoder, "settings", None)
+    if settings is not None and settings.similarity == "dot":
+        raise InputError(
+            "language means are removed from vectors of length 1; this model's similarity is the dot product",
+            remedy="leave --remove-means out",
+        )
     if parallel is not None:
         dataset, split, languages = parallel
         # dev.small is a part of dev.

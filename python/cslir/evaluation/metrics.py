@@ -111,7 +111,7 @@ def evaluate(
                 f"can't be measured here: {reason}", remedy=f"use others, such as {_KNOWN}"
             ) from None
     values = {name: by_measure[measure] for name, measure in parsed.items()}
-    if run and not run.keys() & judgements.keys():
+    if run and not judged_run:
         judged_by = "the qrels" if qrels_place is None else str(qrels_place)
         raise InputError(
             f"the run and {judged_by} share no query",

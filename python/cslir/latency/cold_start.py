@@ -1,5 +1,6 @@
 """From the start of a fresh process to its first answer, and the memory that it took."""
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -32,12 +33,12 @@ from cslir.cli import main
 main()
 """
 _PEER = """
-model, index, query, prompt = sys.argv[1:]
+import json
+model, index, query, options = sys.argv[1:]
 import faiss
 from sentence_transformers import SentenceTransformer
 encoder = SentenceTransformer(model, device="cpu")
-settings = {"normalize_embeddings": True, "show_progress_bar": False}
-vector = encoder.encode([query], prompt_name=prompt or None, **settings)
+vector = encoder.encode([query], **json.loads(options))
 print(*faiss.read_index(index).search(vector, 10), flush=True)
 """
 
@@ -56,9 +57,11 @@ def search_command(index: Path, query: str, *options: str) -> list[str]:
     return [sys.executable, "-c", program, "search", query, "--index", str(index), "-k", "10", *options]
 
 
-def peer_command(model: Path, index: Path, query: str, prompt: str) -> list[str]:
-    """Return the command that does the same with sentence-transformers and a faiss file."""
-    return [sys.executable, "-c", _TELL_MEMORY + _PEER, str(model), str(index), query, prompt]
+def peer_command(model: Path, index: Path, query: str, options: Mapping[str, object]) -> list[str]:
+    """Return the command that does the same with sentence-transformers, given its options, and faiss."""
+    return [
+        sys.executable, "-c", _TELL_MEMORY + _PEER, str(model), str(index), query, json.dumps(options)
+    ]  # fmt: skip
 
 
 def cold_starts(commands: Mapping[str, Sequence[str]], repetitions: int) -> dict[str, ColdStart]:

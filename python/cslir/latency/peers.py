@@ -50,10 +50,17 @@ class SentenceTransformersSystem:
 
     def __post_init__(self) -> None:
         from cslir.models.bi_encoder import load_sentence_transformer
+        from cslir.models.folders import ENCODERS
+        from cslir.models.settings import EncoderSettings
 
-        self._encoder = load_sentence_transformer(self.folder, "cpu", static=True)
-        self.prompt = "query" if "query" in (self._encoder.prompts or {}) else ""
-        """Name of the prompt for queries; empty for a model without one."""
+        self._encoder = load_sentence_transformer(self.folder, "cpu", kinds=ENCODERS)
+        settings = EncoderSettings.read(self.folder)
+        self.options: dict[str, Any] = {
+            "prompt": settings.query_prompt,
+            "normalize_embeddings": settings.similarity == "cosine",
+            "show_progress_bar": False,
+        }
+        """Those of `SentenceTransformer.encode` for queries."""
 
     def stages(self, growth: Growth, threads: int) -> Stages:
         """Encode, which tokenises, and search."""
@@ -67,9 +74,7 @@ class SentenceTransformersSystem:
         index = growth.once(("faiss", str(self.model)), build)
 
         def encode(texts: list[str]) -> NDArray[np.float32]:
-            vectors: NDArray[np.float32] = self._encoder.encode(
-                texts, prompt_name=self.prompt or None, normalize_embeddings=True, show_progress_bar=False
-            )
+            vectors: NDArray[np.float32] = self._encoder.encode(texts, **self.options)
             return vectors
 
         return [("encode", encode), ("search", lambda queries: index.search(queries, DEPTH))]

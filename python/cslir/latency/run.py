@@ -181,7 +181,7 @@ class _Opened(Generic[Model]):
 
 def _systems(collection: Collection, settings: LatencySettings, step: Callable[[], None]) -> list[System]:
     """Open every encoder, encode the passages with it, and return the systems in the order of a table."""
-    from cslir.models.folders import is_static
+    from cslir.models.folders import ENCODERS, ModelKind, model_kind
     from cslir.models.resolve import resolve_model
 
     systems: list[System] = []
@@ -194,9 +194,10 @@ def _systems(collection: Collection, settings: LatencySettings, step: Callable[[
         scorers = _Opened(load_cross_encoder, settings.reranker, settings.reranker_precision)
         scorers(_core.threads())  # what is wrong with it is said before the work begins
     texts = [passage.full_text for passage in collection.passages]
-    folders = {model: resolve_model(model) for model in settings.models}
+    folders = {model: resolve_model(model, ENCODERS) for model in settings.models}
     kinds: dict[str, Kind] = {
-        model: "static" if is_static(folder) else "bi-encoder" for model, folder in folders.items()
+        model: "static" if model_kind(folder) is ModelKind.STATIC else "bi-encoder"
+        for model, folder in folders.items()
     }
     for model, folder in folders.items():
         kind = kinds[model]
@@ -324,7 +325,7 @@ def _command(
         index = faiss.IndexFlatIP(system.passages.shape[1])
         index.add(system.passages)
         faiss.write_index(index, str(target))
-        return peer_command(system.folder, target, query, system.prompt)
+        return peer_command(system.folder, target, query, system.options)
     return None
 
 

@@ -35,23 +35,29 @@ def load_encoder(
         fetch: Whether it may be downloaded; see `resolve_model`.
 
     Raises:
-        InputError: There is no such model or device, its folder is damaged, or it can't be had in that
-            precision.
+        InputError: There is no such model or device, it is a cross-encoder, its folder is damaged, or it
+            can't be had in that precision.
     """
     if precision not in PRECISIONS:
         raise InputError(f"no precision {precision!r}", remedy=f"choose among {', '.join(PRECISIONS)}")
-    from cslir.models.folders import is_static
+    from cslir.models.folders import ENCODERS, ModelKind, model_kind
     from cslir.models.resolve import resolve_model
 
-    folder = resolve_model(name, fetch=fetch)
+    folder = resolve_model(name, ENCODERS, fetch=fetch)
+    if model_kind(folder) is ModelKind.STATIC:
+        if precision != "float32":
+            raise InputError(
+                "holds a static encoder, which has no layers to convert",
+                path=folder,
+                remedy="leave --precision out",
+            )
+        from cslir.models.static import StaticEncoder
+
+        return StaticEncoder.open(folder)
     if precision == "onnx-float32" or precision == "onnx-int8":
         from cslir.models.onnx_encoder import OnnxEncoder
 
         return OnnxEncoder.open(folder, precision, threads=threads)  # type: ignore[arg-type, unused-ignore]
-    if is_static(folder):
-        from cslir.models.static import StaticEncoder
-
-        return StaticEncoder.open(folder)
     from cslir.models.bi_encoder import BiEncoder
 
     return BiEncoder.open(folder, device=device)

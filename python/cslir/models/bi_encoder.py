@@ -1,8 +1,9 @@
 """The bi-encoder: a sentence-transformers model that encodes queries and passages separately."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +11,15 @@ from numpy.typing import NDArray
 from cslir.errors import InputError
 from cslir.models import Device
 from cslir.models.batches import BATCH_TOKENS, length_batches
-from cslir.models.folders import ModelKind, model_kind
+from cslir.models.folders import BASES, MODEL_REMEDY, ModelKind, require_kind, require_readable
+from cslir.models.settings import EncoderSettings, TextKind
+from cslir.models.text_limits import cut
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["BiEncoder", "TextKind", "load_sentence_transformer", "require_device"]
+__all__ = ["BiEncoder", "load_quietly", "load_sentence_transformer", "require_device"]
 
-TextKind = Literal["query", "passage"]
 Progress = Callable[[int, int], None]
 
 
@@ -37,43 +39,80 @@ def require_device(device: Device) -> str | None:
     return None if device == "auto" else device
 
 
-def load_sentence_transformer(folder: Path, device: Device, *, static: bool = False) -> "SentenceTransformer":
+def load_sentence_transformer(
+    folder: Path, device: Device, *, kinds: frozenset[ModelKind] = BASES
+) -> "SentenceTransformer":
     """Load a model folder with sentence-transformers.
 
     Args:
         folder: A sentence-transformers or Hugging Face model.
         device: Where it computes.
-        static: Take a static encoder too.
+        kinds: What it may hold.
 
     Raises:
-        InputError: The library or the device is missing, or the folder holds no model it can load.
+        InputError: The library or the device is missing, the folder holds a model of another kind, none that
+            can be loaded, or a damaged file.
     """
-    if not static and model_kind(folder) is ModelKind.STATIC:
-        raise InputError("holds a static encoder, a bi-encoder is needed", path=folder)
+    require_kind(folder, kinds)
+    require_readable(folder)
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
         raise InputError(
             "a bi-encoder needs sentence-transformers", remedy="pip install 'cslir[train]'"
         ) from None
+    return load_quietly(SentenceTransformer, folder, device)
+
+
+Model = TypeVar("Model")
+
+
+def load_quietly(
+    kind: Callable[..., Model],
+    folder: Path,
+    device: Device,
+    **options: Any,  # noqa: ANN401
+) -> Model:
+    """Load a folder as a class of sentence-transformers, without its messages.
+
+    Args:
+        kind: `SentenceTransformer` or `CrossEncoder`.
+        folder: The model's.
+        device: Where it computes.
+        options: Further ones of the class.
+
+    Raises:
+        InputError: The device is missing, or the class can't load the folder.
+    """
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call, unused-ignore]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
+    where = require_device(device)
     try:
         # The folder may come from a stranger: what its files name is not fetched.
-        return SentenceTransformer(str(folder), device=require_device(device), local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        return kind(str(folder), device=where, local_files_only=True, **options)
+    except UnpicklingError:
         raise InputError(
-            f"can't be loaded ({error})", path=folder, remedy="fetch or make the model again"
+            "holds weights in Python's pickle format with other objects among them; since these could run"
+            " any program, nothing was loaded",
+            path=next(iter(sorted(folder.rglob("*.bin"))), folder),
+            remedy="use a copy of the model with weights in safetensors",
         ) from None
+    except Exception as error:  # a damaged file raises whatever the library that reads it chooses
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"can't be loaded ({reason})", path=folder, remedy=MODEL_REMEDY) from None
 
 
 class BiEncoder:
     """Encodes texts with a sentence-transformers model, in batches of texts of nearly equal length."""
 
-    def __init__(self, model: "SentenceTransformer", *, max_length: int | None = None) -> None:
+    def __init__(
+        self, model: "SentenceTransformer", settings: EncoderSettings, *, max_length: int | None = None
+    ) -> None:
         self._model = model.eval()
+        self.settings = settings
+        """Prompts and similarity."""
         limit = int(model.max_seq_length or 512)
         self.max_length = limit if max_length is None else min(max_length, limit)
         """Longest input in tokens, prefix and sentence marks included."""
@@ -90,7 +129,14 @@ class BiEncoder:
         Raises:
             InputError: The library or the device is missing, or the folder holds no model it can load.
         """
-        return cls(load_sentence_transformer(folder, device), max_length=max_length)
+        model = load_sentence_transformer(folder, device)
+        if not hasattr(model[0], "auto_model"):
+            raise InputError(
+                f"begins with a {type(model[0]).__name__}, a transformer is needed",
+                path=folder,
+                remedy="name another model",
+            )
+        return cls(model, EncoderSettings.read(folder), max_length=max_length)
 
     @property
     def dimension(self) -> int:
@@ -119,17 +165,17 @@ class BiEncoder:
             progress: Called with (texts done, texts in all) after every batch.
 
         Returns:
-            Shape (texts, dimension), rows of length 1, in the order of `texts`.
+            Shape (texts, dimension), in the order of `texts`; rows have length 1 unless the similarity of the
+            model is the dot product.
         """
         import torch
-        from torch.nn import functional
 
         embeddings: NDArray[np.float32] | None = None
         done = 0
         batches = self._forward(texts, kind, max_length, batch_tokens, bfloat16=bfloat16)
         with torch.inference_mode():
             for rows, output in batches:
-                vectors = functional.normalize(output["sentence_embedding"].float(), dim=1).cpu().numpy()
+                vectors = self._vectors(output)
                 if embeddings is None:
                     embeddings = np.empty((len(texts), vectors.shape[1]), dtype=np.float32)
                 embeddings[rows] = vectors
@@ -174,7 +220,7 @@ class BiEncoder:
 
         ids = self.tokenize(texts, kind, max_length=max_length)
         for rows in length_batches([len(row) for row in ids], batch_tokens):
-            features = self._features([ids[row] for row in rows])
+            features = self._features([ids[row] for row in rows], kind)
             with (
                 torch.inference_mode(),
                 torch.autocast(self._model.device.type, torch.bfloat16, enabled=bfloat16),
@@ -197,13 +243,10 @@ class BiEncoder:
     def query_stages(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
         """Return the stages from a list of queries to their vectors, (queries, dimension), by name."""
         import torch
-        from torch.nn import functional
 
         def encode(ids: list[list[int]]) -> NDArray[np.float32]:
             with torch.inference_mode():
-                output = self._model(self._features(ids))["sentence_embedding"]
-                vectors: NDArray[np.float32] = functional.normalize(output.float(), dim=1).cpu().numpy()
-            return vectors
+                return self._vectors(self._model(self._features(ids, "query")))
 
         return ("tokenise", lambda texts: self.tokenize(texts, "query")), ("encode", encode)
 
@@ -213,19 +256,35 @@ class BiEncoder:
         """Return the token ids of each text, with prefix and sentence marks, truncated as by `encode`."""
         if not texts:
             return []
-        prompt = (self._model.prompts or {}).get(kind) or ""
+        length = min(max_length or self.max_length, self.max_length)
+        prompt = self.settings.prompt(kind)
         encoded = self._model.tokenizer(
-            [prompt + text for text in texts],
+            cut((prompt + text for text in texts), length),
             truncation=True,
-            max_length=min(max_length or self.max_length, self.max_length),
+            max_length=length,
             return_attention_mask=False,
             return_token_type_ids=False,
         )
         rows: list[list[int]] = encoded["input_ids"]
         return rows
 
-    def _features(self, rows: Sequence[Sequence[int]]) -> dict[str, Any]:
-        """Pad token ids, where the model is."""
+    def _vectors(self, output: Mapping[str, Any]) -> NDArray[np.float32]:
+        """Return the embeddings of a batch, as the settings want them."""
+        from torch.nn import functional
+
+        vectors = output["sentence_embedding"].float()[:, : self.settings.dimension]
+        if self.settings.similarity == "cosine":
+            vectors = functional.normalize(vectors, dim=1)
+        found: NDArray[np.float32] = vectors.cpu().numpy()
+        return found
+
+    def _prompt_length(self, kind: TextKind) -> int:
+        """Return how many tokens the prompt for a kind has, the mark at a text's beginning included."""
+        ids: list[int] = self._model.tokenizer(self.settings.prompt(kind))["input_ids"]
+        return len(ids) - (bool(ids) and ids[-1] in self._model.tokenizer.all_special_ids)
+
+    def _features(self, rows: Sequence[Sequence[int]], kind: TextKind) -> dict[str, Any]:
+        """Pad token ids, where the model is; some models leave the prompt out of their pooling."""
         import torch
 
         longest = max(map(len, rows))
@@ -235,4 +294,11 @@ class BiEncoder:
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
         arrays = {"input_ids": ids, "attention_mask": mask}
-        return {name: torch.from_numpy(array).to(self._model.device) for name, array in arrays.items()}
+        features: dict[str, Any] = {
+            name: torch.from_numpy(array).to(self._model.device) for name, array in arrays.items()
+        }
+        if self.settings.prompt(kind) and not all(
+            getattr(one, "include_prompt", True) for one in self._model
+        ):
+            features["prompt_length"] = self._prompt_length(kind)
+        return features

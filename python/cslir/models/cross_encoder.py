@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from cslir.errors import InputError
 from cslir.models import Device
 from cslir.models.batches import BATCH_TOKENS, length_batches
+from cslir.models.folders import CROSS_ENCODERS, require_kind, require_readable
 from cslir.models.onnx_network import OnnxNetwork, OnnxPrecision, converted_network
+from cslir.models.text_limits import cut
 
 if TYPE_CHECKING:
     import sentence_transformers
@@ -50,15 +52,15 @@ def load_cross_encoder(
         device: Where PyTorch computes; onnxruntime always uses the CPU.
 
     Raises:
-        InputError: There is no such model or device, it has no classification head with one output, or it
-            can't be had in that precision.
+        InputError: There is no such model or device, it is no cross-encoder with one output, or it can't be
+            had in that precision.
     """
     from cslir.models import PRECISIONS
     from cslir.models.resolve import resolve_model
 
     if precision not in PRECISIONS:
         raise InputError(f"no precision {precision!r}", remedy=f"choose among {', '.join(PRECISIONS)}")
-    folder = resolve_model(name)
+    folder = resolve_model(name, CROSS_ENCODERS)
     if precision == "onnx-float32" or precision == "onnx-int8":
         return OnnxCrossEncoder.open(folder, precision, threads=threads)
     return CrossEncoder.open(folder, device=device)
@@ -78,29 +80,17 @@ class CrossEncoder:
             InputError: The library or the device is missing, or the folder holds no cross-encoder with one
                 output.
         """
-        from cslir.models.bi_encoder import require_device
-        from cslir.models.folders import require_classifier
-
-        require_classifier(folder)
+        require_kind(folder, CROSS_ENCODERS)
+        require_readable(folder)
         try:
             import sentence_transformers
         except ImportError:
             raise InputError(
                 "a cross-encoder needs sentence-transformers", remedy="pip install 'cslir[train]'"
             ) from None
-        from transformers.utils import logging
+        from cslir.models.bi_encoder import load_quietly
 
-        logging.set_verbosity_error()  # type: ignore[no-untyped-call, unused-ignore]
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
-        try:
-            # The folder may come from a stranger: what its files name is not fetched.
-            model = sentence_transformers.CrossEncoder(
-                str(folder), device=require_device(device), local_files_only=True
-            )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise InputError(
-                f"can't be loaded ({error})", path=folder, remedy="fetch or make the model again"
-            ) from None
+        model = load_quietly(sentence_transformers.CrossEncoder, folder, device)
         if model.num_labels != 1:
             raise InputError(f"gives {model.num_labels} outputs a pair", path=folder, remedy=_ONE_SCORE)
         model.max_length = min(max_length, model.max_length or max_length)
@@ -120,7 +110,7 @@ class CrossEncoder:
         done = 0
         for rows in batches:
             scores[rows] = self._model.predict(
-                [pairs[row] for row in rows],
+                [_cut(pairs[row], self._model.max_length) for row in rows],
                 batch_size=len(rows),
                 show_progress_bar=False,
                 activation_fn=logits,
@@ -138,8 +128,8 @@ class OnnxCrossEncoder:
         self._network = network
         self._tokenizer = network.tokenizer
         self._tokenizer.no_padding()
-        limit = min(max_length, int(network.settings["max_length"]))
-        self._tokenizer.enable_truncation(limit, strategy="longest_first")
+        self._max_length = min(max_length, network.settings.max_length)
+        self._tokenizer.enable_truncation(self._max_length, strategy="longest_first")
 
     @classmethod
     def open(
@@ -150,20 +140,19 @@ class OnnxCrossEncoder:
         Raises:
             InputError: A package is missing, or the model is no cross-encoder that can be converted.
         """
-        from cslir.models.folders import require_classifier
-
-        require_classifier(folder)
+        require_kind(folder, CROSS_ENCODERS)
         network = OnnxNetwork.open(converted_network(folder, precision), threads=threads)
-        if network.settings["labels"] != 1:
-            outputs = network.settings["labels"]
-            raise InputError(f"gives {outputs} outputs a pair", path=folder, remedy=_ONE_SCORE)
+        if network.settings.labels != 1:
+            raise InputError(
+                f"gives {network.settings.labels} outputs a pair", path=folder, remedy=_ONE_SCORE
+            )
         return cls(network)
 
     def score(
         self, pairs: Sequence[tuple[str, str]], *, progress: Progress | None = None
     ) -> NDArray[np.float32]:
         """Return the relevance of each pair; see `Scorer`."""
-        encodings = self._tokenizer.encode_batch(list(pairs))
+        encodings = self._tokenizer.encode_batch([_cut(pair, self._max_length) for pair in pairs])
         scores = np.empty(len(pairs), dtype=np.float32)
         done = 0
         for rows in length_batches([len(one.ids) for one in encodings], BATCH_TOKENS):
@@ -173,3 +162,8 @@ class OnnxCrossEncoder:
             if progress is not None:
                 progress(done, len(pairs))
         return scores
+
+
+def _cut(pair: tuple[str, str], max_length: int) -> tuple[str, str]:
+    query, passage = cut(pair, max_length)
+    return query, passage

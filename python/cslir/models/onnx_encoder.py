@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.models.batches import BATCH_TOKENS, length_batches
+from cslir.models.folders import BASES, require_kind
 from cslir.models.onnx_network import OnnxNetwork, OnnxPrecision, converted_network
+from cslir.models.settings import TextKind
+from cslir.models.text_limits import cut
 
 __all__ = ["OnnxEncoder"]
 
@@ -18,7 +21,9 @@ class OnnxEncoder:
 
     def __init__(self, network: OnnxNetwork, *, max_length: int | None = None) -> None:
         self._network = network
-        limit = int(network.settings["max_length"])
+        self.settings = network.encoder
+        """Prompts and similarity."""
+        limit = network.settings.max_length
         self.max_length = limit if max_length is None else min(max_length, limit)
         """Longest input in tokens, prefix and sentence marks included."""
         self._tokenizer = network.tokenizer
@@ -43,27 +48,28 @@ class OnnxEncoder:
             max_length: Truncate to so many tokens; the model's own limit if None.
 
         Raises:
-            InputError: A package is missing, or the model can't be converted.
+            InputError: A package is missing, or the model makes no vector of a text or can't be converted.
         """
+        require_kind(folder, BASES)
         network = OnnxNetwork.open(converted_network(folder, precision), threads=threads)
         return cls(network, max_length=max_length)
 
     @property
     def dimension(self) -> int:
         """Length of an embedding."""
-        return int(self._network.words.shape[1])
+        width = int(self._network.words.shape[1])
+        return width if self.settings.dimension is None else min(width, self.settings.dimension)
 
-    def tokenize(self, texts: Sequence[str], kind: str) -> list[list[int]]:
+    def tokenize(self, texts: Sequence[str], kind: TextKind) -> list[list[int]]:
         """Return the token ids of each text, with prefix and sentence marks, truncated."""
-        prompt = self._network.settings["prompts"].get(kind) or ""
+        prompt = self.settings.prompt(kind)
+        prompted = cut((prompt + text for text in texts), self.max_length)
         if len(texts) == 1:  # a batch would wake the library's threads
-            return [self._tokenizer.encode(prompt + texts[0]).ids]
-        return [
-            encoding.ids for encoding in self._tokenizer.encode_batch_fast([prompt + one for one in texts])
-        ]
+            return [self._tokenizer.encode(prompted[0]).ids]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(prompted)]
 
     def encode(
-        self, texts: Sequence[str], kind: str, *, progress: Callable[[int, int], None] | None = None
+        self, texts: Sequence[str], kind: TextKind, *, progress: Callable[[int, int], None] | None = None
     ) -> NDArray[np.float32]:
         """Return the embeddings of texts.
 
@@ -73,7 +79,8 @@ class OnnxEncoder:
             progress: Called with (texts done, texts in all) after every batch.
 
         Returns:
-            Shape (texts, dimension), rows of length 1, in the order of `texts`.
+            Shape (texts, dimension), in the order of `texts`; rows have length 1 unless the similarity of the
+            model is the dot product.
         """
         return self._encode_ids(self.tokenize(texts, kind), progress)
 
@@ -83,10 +90,13 @@ class OnnxEncoder:
         embeddings = np.empty((len(ids), self.dimension), dtype=np.float32)
         done = 0
         for rows in length_batches([len(row) for row in ids], BATCH_TOKENS):
-            embeddings[rows] = self._network.run([ids[row] for row in rows])
+            embeddings[rows] = self._network.run([ids[row] for row in rows])[:, : self.settings.dimension]
             done += len(rows)
             if progress is not None:
                 progress(done, len(ids))
+        if self.settings.dimension is not None and self.settings.similarity == "cosine":
+            lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+            embeddings /= np.maximum(lengths, np.finfo(np.float32).tiny)
         return embeddings
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ word table, most of a multilingual encoder, stays outside, where its rows are re
 
     embeddings (batch, length, hidden) float32, mask (batch, length) int32  ->  output (batch, width) float32
 
-The output is the text's unit vector, or the scores of a classification head.
+The output is the text's vector, of length 1 or as it is pooled, or the scores of a classification head.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,9 @@ class Architecture:
     epsilon: float
 
 
-def build_graph(weights: Weights, architecture: Architecture, head: Head, *, int8: bool) -> "ModelProto":
+def build_graph(
+    weights: Weights, architecture: Architecture, head: Head, *, int8: bool, normalise: bool = True
+) -> "ModelProto":
     """Return the graph.
 
     Args:
@@ -52,6 +54,7 @@ def build_graph(weights: Weights, architecture: Architecture, head: Head, *, int
         int8: Multiply 8-bit integers in most of the layers' matrix products; the rest stays float32. The last
             product of a layer stays too: its input, what GELU leaves, holds a few values so large that 8 bits
             for the range of all are too coarse for the others.
+        normalise: Scale a text's vector to length 1.
     """
     graph = _Graph(weights, architecture, int8=int8)
     value = graph.add(
@@ -62,7 +65,12 @@ def build_graph(weights: Weights, architecture: Architecture, head: Head, *, int
     )
     for layer in range(architecture.layers):
         value = graph.layer(value, f"encoder.layer.{layer}")
-    last = graph.classified(value, head) if head.endswith("classifier") else graph.pooled(value, head)
+    if head.endswith("classifier"):
+        last = graph.classified(value, head)
+    else:
+        last = graph.pooled(value, head)
+        if normalise:
+            last = graph.add("LpNormalization", [last], axis=-1, p=2)
     graph.add("Identity", [last], output="output")
     return graph.model()
 
@@ -166,16 +174,14 @@ class _Graph:
         return self.add("SkipLayerNormalization", inputs, domain=_FUSED, epsilon=epsilon)
 
     def pooled(self, states: str, head: Head) -> str:
-        """Append the pooling: the mean over the tokens or the first one's state, scaled to length 1."""
+        """Append the pooling: the mean over the tokens or the first one's state."""
         if head == "cls":
-            first = self._first(states)
-        else:
-            # The mean and the sum over the tokens have the same direction.
-            mask = self.add("Cast", ["mask"], to=_float())
-            axis = self.constant("axis", np.array([1], dtype=np.int64))
-            total = self.add("MatMul", [self.add("Unsqueeze", [mask, axis]), states])
-            first = self.add("Squeeze", [total, axis])
-        return self.add("LpNormalization", [first], axis=-1, p=2)
+            return self._first(states)
+        mask = self.add("Cast", ["mask"], to=_float())
+        axis = self.constant("axis", np.array([1], dtype=np.int64))
+        total = self.add("MatMul", [self.add("Unsqueeze", [mask, axis]), states])
+        tokens = self.add("ReduceSum", [mask, axis], keepdims=1)
+        return self.add("Div", [self.add("Squeeze", [total, axis]), tokens])
 
     def classified(self, states: str, head: Head) -> str:
         """Append a classification head over the first token's state."""

@@ -2,15 +2,16 @@
 
 The converted folder holds `network.onnx` (see `cslir.models.onnx_graph`), `words.npy` (the word embeddings,
 mapped, in 16 bits for `onnx-int8`), `positions.npy` (position plus token-type embeddings),
-`tokenizer.json`, and `network.json` with the rest: prompts, longest input, which model it was made from.
+`tokenizer.json`, `config_sentence_transformers.json` with prompts and similarity, and `network.json` with the
+longest input and the number of outputs.
 """
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,17 @@ from numpy.typing import NDArray
 from cslir._core import threads as default_threads
 from cslir.errors import InputError
 from cslir.files import cache_folder
-from cslir.models.folders import ModelKind, classifier_architecture, fingerprint, model_kind
+from cslir.json_values import JsonValue
+from cslir.models.folders import (
+    ModelKind,
+    classifier_architecture,
+    fingerprint,
+    model_kind,
+    read_modules,
+    read_object,
+)
+from cslir.models.settings import EncoderSettings
+from cslir.models.static import read_tokenizer
 from cslir.outputs import replace_folder
 
 if TYPE_CHECKING:
@@ -30,13 +41,24 @@ if TYPE_CHECKING:
 __all__ = ["CONVERSION_VERSION", "OnnxNetwork", "OnnxPrecision", "converted_network"]
 
 OnnxPrecision = Literal["onnx-float32", "onnx-int8"]
-CONVERSION_VERSION = 1
+CONVERSION_VERSION = 2
 """Raised whenever a converted folder's content changes, so that old caches are not taken for new."""
 
 _SETTINGS = "network.json"
+_ENCODER_SETTINGS = "config_sentence_transformers.json"
 _TYPES = {"bert": "bert", "xlm-roberta": "roberta", "roberta": "roberta", "camembert": "roberta"}
 """Architectures that are known, by `model_type`, and the prefix of their weights' names."""
 _REMEDY = "use --precision float32, which runs any model in PyTorch"
+_REMOVE = "remove its folder, it is made again"
+
+
+class NetworkSettings(NamedTuple):
+    """What `network.json` holds."""
+
+    max_length: int
+    """Longest input in tokens."""
+    labels: int
+    """Scores that a classification head gives."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +70,16 @@ class OnnxNetwork:
         words: Shape (vocabulary, hidden), mapped.
         positions: float32 of shape (token types, positions, hidden).
         tokenizer: Without padding and truncation.
-        settings: Those of `network.json`.
+        settings: Sizes.
+        encoder: Prompts and similarity.
     """
 
     session: "InferenceSession"
     words: NDArray[Any]
     positions: NDArray[np.float32]
     tokenizer: "Tokenizer"
-    settings: Mapping[str, Any]
+    settings: NetworkSettings
+    encoder: EncoderSettings
 
     @classmethod
     def open(cls, folder: Path, *, threads: int | None = None) -> "OnnxNetwork":
@@ -68,21 +92,37 @@ class OnnxNetwork:
         Raises:
             InputError: onnxruntime is missing, or a file is damaged.
         """
-        from tokenizers import Tokenizer
-
         session = _session(folder / "network.onnx", threads or default_threads())
         try:
-            return cls(
+            settings = read_object(folder / _SETTINGS)
+            network = cls(
                 session,
-                np.load(folder / "words.npy", mmap_mode="r", allow_pickle=False),
-                np.load(folder / "positions.npy", allow_pickle=False),
-                Tokenizer.from_buffer((folder / "tokenizer.json").read_bytes()),
-                json.loads((folder / _SETTINGS).read_text(encoding="utf-8")),
+                _read_array(folder / "words.npy", mapped=True),
+                _read_array(folder / "positions.npy"),
+                read_tokenizer(folder / "tokenizer.json"),
+                NetworkSettings(settings.get("max_length", int).value, settings.get("labels", int).value),
+                EncoderSettings.read(folder),
             )
-        except Exception as error:  # the tokenizers library raises nothing narrower
-            raise InputError(
-                f"can't be read ({error})", path=folder, remedy="remove the folder, it is made again"
-            ) from None
+        except InputError as error:
+            raise InputError(error.message, path=error.path, remedy=_REMOVE) from None
+        if problem := network._problem():
+            raise InputError(problem, path=folder, remedy=_REMOVE)
+        return network
+
+    def _problem(self) -> str:
+        """Say where the parts do not fit each other, as in a damaged folder; nothing if they do."""
+        words, positions = self.words, self.positions
+        shapes = f"embeddings of shapes {words.shape} and {positions.shape}"
+        floats = words.dtype.name in ("float16", "float32") and positions.dtype.name == "float32"
+        if not floats or words.ndim != 2 or positions.ndim != 3 or words.shape[1:] != positions.shape[2:]:
+            return f"{shapes} do not fit each other"
+        if [words.shape[1]] != self.session.get_inputs()[0].shape[-1:]:
+            return f"{shapes} do not fit the network"
+        if len(words) < self.tokenizer.get_vocab_size():
+            return f"{shapes} do not fit the tokenizer"
+        if not 0 < self.settings.max_length <= positions.shape[1]:
+            return f"{shapes} do not fit {self.settings.max_length} tokens"
+        return ""
 
     def run(
         self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
@@ -111,6 +151,14 @@ class OnnxNetwork:
         return output
 
 
+def _read_array(path: Path, *, mapped: bool = False) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError, OverflowError, MemoryError, SyntaxError) as error:
+        raise InputError(f"can't be read ({error})", path=path) from None
+    return array
+
+
 def _session(path: Path, threads: int) -> "InferenceSession":
     try:
         import onnxruntime
@@ -125,9 +173,7 @@ def _session(path: Path, threads: int) -> "InferenceSession":
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no narrower base
-        raise InputError(
-            f"can't be opened ({error})", path=path, remedy="remove its folder, it is made again"
-        ) from None
+        raise InputError(f"can't be opened ({error})", path=path, remedy=_REMOVE) from None
 
 
 def converted_network(folder: Path, precision: OnnxPrecision) -> Path:
@@ -150,12 +196,6 @@ def converted_network(folder: Path, precision: OnnxPrecision) -> Path:
 
 
 def _convert(folder: Path, precision: OnnxPrecision, target: Path) -> None:
-    if model_kind(folder) is ModelKind.STATIC:
-        raise InputError(
-            "holds a static encoder, which has no layers to convert",
-            path=folder,
-            remedy="leave --precision out",
-        )
     try:
         import onnx
     except ImportError:
@@ -165,8 +205,9 @@ def _convert(folder: Path, precision: OnnxPrecision, target: Path) -> None:
 
     from cslir.models.onnx_graph import Architecture, build_graph
 
-    transformer, head, settings = _read_model(folder)
-    configuration = _read_json(transformer / "config.json")
+    source = _read_model(folder)
+    transformer = source.transformer
+    configuration = read_object(transformer / "config.json")
     family = _check_architecture(configuration, transformer)
     if not (transformer / "tokenizer.json").is_file():
         raise InputError("holds no tokenizer.json", path=transformer, remedy=_REMEDY)
@@ -178,115 +219,131 @@ def _convert(folder: Path, precision: OnnxPrecision, target: Path) -> None:
         ) from None
     weights = {name.removeprefix(f"{family}."): value.astype(np.float32) for name, value in weights.items()}
     architecture = Architecture(
-        configuration["hidden_size"],
-        configuration["num_hidden_layers"],
-        configuration["num_attention_heads"],
-        configuration["layer_norm_eps"],
+        configuration.get("hidden_size", int).value,
+        configuration.get("num_hidden_layers", int).value,
+        configuration.get("num_attention_heads", int).value,
+        configuration.get("layer_norm_eps", float).value,
     )
     try:
-        graph = build_graph(weights, architecture, head, int8=precision == "onnx-int8")
+        graph = build_graph(
+            weights, architecture, source.head, int8=precision == "onnx-int8", normalise=source.normalise
+        )
         words = weights["embeddings.word_embeddings.weight"]
         places = weights["embeddings.position_embeddings.weight"]
         types = weights["embeddings.token_type_embeddings.weight"]
     except KeyError as error:
         raise InputError(f"lacks the weight {error}", path=transformer, remedy=_REMEDY) from None
     # RoBERTa's positions start behind that of the padding.
-    places = places[configuration["pad_token_id"] + 1 :] if family == "roberta" else places
-    settings["max_length"] = min(settings["max_length"] or len(places), len(places))
+    places = places[configuration.get("pad_token_id", int).value + 1 :] if family == "roberta" else places
+    settings = NetworkSettings(min(source.max_length or len(places), len(places)), _labels(configuration))
     with replace_folder(target, None, wait=True) as work:
         onnx.save(graph, str(work / "network.onnx"))
         np.save(work / "words.npy", words.astype(np.float16 if precision == "onnx-int8" else np.float32))
         np.save(work / "positions.npy", types[:, None] + places)
         shutil.copyfile(transformer / "tokenizer.json", work / "tokenizer.json")
-        settings |= {"version": CONVERSION_VERSION, "precision": precision, "labels": _labels(configuration)}
-        (work / _SETTINGS).write_text(
-            json.dumps(settings, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-        )
+        for name, content in (
+            (_ENCODER_SETTINGS, source.encoder.to_json()),
+            (_SETTINGS, {"version": CONVERSION_VERSION, "precision": precision, **settings._asdict()}),
+        ):
+            (work / name).write_text(
+                json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+            )
 
 
-def _labels(configuration: Mapping[str, Any]) -> int:
+def _labels(configuration: JsonValue) -> int:
     """Return how many scores a classification head gives; Hugging Face's default is two."""
-    return int(configuration.get("num_labels") or len(configuration.get("id2label") or (0, 1)))
+    labels = configuration.get("num_labels", (int, type(None))).value
+    return int(labels or len(configuration.get("id2label", dict, {}).value) or 2)
 
 
-def _check_architecture(configuration: Mapping[str, Any], folder: Path) -> str:
+def _check_architecture(configuration: JsonValue, folder: Path) -> str:
     """Return the prefix of the weights' names.
 
     Raises:
         InputError: The architecture is not one that the graph has.
     """
-    family = _TYPES.get(str(configuration.get("model_type")))
+    kind = configuration.get("model_type", (str, type(None))).value
+    family = _TYPES.get(str(kind))
     if family is None:
-        raise InputError(
-            f"is of type {configuration.get('model_type')!r}, not among {', '.join(_TYPES)}",
-            path=folder,
-            remedy=_REMEDY,
-        )
+        raise InputError(f"is of type {kind!r}, not among {', '.join(_TYPES)}", path=folder, remedy=_REMEDY)
     usual = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
     for name, value in usual.items():
-        if configuration.get(name, value) != value:
-            raise InputError(f"has {name} {configuration[name]!r}, not {value}", path=folder, remedy=_REMEDY)
+        found = configuration.get(name, str, value).value
+        if found != value:
+            raise InputError(f"has {name} {found!r}, not {value}", path=folder, remedy=_REMEDY)
     return family
 
 
-def _read_model(folder: Path) -> tuple[Path, "Head", dict[str, Any]]:
-    """Return the transformer's folder, what follows its last layer, and prompts and longest input."""
-    settings: dict[str, Any] = {"prompts": {}, "max_length": None}
-    transformer, head = folder, _classifier(folder)
-    if model_kind(folder) is ModelKind.SENTENCE_TRANSFORMERS and head is None:
-        modules = _read_json(folder / "modules.json")
-        kinds = [str(module["type"]).rpartition(".")[2] for module in modules]
-        if kinds[:2] != ["Transformer", "Pooling"] or set(kinds[2:]) - {"Normalize"}:
-            raise InputError(f"has the modules {', '.join(kinds)}", path=folder, remedy=_REMEDY)
-        transformer = folder / modules[0]["path"]
-        head = _pooling(folder / modules[1]["path"] / "config.json")
-        settings["prompts"] = (
-            _read_json(folder / "config_sentence_transformers.json", {}).get("prompts") or {}
-        )
-        settings["max_length"] = _read_json(transformer / "sentence_bert_config.json", {}).get(
-            "max_seq_length"
-        )
-    if settings["max_length"] is None:
-        # Where a tokenizer has no limit its configuration says 1e30.
-        limit = _read_json(transformer / "tokenizer_config.json", {}).get("model_max_length")
-        settings["max_length"] = int(limit) if limit and limit < 1e6 else None
-    return transformer, head or "mean", settings
+class _Source(NamedTuple):
+    """A model as it is converted."""
+
+    transformer: Path
+    """Folder of the transformer."""
+    head: "Head"
+    """What follows its last layer."""
+    encoder: EncoderSettings = EncoderSettings()
+    normalise: bool = True
+    """Whether vectors are scaled to length 1."""
+    max_length: int | None = None
+    """Longest input in tokens, if the model limits it below its positions."""
 
 
-def _classifier(folder: Path) -> "Head | None":
-    """Return the classification head that a folder's model has, if it has one."""
+def _read_model(folder: Path) -> _Source:
+    kind = model_kind(folder)
+    if kind is ModelKind.CROSS_ENCODER:
+        return _Source(folder, _classifier(folder), max_length=_tokenizer_limit(folder))
+    encoder = EncoderSettings.read(folder)
+    if kind is ModelKind.TRANSFORMERS:
+        return _Source(folder, "mean", encoder, max_length=_tokenizer_limit(folder))
+    modules = read_modules(folder)
+    kinds = [module.kind for module in modules]
+    if kinds[:2] != ["Transformer", "Pooling"] or set(kinds[2:]) - {"Normalize"}:
+        raise InputError(f"has the modules {', '.join(kinds)}", path=folder, remedy=_REMEDY)
+    transformer = modules[0].folder
+    limits = read_object(transformer / "sentence_bert_config.json", optional=True)
+    max_length = limits.get("max_seq_length", (int, type(None))).value
+    return _Source(
+        transformer,
+        _pooling(
+            modules[1].folder / "config.json", prompted=bool(encoder.query_prompt or encoder.passage_prompt)
+        ),
+        encoder,
+        encoder.similarity == "cosine" or "Normalize" in kinds,
+        _tokenizer_limit(transformer) if max_length is None else max_length,
+    )
+
+
+def _tokenizer_limit(folder: Path) -> int | None:
+    """Return how many tokens a tokenizer takes; None without a limit, where its configuration says 1e30."""
+    configuration = read_object(folder / "tokenizer_config.json", optional=True)
+    limit = configuration.get("model_max_length", (int, float, type(None))).value
+    return int(limit) if limit and limit < 1e6 else None
+
+
+def _classifier(folder: Path) -> "Head":
+    """Return the classification head of a cross-encoder."""
     name = classifier_architecture(folder)
     if name is None:
-        return None
+        raise InputError("is a cross-encoder without a classification head", path=folder, remedy=_REMEDY)
     return "bert-classifier" if name.startswith("Bert") else "roberta-classifier"
 
 
-def _pooling(path: Path) -> "Head":
-    settings = _read_json(path)
+def _pooling(path: Path, *, prompted: bool) -> "Head":
+    settings = read_object(path)
+    if prompted and settings.value.get("include_prompt") is False:
+        raise InputError("leaves the prompt out of the pooling", path=path, remedy=_REMEDY)
     # Newer releases of sentence-transformers name the mode, older ones have a switch for each.
-    mode = settings.get("pooling_mode")
+    mode = settings.value.get("pooling_mode")
     modes = (
-        {mode} if mode else {name for name, on in settings.items() if name.startswith("pooling_mode_") and on}
+        {mode}
+        if isinstance(mode, str)
+        else {name for name, on in settings.value.items() if name.startswith("pooling_mode_") and on}
     )
     modes = {
-        str(name).removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token")
-        for name in modes
+        name.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token") for name in modes
     }
     if modes == {"mean"}:
         return "mean"
     if modes == {"cls"}:
         return "cls"
     raise InputError(f"pools by {', '.join(sorted(modes)) or 'nothing'}", path=path, remedy=_REMEDY)
-
-
-def _read_json(path: Path, default: Any = None) -> Any:  # noqa: ANN401
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if default is not None:
-            return default
-        raise InputError("no such file", path=path, remedy="fetch or make the model again") from None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"can't be read ({error})", path=path, remedy="fetch or make the model again"
-        ) from None

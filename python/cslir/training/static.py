@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cslir.models.build_static import StaticTable
 from cslir.models.static import StaticEncoder
+from cslir.models.text_limits import cut
 from cslir.records import Example
 from cslir.switching import SwitchingTotals
 from cslir.training.batches import (
@@ -68,7 +69,7 @@ class _Table(nn.Module):
 
     def forward(self, texts: Sequence[str]) -> Tensor:
         """Return unnormalised embeddings, shape (texts, dimension)."""
-        encodings = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        encodings = self.tokenizer.encode_batch_fast(cut(texts), add_special_tokens=False)
         ids = torch.tensor([token for encoding in encodings for token in encoding.ids], dtype=torch.long)
         offsets = torch.zeros(len(encodings) + 1, dtype=torch.long)
         torch.cumsum(torch.tensor([len(encoding.ids) for encoding in encodings]), dim=0, out=offsets[1:])

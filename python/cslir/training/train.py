@@ -12,6 +12,7 @@ from cslir.files import sha256_of
 from cslir.languages import language_label, primary_language
 from cslir.models import Device, load_encoder
 from cslir.models.build_static import StaticTable, build_static
+from cslir.models.folders import BASES
 from cslir.models.resolve import resolve_model
 from cslir.outputs import require_output_folder
 from cslir.records import Example
@@ -190,7 +191,7 @@ def train_model(
     loaded = load_lexicons(lexicons, strict=strict, lemma_forms=lemma_forms, notice=notice)
     refuse_other_languages(examples, loaded)
     augment = switching_augment(loaded, configuration)
-    model = resolve_model(base)
+    model = resolve_model(base, BASES)
     if configuration.encoder == "static":
         if resume:
             raise InputError("a static encoder trains in seconds", remedy="leave --resume out")
