@@ -115,7 +115,8 @@ def _language_words(languages: dict[str, float]) -> str:
     (first, share), *others = ((plain_text(one, _ID_LENGTH), share) for one, share in languages.items())
     if share >= _SURE or not others:
         return f"query in {first}, "
-    return f"query in {first} ({share:.0%}) or {others[0][0]} ({others[0][1]:.0%}), --language says it, "
+    second, other_share = others[0]
+    return f"query in {first} ({share:.0%}) or {second} ({other_share:.0%}): tell it with --language; "
 
 
 class _Reranking(NamedTuple):

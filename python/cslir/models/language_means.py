@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 FEWEST_TEXTS = 32
-"""Texts of a language from which its mean is estimated at least."""
+"""Texts of a language from which its mean is estimated at least; what fewer cost stands in docs/search.md."""
 SAMPLE_TEXTS = 256
 """Texts of a language from which its mean is estimated at most."""
 
