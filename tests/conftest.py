@@ -26,9 +26,9 @@ class Outcome:
 def run(capsys, monkeypatch):
     """Run `cslir` with arguments inside this process, errors mapped as for a user."""
 
-    def call(*arguments):
+    def call(*arguments, columns=100):
         monkeypatch.setattr(sys, "argv", ["cslir", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.setenv("COLUMNS", str(columns))
         try:
             main()
             status = 0

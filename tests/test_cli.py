@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -7,42 +8,36 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 
-COMMANDS = [
-    [],
-    ["demo"],
-    ["datasets"],
-    ["datasets", "build"],
-    ["datasets", "build", "debian"],
-    ["datasets", "describe"],
-    ["lexicons"],
-    ["lexicons", "build"],
-    ["lexicons", "merge"],
-    ["lexicons", "invert"],
-    ["lexicons", "pivot"],
-    ["lexicons", "filter"],
-    ["lexicons", "inspect"],
-    ["lexicons", "coverage"],
-    ["switch"],
-    ["train"],
-    ["index"],
-    ["search"],
-    ["vectors", "build"],
-    ["vectors", "info"],
-    ["vectors", "verify"],
-    ["vectors", "compact"],
-    ["vectors", "export"],
-    ["eval"],
-    ["report"],
-    ["doctor"],
-]
+from cslir.cli import app
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_has_help(run, command):
-    outcome = run(*command, "--help")
-    assert outcome.status == 0
+def all_commands(command, words=()):
+    """Yield the words of every command and group, and what click knows of it."""
+    yield words, command
+    for name, one in getattr(command, "commands", {}).items():
+        yield from all_commands(one, (*words, name))
+
+
+COMMANDS = dict(all_commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "cslir")
+def test_help_in_80_columns_cuts_nothing(run, words):
+    outcome = run(*words, "--help", columns=80)
+    assert (outcome.status, outcome.err) == (0, "")
     assert "Usage:" in outcome.out
+    assert max(len(line) for line in outcome.out.splitlines() if not line.startswith("Usage:")) <= 80
+    assert not re.search(r"[a-z:,]\.\.\.|…", outcome.out)
+    printed = set(re.split(r"[\s,/]+", outcome.out))
+    command = COMMANDS[words]
+    names = {name for one in command.params if one.param_type_name == "option" for name in one.opts}
+    assert names | set(getattr(command, "commands", {})) <= printed
+
+
+def test_a_group_without_a_command_prints_its_help(run):
+    assert re.search(r"Usage: \S*cslir \[OPTIONS\] COMMAND", run().err)
 
 
 def test_version(run):

@@ -170,7 +170,7 @@ def test_mix_and_describe_commands(run, dataset, tmp_path):
     )
     assert outcome.status == 0, outcome.err
     assert outcome.out.strip() == str(folder)
-    assert "20 queries, 20 passages; 40 queries that one of the languages lacks are left out" in outcome.err
+    assert "20 queries, 20 passages; left out: 40 queries that one of the languages lacks" in outcome.err
     assert run("datasets", "describe", folder).status == 0
     again = run("datasets", "mix", folder, "--setting", "X-X", "--output", tmp_path / "second")
     assert again.status == 2

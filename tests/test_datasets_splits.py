@@ -91,7 +91,7 @@ def test_the_test_split_does_not_depend_on_the_other_sizes():
 
 def test_too_few_parallel_ids():
     groups = {"a": "A", "b": "B"}
-    with pytest.raises(InputError, match="2 ids have all parallel languages"):
+    with pytest.raises(InputError, match="2 ids with all parallel languages"):
         split_by_group(groups, ["a", "b"], seed=1, dev=1, test=2)
     with pytest.raises(InputError, match="negative"):
         split_by_group(groups, ["a", "b"], seed=1, dev=-1, test=2)

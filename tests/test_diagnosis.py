@@ -1,12 +1,20 @@
 """`cslir doctor`, and what it finds out."""
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
+
+import pytest
 
 from cslir import _core, diagnosis
+from cslir.errors import InputError
 from cslir.files import cache_folder
+from cslir.models import load_encoder
 
 
 def in_a_process(*arguments, **environment):
@@ -71,6 +79,7 @@ def test_missing_packages_come_with_what_brings_them(run, monkeypatch):
     text = " ".join(out.split())
     assert "pip install 'cslir[train]' brings torch, transformers" in text
     assert "pip install 'pyarrow' brings pyarrow" in text
+    assert "pip install 'cslir[onnx]' brings onnxruntime, onnx" in text
 
 
 def test_a_package_without_metadata_is_found(monkeypatch):
@@ -96,3 +105,36 @@ def test_caches_follow_the_environment(run, monkeypatch, tmp_path):
     assert found["cache_folder"] == str(tmp_path / "own")
     assert found["hub_cache"] == str(tmp_path / "models" / "hub")
     assert not (tmp_path / "own").exists()
+
+
+def test_every_optional_package_is_listed_with_its_purpose():
+    """What the extras bring, and whatever the code imports that the base install lacks."""
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = {package.name: package for package in diagnosis.find_packages()}
+    assert all(package.purpose for package in listed.values())
+
+    def names(requirements):
+        return {re.match(r"[\w-]+", one)[0].replace("_", "-") for one in requirements}
+
+    extras = project["optional-dependencies"]
+    for extra in ("train", "onnx", "lexicons", "ir-datasets", "report"):
+        assert names(extras[extra]) <= set(listed), extra
+    modules = {module for module, *_ in diagnosis._OPTIONAL_PACKAGES}
+    base = names(project["dependencies"]) | {"ir-measures", "click"}
+    imported = set()
+    for path in (root / "python" / "cslir").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {one.name.partition(".")[0] for one in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.partition(".")[0])
+    foreign = imported - sys.stdlib_module_names - {"cslir", "_typeshed"}
+    assert {one for one in foreign if one.replace("_", "-") not in base} <= modules
+
+
+def test_without_pytorch_both_ways_are_said(tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(InputError, match=r"cslir\[onnx\]'.*--precision onnx-int8.*cslir\[train\]'"):
+        load_encoder(str(tmp_path))

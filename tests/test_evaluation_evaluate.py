@@ -135,7 +135,7 @@ def test_a_run_of_a_beir_folder_has_languages_too(run, beir, tmp_path):
     outcome = run("eval", beir, "--run", run_file, "--json", result)
     assert outcome.status == 0, outcome.err
     assert "1 further queries of the run are not judged" in outcome.out
-    assert "1 queries have passages of equal score" in outcome.out
+    assert "1 query with passages of equal score" in outcome.out
     assert "2 have no retrieved passage and count as zero" in outcome.out
     _, scores = only(result)
     assert scores.top == {"q1": ("2", "1")}

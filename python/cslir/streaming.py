@@ -7,6 +7,7 @@
 from typing import TypedDict
 
 from cslir._core import FileSummary, switch_file
+from cslir.plurals import count_of
 
 __all__ = ["FileSummary", "SummaryRecord", "summary_record", "summary_text", "switch_file"]
 
@@ -64,7 +65,7 @@ def summary_text(summary: FileSummary) -> str:
     lemmas = f", {record['lemmas']:,} of them by their base form" if record["lemmas"] else ""
     return "\n".join(
         (
-            f"{record['records']:,} records, {record['tokens']:,} tokens,"
+            f"{count_of(record['records'], 'record')}, {count_of(record['tokens'], 'token')},"
             f" {record['content_tokens']:,} of content, {record['switched']:,} switched{lemmas}"
             f" (switch_rate {rate:.3f}, of content tokens {content_rate:.3f})",
             f"switched {by_language(record['switched_by_language'])};"

@@ -15,6 +15,7 @@ from cslir._core import Index, check_finite
 from cslir.errors import InputError
 from cslir.files import read_lines, require_readable_again
 from cslir.outputs import replace_file
+from cslir.shell import pip_command
 
 __all__ = ["VectorFile", "build_index", "export_ids", "export_vectors", "open_vector_file"]
 
@@ -65,7 +66,7 @@ def _package(module: str, distribution: str) -> Any:  # noqa: ANN401
         return import_module(module)
     except ModuleNotFoundError:
         raise InputError(
-            f"this needs {distribution}, which is not installed", remedy=f"pip install {distribution}"
+            f"this needs {distribution}, which is not installed", remedy=pip_command(distribution)
         ) from None
 
 

@@ -1,5 +1,6 @@
 """The command line: parses arguments and calls the library; messages to stderr, answers to stdout."""
 
+import inspect
 import os
 import signal
 import sys
@@ -25,21 +26,10 @@ from cslir.cli import (
 )
 from cslir.errors import CslirError, InputError
 from cslir.plain_text import MESSAGE_LENGTH, plain_text, print_every_character
+from cslir.progress import watching
+from cslir.shell import own_command, pip_command
 
 __all__ = ["app", "main"]
-
-_EXTRAS = {
-    "accelerate": "train",
-    "datasets": "train",
-    "jinja2": "report",
-    "matplotlib": "report",
-    "onnx": "onnx",
-    "onnxruntime": "onnx",
-    "sentence_transformers": "train",
-    "torch": "train",
-    "transformers": "train",
-}
-"""The extra that brings a package, for those who have only the base install."""
 
 app = typer.Typer(
     name="cslir",
@@ -47,6 +37,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Tables of help cut the names of options in a terminal of 80 columns.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -59,11 +51,13 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Search in any language, trained in English."""
+    context.with_resource(watching(f"cslir {context.invoked_subcommand}"))
 
 
 app.command("demo")(demo.demo)
@@ -79,6 +73,18 @@ app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
+
+
+def _list_whole_sentences(group: typer.Typer) -> None:
+    """List the commands of a group with all of their first sentence, which click would cut."""
+    for command in group.registered_commands:
+        command.short_help = (inspect.getdoc(command.callback) or "").partition("\n\n")[0].replace("\n", " ")
+    for one in group.registered_groups:
+        if one.typer_instance is not None:
+            _list_whole_sentences(one.typer_instance)
+
+
+_list_whole_sentences(app)
 
 
 def main() -> None:
@@ -116,13 +122,15 @@ def main() -> None:
 def _run() -> tuple[str, int]:
     """Run the command line and return what there is to say of its end, and the exit status."""
     try:
-        app()
+        app(prog_name=own_command())
     except InputError as error:
         return str(error), 2
     except ModuleNotFoundError as error:
-        if error.name is None or (extra := _EXTRAS.get(error.name.partition(".")[0])) is None:
+        from cslir.diagnosis import extra_of
+
+        if error.name is None or (extra := extra_of(error.name.partition(".")[0])) is None:
             raise
-        return f"this needs {error.name}, which is not installed; pip install 'cslir[{extra}]'", 2
+        return f"this needs {error.name}, which is not installed; {pip_command(extra)}", 2
     except CslirError as error:
         return str(error), 1
     except OSError as error:

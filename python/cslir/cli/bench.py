@@ -108,7 +108,7 @@ def latency(
     }
     settings = LatencySettings(**{name: value for name, value in chosen.items() if value is not None})  # type: ignore[arg-type]
     real = load_collection(source, split=split, pair=pair, languages=language, seed=seed)
-    with counting("measuring", "steps") as update:
+    with counting("measuring", "step") as update:
         measured = measure_latency(real, settings, progress=update)
     if json_file is not None:
         configuration = {

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cslir.cli.arguments import DeviceOption, PrecisionOption
+from cslir.plurals import count_of
 from cslir.progress import announce, counting
 
 __all__ = ["index"]
@@ -41,7 +42,7 @@ def index(
     from cslir.search import PassageIndex
 
     encoder = load_encoder(model, precision, device=device)
-    with counting("encoding", "passages") as update:
+    with counting("encoding", "passage") as update:
         made = PassageIndex.build(
             output,
             passages_of(dataset, split, language),
@@ -52,5 +53,5 @@ def index(
             progress=lambda done: update(done, None),
             notice=announce,
         )
-    announce(f"{len(made):,} passages of {made.vectors.dimension} dimensions")
+    announce(f"{count_of(len(made), 'passage')} of {count_of(made.vectors.dimension, 'dimension')}")
     typer.echo(output)

@@ -11,6 +11,8 @@ import typer
 
 from cslir.cli.arguments import PrecisionOption, RerankDepth, Reranker
 from cslir.plain_text import is_unicode, plain_json, plain_text
+from cslir.plurals import count_of
+from cslir.shell import own_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,7 +70,9 @@ def search(
     from cslir.search import PassageIndex
 
     if (query is None) == (queries is None):
-        raise InputError("one query or --queries FILE is needed", remedy="cslir search 'free software'")
+        raise InputError(
+            "one query or --queries FILE is needed", remedy=own_command("search", "free software")
+        )
     if query is not None and not query.strip():
         raise InputError("the query is empty", remedy="give at least one word")
     if query is not None and not is_unicode(query):
@@ -105,7 +109,7 @@ def search(
     times = f"encoded in {(encoded - start) * 1000:.2f} ms, searched in {(searched - encoded) * 1000:.2f} ms"
     if scorer is not None:
         times += f", reranked in {(reranked - searched) * 1000:.0f} ms"
-    print(f"{_language_words(languages[0])}{len(opened):,} passages, {times}", file=sys.stderr)
+    print(f"{_language_words(languages[0])}{count_of(len(opened), 'passage')}, {times}", file=sys.stderr)
 
 
 def _language_words(languages: dict[str, float]) -> str:
@@ -228,7 +232,7 @@ def _reranked(
         row_of.update(zip(doc_ids, rows, strict=True))
     for doc_id in row_of:
         require_run_id(doc_id, index.folder)
-    with counting("reranking", "pairs") as update:
+    with counting("reranking", "pair") as update:
         lines = rerank(
             scores,
             {query.query_id: query.text for query in queries},

@@ -1,7 +1,8 @@
 """`cslir train`."""
 
+import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,9 +29,17 @@ from cslir.cli.switching_options import (
     parse_language_weights,
     read_stop_words,
 )
-from cslir.progress import announce, counting
+from cslir.errors import InputError
+from cslir.plurals import count_of
+from cslir.progress import announce, counting, duration
+from cslir.shell import own_command
 
-__all__ = ["train"]
+if TYPE_CHECKING:
+    from cslir.datasets.parallel import ParallelDataset
+    from cslir.datasets.plain import PlainDataset
+    from cslir.training.record import TrainingRecord
+
+__all__ = ["has_test_split", "next_commands", "train"]
 
 
 def train(
@@ -99,7 +108,10 @@ def train(
     """Train an encoder on English pairs, code-switched afresh in every epoch."""
     from cslir.datasets.collections import examples_of, open_dataset
     from cslir.training.configuration import TrainingConfiguration
+    from cslir.training.record import read_training_record
     from cslir.training.train import train_model
+
+    started = time.perf_counter()
 
     lexicons = parse_lexicons(lexicon, titles=arm == "wiki-cs") if arm != "zero-shot" or align else []
     configuration = TrainingConfiguration.of(
@@ -125,19 +137,70 @@ def train(
         checkpoint_steps=checkpoint_steps,
         seed=seed,
     )
-    source = choose_dataset(dataset, collection, queries, qrels)
-    examples = examples_of(open_dataset(source), split, notice=announce)[:max_examples]
-    with counting(f"training {arm}", "steps") as update:
-        folder = train_model(
-            examples,
-            configuration,
-            base=model,
-            lexicons=lexicons,
-            strict=strict,
-            device=device,
-            notice=announce,
-            output=output,
-            resume=resume,
-            progress=update,
-        )
+    opened = open_dataset(choose_dataset(dataset, collection, queries, qrels))
+    folder = train_model(
+        examples_of(opened, split, notice=announce)[:max_examples],
+        configuration,
+        base=model,
+        lexicons=lexicons,
+        strict=strict,
+        device=device,
+        notice=announce,
+        output=output,
+        resume=resume,
+        stage=counting,
+    )
+    announce(_outcome(read_training_record(folder), time.perf_counter() - started))
+    data = dataset if dataset is not None else str(collection)
+    can_evaluate = dataset is not None and split != "test" and has_test_split(opened)
+    announce(next_commands(data, folder, encoder, model, opened if can_evaluate else None))
     typer.echo(folder)
+
+
+def _outcome(record: "TrainingRecord", seconds: float) -> str:
+    """Return in a sentence how a training went."""
+    losses = [loss for loss in record.curve["loss"] if loss is not None]
+    parts = [f"trained in {duration(seconds)}: {count_of(record.steps, 'step')}"]
+    if losses:
+        parts.append(f"loss {losses[0]:.3f} -> {losses[-1]:.3f}")
+    if record.switching:
+        tokens = max(1, record.switching["tokens"])
+        shares = (
+            f"{language} {100 * count / tokens:.1f}"
+            for language, count in record.switching["switched_by_language"].items()
+        )
+        rate = 100 * record.switching["switch_rate"]
+        parts.append(f"{rate:.1f}% of the tokens switched ({', '.join(shares) or 'none'})")
+    return ", ".join(parts)
+
+
+def has_test_split(dataset: "ParallelDataset | PlainDataset") -> bool:
+    """Return whether a dataset that is not one of ir_datasets, whose ids name the split, can be evaluated."""
+    from cslir.datasets.parallel import ParallelDataset
+    from cslir.datasets.plain import FileDataset
+
+    if isinstance(dataset, ParallelDataset):
+        return "test" in dataset.splits()
+    try:
+        return isinstance(dataset, FileDataset) and dataset.qrels_place("test").is_file()
+    except InputError:
+        return False
+
+
+def next_commands(
+    data: str, folder: Path, encoder: str, base: str, evaluated: "ParallelDataset | PlainDataset | None"
+) -> str:
+    """Return what to do with a trained model: evaluate it on a test split if there is one, else search."""
+    from cslir.datasets.parallel import ParallelDataset
+
+    reranker = encoder == "cross-encoder"
+    model = base if reranker else str(folder)
+    reranking = ["--rerank", str(folder)] if reranker else []
+    if evaluated is not None:
+        pair = ["--pair", "X-X"] if reranker and isinstance(evaluated, ParallelDataset) else []
+        return f"next: {own_command('eval', data, '--model', model, *reranking, *pair)}"
+    index = f"{folder}-index"
+    return (
+        f"next: {own_command('index', data, '--model', model, '--output', index)}\n"
+        f"then: {own_command('search', 'free software', '--index', index, *reranking)}"
+    )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from cslir.plain_text import plain_text
+from cslir.plurals import count_of
 from cslir.progress import announce, counting
 
 __all__ = ["app"]
@@ -49,11 +50,11 @@ def build(
                 f"--metadata {pair!r} is no new column with a file", remedy="give --metadata language=FILE"
             )
         columns[name] = Path(path)
-    with counting("indexing", "vectors") as update:
+    with counting("indexing", "vector") as update:
         made = build_index(
             source, output, ids=ids, metadata=columns, dtype=dtype, normalise=normalise, progress=update
         )
-    announce(f"{len(made):,} vectors of {made.dimension} dimensions")
+    announce(f"{count_of(len(made), 'vector')} of {count_of(made.dimension, 'dimension')}")
     typer.echo(output)
 
 
@@ -99,7 +100,7 @@ def verify(folder: Folder) -> None:
     passages = (folder / "index.json").is_file()
     index = PassageIndex.open(folder) if passages else Index.open(folder)
     index.verify()
-    announce(f"{len(index):,} {'passages' if passages else 'vectors'}, nothing wrong")
+    announce(f"{count_of(len(index), 'passage' if passages else 'vector')}, nothing wrong")
 
 
 @app.command("compact")
@@ -109,7 +110,7 @@ def compact(folder: Folder) -> None:
 
     index = Index.open(folder)
     index.compact()
-    announce(f"{len(index):,} vectors in {index.segments} segment{'' if index.segments == 1 else 's'}")
+    announce(f"{count_of(len(index), 'vector')} in {count_of(index.segments, 'segment')}")
 
 
 @app.command("export")
@@ -127,7 +128,7 @@ def export(
     if ids_out is not None:
         require_output_file(ids_out)
     index = Index.open(folder)
-    with counting("exporting", "vectors") as update:
+    with counting("exporting", "vector") as update:
         export_vectors(index, output, progress=update)
     if ids_out is not None:
         export_ids(index, ids_out)

@@ -10,6 +10,7 @@ from cslir.datasets.plain import PlainDataset
 from cslir.errors import InputError
 from cslir.files import read_lines, require_readable_again
 from cslir.formats import numbered_run, read_qrels
+from cslir.plurals import count_of
 from cslir.records import Passage, Qrel, Query
 
 __all__ = ["Candidates", "CandidatesDataset", "is_top1000", "read_candidates"]
@@ -39,7 +40,7 @@ class Candidates:
         if unknown:
             line, _, doc_id = next(pair for pair in _pairs(self.path) if pair[2] in unknown)
             raise InputError(
-                f"passage {doc_id!r} is not in {holder} ({len(unknown)} such ids)",
+                f"passage {doc_id!r} is not in {holder} ({count_of(len(unknown), 'such id')})",
                 path=self.path,
                 line=line,
                 remedy="use the candidates that belong to this collection",

@@ -33,6 +33,7 @@ from cslir.files import cache_folder, sha256_of
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.languages import language_codes
 from cslir.outputs import replace_file, replace_folder, require_output_folder
+from cslir.plurals import count_of
 from cslir.records import Passage, Qrel, Query
 
 __all__ = ["DEBIAN_LANGUAGES", "DEFAULT_SEED", "LanguageCounts", "build_debian", "default_output"]
@@ -200,7 +201,7 @@ def _split(
     languages, longest = configuration.parallel_languages, configuration.train_max_characters
     english = descriptions.languages[TRAINING_LANGUAGE]
     parallel = [one for one in english if all(one in descriptions.languages[x] for x in languages)]
-    progress(f"{len(parallel):,} ids have all of {', '.join(languages)}")
+    progress(f"{count_of(len(parallel), 'id')} with all of {', '.join(languages)}")
     return split_by_group(
         group_by_source(descriptions.sources, {one: kept.text for one, kept in english.items()}),
         parallel,
@@ -293,13 +294,13 @@ def _read_language(
         else:
             counts.unmatched += 1
     counts.listed = len(seen)
-    progress(f"{language}: {counts.listed:,} descriptions")
+    progress(f"{language}: {count_of(counts.listed, 'description')}")
     return descriptions, counts
 
 
 def _report_malformed(malformed: MalformedStanzas, progress: Callable[[str], None]) -> None:
     if malformed.count:
-        progress(f"skipped {malformed.count:,} malformed stanzas, the first:")
+        progress(f"skipped {count_of(malformed.count, 'malformed stanza')}, the first:")
         for message in malformed.messages:
             progress(f"  {message}")
 

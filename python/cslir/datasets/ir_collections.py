@@ -15,12 +15,12 @@ from cslir.datasets.plain import PlainDataset
 from cslir.errors import CslirError, InputError
 from cslir.languages import language_label
 from cslir.records import Passage, Qrel, Query
+from cslir.shell import pip_command
 
 __all__ = ["PREFIX", "IrDataset", "open_ir_dataset"]
 
 PREFIX = "irds:"
 """Before an id, tells it from a folder's name."""
-_INSTALL = "pip install 'cslir[ir-datasets]'"
 _LANGUAGES = {"dt": "nl"}
 """Codes of ir_datasets that are no code of a language."""
 
@@ -168,7 +168,9 @@ def _registry() -> Mapping[str, _LibraryDataset]:
     try:
         import ir_datasets
     except ImportError:
-        raise InputError("an id of ir_datasets needs that library", remedy=_INSTALL) from None
+        raise InputError(
+            "an id of ir_datasets needs that library", remedy=pip_command("cslir[ir-datasets]")
+        ) from None
     return cast(Mapping[str, _LibraryDataset], ir_datasets.registry)
 
 

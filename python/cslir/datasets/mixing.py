@@ -21,6 +21,7 @@ from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.json_values import read_json
 from cslir.languages import language_codes
 from cslir.outputs import replace_folder
+from cslir.plurals import count_of
 from cslir.records import Passage, Qrel, Query
 
 __all__ = [
@@ -59,9 +60,9 @@ class SettingTexts:
     def summary(self) -> str:
         """What it is made of, in a line."""
         what = f"{self.setting.name} over {', '.join(self.languages)}"
-        text = f"{what}: {len(self.queries):,} queries, {len(self.passages):,} passages"
+        text = f"{what}: {count_of(len(self.queries), 'query')}, {count_of(len(self.passages), 'passage')}"
         if self.left_out:
-            text += f"; {self.left_out:,} queries that one of the languages lacks are left out"
+            text += f"; left out: {count_of(self.left_out, 'query')} that one of the languages lacks"
         return text
 
 

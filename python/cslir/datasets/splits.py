@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cslir.datasets.descriptions import Description, normalise_text
 from cslir.errors import InputError
+from cslir.plurals import count_of
 
 __all__ = ["Splits", "group_by_source", "remove_duplicates", "source_family", "split_by_group"]
 
@@ -133,8 +134,8 @@ def split_by_group(
     dev_ids, dev_groups = _take(order[::-1], members, dev, test_groups)
     if len(test_ids) < test or len(dev_ids) < dev:
         raise InputError(
-            f"{len(parallel)} ids have all parallel languages, too few for a dev split of {dev} and "
-            f"a test split of {test} from different source packages",
+            f"{count_of(len(parallel), 'id')} with all parallel languages, too few for a dev split of {dev}"
+            f" and a test split of {test} from different source packages",
             remedy="ask for smaller splits",
         )
     held_out = test_groups | dev_groups

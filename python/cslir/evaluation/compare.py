@@ -102,7 +102,7 @@ def compare_files(
         raise InputError("no system is left", remedy="choose others with --system")
     measures = choose_measures(systems, options.measures)
     compared: list[Compared] = []
-    with counting("comparing", "tests") as update:
+    with counting("comparing", "test") as update:
         for measure in measures:
             compared += compare(
                 systems,

@@ -430,7 +430,7 @@ def _rerank(run: Run, texts: EvaluatedTexts, scorer: Scorer, options: Evaluation
     _announce_depth(run, depth)
     wanted = {doc_id for scores in run.values() for doc_id in trec_order(scores)[:depth]}
     passages = {one.doc_id: one for one in texts.passages() if one.doc_id in wanted}
-    with counting("reranking", "pairs") as update:
+    with counting("reranking", "pair") as update:
         return run_of(rerank(run, queries, passages, scorer, depth=depth, progress=update, place=options.run))
 
 
@@ -462,11 +462,11 @@ def _evaluate_all(
     encoder = load_encoder(str(options.model), options.precision, device=options.device)
     scorer = _scorer(options)
     languages = [*seen, *unseen]
-    with counting("encoding", "texts") as update:
+    with counting("encoding", "text") as update:
         vectors = embed_split(dataset, split, languages, encoder, progress=update)
     if options.remove_language_means:
         vectors = vectors.without_language_means(_language_means(encoder, (dataset, split, languages)))
-    with counting("evaluating", "settings") as update:
+    with counting("evaluating", "setting") as update:
         outcome = evaluate_vectors(
             vectors,
             merged_qrels(dataset, split, languages),

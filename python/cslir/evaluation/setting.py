@@ -165,7 +165,7 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
     candidates = None if ranker.candidates is None else candidates_of(texts, ranker.candidates)
     queries, encoder = texts.queries, ranker.encoder
     means = _means_of_all(ranker.language_means, texts, encoder) if ranker.language_means else {}
-    with counting("encoding queries", "queries") as update:
+    with counting("encoding queries", "query") as update:
         update(0, len(queries))
         vectors = encode_texts(
             encoder.encode_queries,
@@ -173,7 +173,7 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
             lambda done: update(done, len(queries)),
         )
     vectors = remove_language_means(vectors, [query.language for query in queries], means)
-    with counting("encoding passages", "passages") as update:
+    with counting("encoding passages", "passage") as update:
         if candidates is None:
             # Counting the lines of a compressed file takes a while, and only the bar needs it.
             total = texts.count() if sys.stderr.isatty() else None

@@ -9,6 +9,7 @@ from cslir.console import Console
 from cslir.evaluation.metrics import PERSISTENCE
 from cslir.evaluation.results import SettingScores
 from cslir.evaluation.settings import GROUPS, MIXTURES, setting_languages
+from cslir.plurals import count_of
 
 __all__ = ["print_cells", "print_notes", "print_settings", "print_single"]
 
@@ -27,7 +28,7 @@ def print_single(title: str, scores: SettingScores) -> None:
     for measure, value in judged.means.items():
         table.add_row(measure, f"{value:.4f}")
     console.print(table)
-    note = f"{len(judged.query_ids):,} queries"
+    note = count_of(len(judged.query_ids), "query")
     if judged.missing:
         note += f", of which {len(judged.missing):,} have no retrieved passage and count as zero"
     console.print(note, highlight=False)
@@ -53,7 +54,8 @@ def print_notes(unjudged: int, irrelevant: int, tied: int) -> None:
         )
     if tied:
         console.print(
-            f"{tied:,} queries have passages of equal score: the greater id comes first, as for trec_eval",
+            f"{count_of(tied, 'query')} with passages of equal score: the greater id comes first, as for"
+            " trec_eval",
             highlight=False,
         )
 
@@ -88,7 +90,7 @@ def print_settings(title: str, settings: Mapping[str, SettingScores]) -> None:
     fewer = [f"{name} {count:,}" for name, count in queries.items() if count < most]
     if fewer:
         console.print(
-            f"not in the groups, as a language lacks some of the {most:,} queries: {', '.join(fewer)}",
+            f"not in the groups, as a language lacks some of {count_of(most, 'query')}: {', '.join(fewer)}",
             highlight=False,
         )
     _print_identical_ids(console, max(scores.identical_ids for scores in settings.values()))
@@ -123,8 +125,8 @@ def _table() -> Table:
 def _print_identical_ids(console: Console, queries: int) -> None:
     if queries:
         console.print(
-            f"of {queries:,} queries the passage with the query's own id is left out, as BEIR does it"
-            " (--keep-identical-ids counts it)",
+            f"of {count_of(queries, 'query')} the passage with the query's own id is left out, as BEIR"
+            " does it (--keep-identical-ids counts it)",
             highlight=False,
         )
 

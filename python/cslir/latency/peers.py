@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cslir.diagnosis import extra_of
 from cslir.errors import InputError
 from cslir.evaluation.latency import Stages
 from cslir.latency.systems import DEPTH, NONE, Answer, Growth, Kind
+from cslir.shell import pip_command
 
 __all__ = ["Bm25System", "SentenceTransformersSystem", "require_peers"]
 
@@ -25,9 +27,9 @@ def require_peers() -> None:
     """
     from importlib.util import find_spec
 
-    for module, extra in (("bm25s", "bench"), ("faiss", "bench"), ("sentence_transformers", "train")):
+    for module in ("bm25s", "faiss", "sentence_transformers"):
         if find_spec(module) is None:
-            raise InputError(f"--peers needs {module}", remedy=f"pip install 'cslir[{extra}]'")
+            raise InputError(f"--peers needs {module}", remedy=pip_command(extra_of(module) or module))
 
 
 @dataclass

@@ -16,6 +16,7 @@ from cslir.diagnosis import diagnose
 from cslir.evaluation.latency import Percentiles, ResponseTime, spread
 from cslir.latency.run import Case, Latency, SystemLatency
 from cslir.outputs import replace_file
+from cslir.plurals import count_of
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "latency_json", "latency_tables", "write_latency"]
 
@@ -128,7 +129,7 @@ def _table(title: str, *headings: str) -> Table:
 
 
 def _systems_table(measured: Latency) -> Table:
-    title = f"{measured.collection.name}, {len(measured.collection.passages):,} passages"
+    title = f"{measured.collection.name}, {count_of(len(measured.collection.passages), 'passage')}"
     table = _table(title, "MRR@10", "cold start", "its memory")
     for one in measured.systems:
         cold = one.cold_start
@@ -140,7 +141,7 @@ def _systems_table(measured: Latency) -> Table:
 
 
 def _case_table(measured: Latency, case: Case) -> Table:
-    title = f"{case.passages:,} passages, batch {case.batch}, threads {case.threads}: ms"
+    title = f"{count_of(case.passages, 'passage')}, batch {case.batch}, threads {case.threads}: ms"
     table = _table(title, "tokenise", "encode", "search", "rerank", "total", "p95", "p99")
     for one in measured.systems:
         times = one.measurements[case]
@@ -155,7 +156,7 @@ def _throughput_table(measured: Latency, cases: list[Case]) -> Table:
     passages = sorted({case.passages for case in cases})
     ways = list(dict.fromkeys((case.batch, case.threads) for case in cases))
     chosen = max(passages)
-    title = f"Queries a second over {chosen:,} passages"
+    title = f"Queries a second over {count_of(chosen, 'passage')}"
     table = _table(title, *(f"batch {batch}, {threads} thr." for batch, threads in ways))
     for one in measured.systems:
         rates = [one.measurements[Case(chosen, *way)].queries_per_second for way in ways]

@@ -27,6 +27,8 @@ from cslir.lexicons.sources import (
     read_dictionary,
 )
 from cslir.lexicons.translations import SHOWN_LIMIT, SkippedLines
+from cslir.plurals import count_of
+from cslir.shell import pip_command
 
 __all__ = ["LexiconReport", "build_lexicons", "general_frequencies"]
 
@@ -78,7 +80,7 @@ def general_frequencies(language: str) -> ZipfFrequency:
     except ImportError:
         raise InputError(
             "ranking translations needs the frequency lists of the package wordfreq",
-            remedy="install cslir with its extra: pip install 'cslir[lexicons]'",
+            remedy=f"install it with {pip_command('cslir[lexicons]')}",
         ) from None
     code = known_as(language, available_languages().__contains__)
     if code is None:
@@ -231,7 +233,8 @@ class _Library:
                 )
                 skipped = self._skipped[leg].count - before
                 self._progress(
-                    f"read {item.dictionary.package}: {kept} translations, {skipped} malformed lines skipped"
+                    f"read {item.dictionary.package}: {count_of(kept, 'translation')},"
+                    f" {count_of(skipped, 'malformed line')} skipped"
                 )
         self._tables[source, target] = table
         return table

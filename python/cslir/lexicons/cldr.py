@@ -20,6 +20,7 @@ from cslir.lexicons.readers.cldr import find_cldr, read_cldr
 from cslir.lexicons.sources import Dictionary, fetch_packages, unpack
 from cslir.outputs import replace_file
 from cslir.plain_text import plain_text
+from cslir.plurals import count_of
 
 __all__ = ["CLDR", "TitlesReport", "build_titles"]
 
@@ -93,7 +94,7 @@ def build_titles(
                 file.write(lzma.compress(plain.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
             sources = len({entry.source for entry in entries})
             reports.append(TitlesReport(*pair, path, sources, len(entries)))
-            progress(f"{pair[0]}-{pair[1]}: {sources:,} names, {len(entries):,} entries")
+            progress(f"{pair[0]}-{pair[1]}: {count_of(sources, 'name')}, {count_of(len(entries), 'entry')}")
     _write_provenance(output, reports, source)
     return reports
 

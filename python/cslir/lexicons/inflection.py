@@ -7,6 +7,7 @@ from cslir.errors import InputError
 from cslir.languages import known_as, primary_language
 from cslir.lexicons.irregular_forms import irregular_forms
 from cslir.lexicons.tokens import source_form, token_ranges
+from cslir.shell import pip_command
 
 __all__ = ["RULE_SOURCES", "base_forms", "lemma_forms", "lemma_sources", "rule_forms"]
 
@@ -133,7 +134,7 @@ def _require(packages: bool, language: str) -> None:
         raise InputError(
             f"no base forms of the language {language!r}: the packages simplemma and wordfreq are missing, or"
             " lack it",
-            remedy="install them with pip install 'cslir[lexicons]', or go without lemma forms",
+            remedy=f"install them with {pip_command('cslir[lexicons]')}, or go without lemma forms",
         )
 
 

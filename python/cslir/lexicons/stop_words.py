@@ -6,6 +6,7 @@ from cslir.errors import InputError
 from cslir.files import read_lines
 from cslir.languages import known_as, language_code, primary_language
 from cslir.lexicons.tokens import normal_form, token_ranges
+from cslir.shell import pip_command
 
 __all__ = ["stop_words"]
 
@@ -81,7 +82,7 @@ def _packaged(language: str) -> set[str]:
     except ImportError:
         raise InputError(
             f"the stop words of the language {language!r} come with the package stopwordsiso",
-            remedy="install cslir with its extra, pip install 'cslir[lexicons]', or give a file of words",
+            remedy=f"install it with {pip_command('cslir[lexicons]')}, or give a file of words",
         ) from None
     code = known_as(language, stopwordsiso.has_lang)
     if code is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cslir.errors import InputError
+from cslir.plurals import count_of
 
 __all__ = ["SHOWN_LIMIT", "SkippedLines", "Translation"]
 
@@ -78,4 +79,4 @@ class SkippedLines:
         for line in self.shown:
             notice(f"skipped {line}")
         if self.count:
-            notice(f"{path}: {self.count:,} malformed lines skipped in all")
+            notice(f"{path}: {count_of(self.count, 'malformed line')} skipped in all")

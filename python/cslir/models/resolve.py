@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cslir.errors import InputError
 from cslir.models.folders import ModelKind, require_kind
+from cslir.shell import pip_command
 
 __all__ = ["PACKAGED_NAMES", "resolve_model"]
 
@@ -57,7 +58,7 @@ def _from_hub(name: str, fetch: bool) -> Path:
     except ImportError:
         raise InputError(
             f"{name}: no such folder, and the library for a hub is not installed",
-            remedy="check the path, or install the extra: pip install 'cslir[train]'",
+            remedy=f"check the path, or install the library: {pip_command('huggingface_hub')}",
         ) from None
     try:
         return Path(snapshot_download(name, ignore_patterns=_OTHER_FORMATS, local_files_only=not fetch))

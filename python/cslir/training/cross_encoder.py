@@ -29,6 +29,7 @@ from cslir.models.folders import (
 from cslir.models.text_limits import cut
 from cslir.outputs import replace_folder
 from cslir.records import Example, Passage
+from cslir.retrieval import encode_texts
 from cslir.search import Encoder
 from cslir.switching import SwitchingTotals
 from cslir.training.arguments import trainer_arguments
@@ -40,7 +41,12 @@ __all__ = ["hard_negatives", "train_cross_encoder"]
 
 
 def hard_negatives(
-    examples: Sequence[Example], encoder: Encoder, count: int, *, depth: int = 50
+    examples: Sequence[Example],
+    encoder: Encoder,
+    count: int,
+    *,
+    depth: int = 50,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Example]:
     """Return the examples, each with the passages that an encoder takes for its query by mistake.
 
@@ -53,13 +59,23 @@ def hard_negatives(
         encoder: Ranks the passages.
         count: Negatives of each example; fewer where there are not so many passages.
         depth: Passages that are looked at for each query.
+        progress: Called with (texts encoded, texts in all).
     """
     passages = list({example.positive.doc_id: example.positive for example in examples}.values())
     relevant: dict[str, set[str]] = {}
     for example in examples:
         relevant.setdefault(example.query.text, set()).add(example.positive.doc_id)
-    vectors = encoder.encode_passages([passage.full_text for passage in passages])
-    queries = encoder.encode_queries([example.query.text for example in examples])
+    total = len(passages) + len(examples)
+    vectors = encode_texts(
+        encoder.encode_passages,
+        [passage.full_text for passage in passages],
+        lambda done: progress(done, total),
+    )
+    queries = encode_texts(
+        encoder.encode_queries,
+        [example.query.text for example in examples],
+        lambda done: progress(len(passages) + done, total),
+    )
     _, found = top_k(vectors, queries, min(depth, len(passages)))
     mined: list[Example] = []
     for example, rows in zip(examples, found.tolist(), strict=True):

@@ -15,6 +15,7 @@ from cslir.models.build_static import StaticTable, build_static
 from cslir.models.folders import BASES
 from cslir.models.resolve import resolve_model
 from cslir.outputs import require_output_folder
+from cslir.progress import Stage, uncounted
 from cslir.records import Example
 from cslir.switching import Augmenter, Lexicon, SwitchingTotals, load_lexicons, weights_by_language
 from cslir.training.batches import Step, plain_texts
@@ -167,7 +168,7 @@ def train_model(
     strict: bool = True,
     device: Device = "auto",
     notice: Callable[[str], None] = lambda _: None,
-    progress: Progress | None = None,
+    stage: Stage = uncounted,
 ) -> Path:
     """Train a model and save its folder, which `SentenceTransformer(path)` loads.
 
@@ -181,7 +182,7 @@ def train_model(
         strict: A malformed line of a lexicon is an error; otherwise it is skipped.
         device: Where a transformer is trained; a static encoder is trained on the CPU.
         notice: Told which lines were skipped, as `load_lexicons` tells them.
-        progress: Called with (steps done, steps in all).
+        stage: Shows the stages of the work, each with what it counts: texts, then steps.
 
     Raises:
         InputError: An input is bad, or the settings do not go together.
@@ -192,12 +193,15 @@ def train_model(
     refuse_other_languages(examples, loaded)
     augment = switching_augment(loaded, configuration)
     model = resolve_model(base, BASES)
+    training = f"training {configuration.arm}"
     if configuration.encoder == "static":
         if resume:
             raise InputError("a static encoder trains in seconds", remedy="leave --resume out")
         contexts = list(itertools.chain(*zip(*plain_texts(examples[:CONTEXT_EXAMPLES]), strict=True)))
-        table = static_base(model, examples, loaded, context_texts=contexts, progress=progress)
-        trained = train_static_arm(table, examples, configuration, loaded, progress=progress)
+        with stage("token table", "text") as update:
+            table = static_base(model, examples, loaded, context_texts=contexts, progress=update)
+        with stage(training, "step") as update:
+            trained = train_static_arm(table, examples, configuration, loaded, progress=update)
         trained.encoder.save(output, training_record=trained.record.to_bytes())
         return output
     if configuration.encoder == "cross-encoder":
@@ -205,33 +209,38 @@ def train_model(
             raise InputError("a cross-encoder's training keeps no checkpoints", remedy="leave them out")
         from cslir.training.cross_encoder import hard_negatives, train_cross_encoder
 
-        mined = hard_negatives(examples, load_encoder(base, device=device), configuration.negatives)
-        return train_cross_encoder(
+        with stage("mining negatives", "text") as update:
+            mined = hard_negatives(
+                examples, load_encoder(base, device=device), configuration.negatives, progress=update
+            )
+        with stage(training, "step") as update:
+            return train_cross_encoder(
+                model,
+                mined,
+                configuration,
+                augment=augment,
+                switching=None if augment is None else augment.totals,
+                output=output,
+                inputs=_inputs(base, lexicons, examples),
+                device=device,
+                progress=_per_step(update),
+            )
+    from cslir.training.bi_encoder import train_bi_encoder
+
+    with stage(training, "step") as update:
+        return train_bi_encoder(
             model,
-            mined,
+            examples,
             configuration,
             augment=augment,
             switching=None if augment is None else augment.totals,
+            word_pairs=word_pairs(loaded) if configuration.alignment_weight else (),
             output=output,
             inputs=_inputs(base, lexicons, examples),
+            resume=resume,
             device=device,
-            progress=_per_step(progress),
+            progress=_per_step(update),
         )
-    from cslir.training.bi_encoder import train_bi_encoder
-
-    return train_bi_encoder(
-        model,
-        examples,
-        configuration,
-        augment=augment,
-        switching=None if augment is None else augment.totals,
-        word_pairs=word_pairs(loaded) if configuration.alignment_weight else (),
-        output=output,
-        inputs=_inputs(base, lexicons, examples),
-        resume=resume,
-        device=device,
-        progress=_per_step(progress),
-    )
 
 
 def _inputs(

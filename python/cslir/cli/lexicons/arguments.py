@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cslir.cli.arguments import parse_lexicons
+from cslir.plurals import count_of
 from cslir.progress import announce
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def write(path: Path, table: "LexiconTable", *, lemma_forms: bool = False) -> No
     from cslir.lexicons.tables import write_table
 
     compiled = write_table(path, table, lemma_forms=lemma_forms)
-    typer.echo(f"{path}\t{len(table.targets):,} sources, {table.entries:,} entries")
+    typer.echo(f"{path}\t{count_of(len(table.targets), 'source')}, {count_of(table.entries, 'entry')}")
     if compiled is not None and compiled.left_out:
-        announce(f"{compiled.left_out:,} entries left out: punctuation alone, or of too many tokens")
+        announce(f"{count_of(compiled.left_out, 'entry')} left out: punctuation alone, or of too many tokens")
 
 
 def source_texts(path: Path | None) -> Iterator[str]:

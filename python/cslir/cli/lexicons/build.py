@@ -8,6 +8,7 @@ import typer
 from cslir.cli.arguments import Strict
 from cslir.cli.lexicons.arguments import Format, read_named, source_texts, write
 from cslir.errors import InputError
+from cslir.plurals import count_of
 from cslir.progress import announce
 
 __all__ = ["build"]
@@ -154,5 +155,7 @@ def _build_from_packages(
         for line in report.skipped.shown:
             announce(f"skipped {line}")
         if report.skipped.count:
-            announce(f"{report.skipped.count:,} malformed entries skipped in all")
-        typer.echo(f"{report.path}\t{report.sources:,} sources, {report.entries:,} entries")
+            announce(f"{count_of(report.skipped.count, 'malformed entry')} skipped in all")
+        typer.echo(
+            f"{report.path}\t{count_of(report.sources, 'source')}, {count_of(report.entries, 'entry')}"
+        )

@@ -8,6 +8,7 @@ import typer
 from cslir.cli.arguments import Strict
 from cslir.cli.lexicons.arguments import Format, Output, read_named, write
 from cslir.errors import InputError
+from cslir.plurals import count_of
 from cslir.progress import announce
 
 __all__ = ["filter_entries", "invert", "merge", "pivot"]
@@ -126,7 +127,7 @@ def filter_entries(
     )
     kept = filter_table(table, wanted)
     announce(
-        f"{len(table.targets) - len(kept.targets):,} of {len(table.targets):,} sources dropped,"
-        f" {table.entries - kept.entries:,} of {table.entries:,} entries"
+        f"{len(table.targets) - len(kept.targets):,} of {count_of(len(table.targets), 'source')} dropped,"
+        f" {table.entries - kept.entries:,} of {count_of(table.entries, 'entry')}"
     )
     write(output, kept)

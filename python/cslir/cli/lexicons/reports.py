@@ -11,6 +11,7 @@ from cslir.cli.lexicons.arguments import Format, read_named, source_texts
 from cslir.errors import InputError
 from cslir.languages import primary_language
 from cslir.plain_text import plain_json, plain_text
+from cslir.plurals import count_of
 from cslir.progress import announce
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def inspect(
 def _print_inspection(table: "LexiconTable", found: "Inspection") -> None:
     from cslir.lexicons.inspection import SUSPICIONS
 
-    typer.echo(f"{table.pair}: {found.sources:,} sources, {found.entries:,} entries")
+    typer.echo(f"{table.pair}: {count_of(found.sources, 'source')}, {count_of(found.entries, 'entry')}")
     typer.echo(f"licence: {plain_text(table.licence or 'unknown', _LONGEST)}")
     typer.echo(f"provenance: {plain_text(table.provenance, _LONGEST)}")
     several = ", ".join(
@@ -83,7 +84,7 @@ def _print_inspection(table: "LexiconTable", found: "Inspection") -> None:
 def _print_entries(entries: "list[LexiconEntry]") -> None:
     for source, target, weight in entries:
         source, target = plain_text(source, _LONGEST), plain_text(target, _LONGEST)
-        typer.echo(f"  {source} -> {target}" if source else f"  {target} ({weight:,.0f} sources)")
+        typer.echo(f"  {source} -> {target}" if source else f"  {target} ({count_of(int(weight), 'source')})")
 
 
 def coverage(
@@ -232,6 +233,13 @@ def _print_coverage(
     console.print(grid)
     first = exact[0]
     console.print(
-        f"{first.tokens.total:,} tokens, {first.types.total:,} types, {first.content.total:,} content words",
+        ", ".join(
+            count_of(share.total, noun)
+            for share, noun in (
+                (first.tokens, "token"),
+                (first.types, "type"),
+                (first.content, "content word"),
+            )
+        ),
         highlight=False,
     )

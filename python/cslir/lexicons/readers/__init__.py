@@ -9,6 +9,7 @@ from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.readers.detection import FORMATS, detect_format
 from cslir.lexicons.readers.languages import Pair, is_reversed, pair_in_name
 from cslir.lexicons.translations import SkippedLines
+from cslir.plurals import count_of
 
 __all__ = ["FORMATS", "read_lexicon"]
 
@@ -50,7 +51,7 @@ def read_lexicon(
     malformed = account.count - before
     raise InputError(
         f"has no entry for {source_language}-{target_language}"
-        + (f", and {malformed:,} malformed lines" if malformed else ""),
+        + (f", and {count_of(malformed, 'malformed line')}" if malformed else ""),
         path=path,
         remedy=f"check the languages, and the format ({', '.join(FORMATS)})",
     )

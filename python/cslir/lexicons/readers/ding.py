@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from cslir.files import read_lines
 from cslir.lexicons.translations import SkippedLines, Translation
+from cslir.plurals import count_of
 
 __all__ = ["DingForms", "read_ding", "read_ding_forms"]
 
@@ -53,7 +54,9 @@ def read_ding_forms(path: Path, *, skipped: SkippedLines) -> Iterator[DingForms]
         german, english = ([_alternatives(form) for form in side.split("|")] for side in sides)
         if len(german) != len(english):
             skipped.skip(
-                path, number, f"{len(german)} forms on the left of `::`, {len(english)} on the right"
+                path,
+                number,
+                f"{count_of(len(german), 'form')} on the left of `::`, {len(english)} on the right",
             )
             continue
         yield DingForms(german, english)

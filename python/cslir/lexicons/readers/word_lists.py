@@ -8,6 +8,7 @@ from pathlib import Path
 from cslir.files import read_lines
 from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.translations import SkippedLines
+from cslir.plurals import count_of
 
 __all__ = ["parse_weight", "read_entries", "read_word_list"]
 
@@ -50,7 +51,7 @@ def read_word_list(path: Path, *, skipped: SkippedLines, spaces: bool = False) -
         elif not line.strip():
             continue
         else:
-            message = "no source and target" if len(fields) < 2 else f"{len(fields)} columns"
+            message = "no source and target" if len(fields) < 2 else count_of(len(fields), "column")
             skipped.skip(path, number, message, _MUSE_REMEDY if spaces else _REMEDY)
             continue
         source, target = source.strip(), target.strip()
