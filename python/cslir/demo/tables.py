@@ -11,8 +11,9 @@ from cslir.evaluation.comparison import Compared
 from cslir.evaluation.results import SystemResult, group_values
 from cslir.evaluation.settings import GROUPS
 from cslir.evaluation.significance import LEVEL
+from cslir.plurals import count_of
 
-__all__ = ["recall_table", "response_time_table", "result_table", "unseen_table"]
+__all__ = ["alignment_table", "recall_table", "response_time_table", "result_table", "unseen_table"]
 
 _NAME_WIDTH = 21
 
@@ -57,6 +58,22 @@ def result_table(
     return Group(table, legend)
 
 
+def alignment_table(
+    systems: Sequence[SystemResult], comparisons: Mapping[tuple[str, str], Compared]
+) -> RenderableType:
+    """Return by how many points of MRR@10 the arms with alignment differ from those without it."""
+    table = _table("What alignment adds, points of MRR@10", [_short(group) for group in GROUPS])
+    for system in systems:
+        found = [comparisons.get((system.name, group)) for group in GROUPS]
+        if any(found):
+            cells = (f"{100 * one.difference:+.1f}{one.mark or ' '}" if one else "" for one in found)
+            table.add_row(_label(system), *cells)
+    legend = (
+        f"+ -: differs from the same arm without it; Holm's correction over these {len(comparisons)} tests"
+    )
+    return Group(table, Text(legend, style="dim"))
+
+
 def recall_table(systems: Sequence[SystemResult], seen: Sequence[str]) -> RenderableType:
     """Return R@100 by group, in percent."""
     table = _table("R@100, percent", [_short(group) for group in GROUPS])
@@ -83,7 +100,7 @@ def unseen_table(systems: Sequence[SystemResult], unseen: Sequence[str]) -> Rend
 def response_time_table(systems: Sequence[SystemResult], passages: int) -> RenderableType:
     """Return the median response time per query by stage and in total, and the total's 95th percentile."""
     stages = ("tokenise", "encode", "search", "total")
-    table = _table(f"Response time per query over {passages:,} passages, ms", [*stages, "p95"])
+    table = _table(f"Response time per query over {count_of(passages, 'passage')}, ms", [*stages, "p95"])
     for system in systems:
         times = system.details.get("response_time_ms")
         if times is not None:

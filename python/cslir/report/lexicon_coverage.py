@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cslir.plurals import count_of
 from cslir.report.drawing.bars import MARGINS, Bar, bars, bars_height
 from cslir.report.drawing.pictures import Figure, Panel, Table
 from cslir.report.material import Coverage
@@ -23,7 +24,9 @@ def coverage_figure(lexicons: Sequence[Coverage]) -> Figure | None:
             exact = PERCENT * one.exact.get(kind, 0.0)
             by_lemma = max(exact, PERCENT * one.by_lemma.get(kind, 0.0))
             text = f"{exact:.0f}" if not one.by_lemma else f"{exact:.0f} → {by_lemma:.0f}"
-            entries.append(Bar(f"{one.pair}, {one.sources:,} sources", exact, text, further=by_lemma - exact))
+            entries.append(
+                Bar(f"{one.pair}, {count_of(one.sources, 'source')}", exact, text, further=by_lemma - exact)
+            )
             told.append(f"{one.pair} {exact:.0f}" + (f", by lemma {by_lemma:.0f}" if one.by_lemma else ""))
             rows.append((one.pair, name, f"{exact:.1f}", f"{by_lemma:.1f}" if one.by_lemma else ""))
         panels.append(

@@ -79,6 +79,7 @@ class Front:
     title: str
     compared: str
     findings: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
     table: Table | None = None
     caption: str = ""
     legend: str = ""
@@ -128,6 +129,7 @@ def html(
         title=front.title,
         compared=front.compared,
         findings=front.findings,
+        details=front.details,
         main_table=front.table,
         main_caption=front.caption,
         main_legend=front.legend,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cslir.plurals import count_of
 from cslir.report.drawing.bars import Stack, stacks, stacks_height, stacks_margins
 from cslir.report.drawing.lines import (
     Line,
@@ -28,7 +29,9 @@ _TIME_AXIS = "95th percentile of the response time, ms"
 def response_time_figures(summary: Summary | None, material: Material) -> list[Figure]:
     """Return the figures of response time, as far as it was measured."""
     found = measurements_of(summary, material)
-    figures = [pareto_figure(found), growth_figure(found), stage_figure(found)]
+    untimed = _untimed(summary, found) if summary and not material.latency else ()
+    title = summary.title if summary and not material.latency else "MRR@10"
+    figures = [pareto_figure(found, title, untimed), growth_figure(found), stage_figure(found)]
     return [figure for figure in figures if figure is not None]
 
 
@@ -55,6 +58,17 @@ def measurements_of(summary: Summary | None, material: Material) -> list[Measure
     return found
 
 
+def _untimed(summary: Summary, found: Sequence[Measurement]) -> list[str]:
+    """Return the systems whose accuracy is known and whose response time is not, the best first."""
+    timed = {one.system for one in found}
+    averages = {
+        system.name: average
+        for system in summary.systems
+        if system.name not in timed and (average := summary.average(system.name)) is not None
+    }
+    return sorted(averages, key=lambda name: -averages[name])
+
+
 def _real(found: Sequence[Measurement]) -> list[Measurement]:
     """Return the measurements over each system's smallest collection, the real one."""
     smallest = {
@@ -63,35 +77,44 @@ def _real(found: Sequence[Measurement]) -> list[Measurement]:
     return [one for one in found if one.passages == smallest[one.system]]
 
 
-def pareto_figure(found: Sequence[Measurement]) -> Figure | None:
-    """Return accuracy against response time with the front; None without two systems."""
+def pareto_figure(
+    found: Sequence[Measurement], measure: str = "MRR@10", untimed: Sequence[str] = ()
+) -> Figure | None:
+    """Return accuracy against response time with the front; None without two systems.
+
+    Args:
+        found: From `measurements_of`.
+        measure: What the accuracy is called.
+        untimed: Systems that can't be shown, as their response time was not measured; the caption names them.
+    """
     known = [one for one in _real(found) if one.accuracy is not None]
     if len(known) < 2:
         return None
     entries = [Point(one.system, one.p95, one.accuracy or 0.0) for one in known]
     best = front(entries)
     told = ", ".join(f"{one.label} {one.y:.1f} at {milliseconds(one.x)} ms" for one in best)
-    where = f" over {known[0].passages:,} passages" if known[0].passages else ""
+    where = f" over {count_of(known[0].passages, 'passage')}" if known[0].passages else ""
     panel = Panel(
         "",
-        f"MRR@10 against the 95th percentile of the response time. On the front: {told}.",
+        f"{measure} against the 95th percentile of the response time. On the front: {told}.",
         points_height(len(entries)),
-        points(entries, _TIME_AXIS, "MRR@10, percent"),
+        points(entries, _TIME_AXIS, f"{measure}, percent"),
         points_margins(len(entries)),
     )
     rows = [
         (one.label, f"{one.y:.1f}", f"{milliseconds(one.x)}", "yes" if one in best else "no")
         for one in sorted(entries, key=lambda point: point.x)
     ]
-    averaged = "" if known[0].passages else " MRR@10 is the mean over the groups of the main table."
+    averaged = "" if known[0].passages else f" {measure} is the mean over the groups of the main table."
+    missing = f" Not shown, as no response time was measured: {'; '.join(untimed)}." if untimed else ""
     return Figure(
         "pareto",
         f"Accuracy against response time{where}",
         "Single queries, from the text to the best passages; logarithmic axis. The line is the front:"
         " systems that no"
-        f" other beats in both.{averaged}",
+        f" other beats in both.{averaged}{missing}",
         (panel,),
-        Table(("system", "MRR@10", "p95, ms", "on the front"), tuple(rows)),
+        Table(("system", measure, "p95, ms", "on the front"), tuple(rows)),
     )
 
 

@@ -1,5 +1,7 @@
 """The queries that changed most between a system and its baseline, with what both retrieve."""
 
+from collections import Counter
+
 from cslir.errors import InputError
 from cslir.evaluation.changes import Change, Ranked, Texts, changed_queries, dataset_texts
 from cslir.report.material import Material
@@ -14,13 +16,24 @@ _LENGTH = 180
 
 
 def most_changed(summary: Summary, material: Material, count: int, baseline: str | None) -> list[QueryPair]:
-    """Return so many gains and losses of each system; none where texts or passages are not known."""
+    """Return so many gains and losses of each system; none where texts or passages are not known.
+
+    A query is shown once, where it changed most: the same few change most in many systems.
+    """
     if not summary.tests or not count:
         return []
     systems = [system for file in material.results.values() for system in file.systems]
-    changes = changed_queries(systems, count, measure=summary.measure, baseline=baseline)
-    changes = [one for one in changes if one.system.top or one.baseline.top]
-    changes = sorted(changes, key=lambda one: -abs(one.overall))[:_MOST]
+    candidates = changed_queries(systems, max(count, _MOST), measure=summary.measure, baseline=baseline)
+    changes: list[Change] = []
+    shown: set[str] = set()
+    by_system: Counter[tuple[str, bool]] = Counter()
+    for one in sorted(candidates, key=lambda one: -abs(one.overall)):
+        gains = (one.system.system, one.overall > 0)
+        if (one.system.top or one.baseline.top) and one.query_id not in shown and by_system[gains] < count:
+            changes.append(one)
+            shown.add(one.query_id)
+            by_system[gains] += 1
+    changes = changes[:_MOST]
     if not changes:
         return []
     first = next(iter(material.results.values()))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cslir.errors import InputError
+from cslir.evaluation.alignment import compare_alignment
 from cslir.evaluation.comparison import Compared, compare
 from cslir.evaluation.metrics import Judged, usual_name
 from cslir.evaluation.results import ONLY_SETTING, ResultFile, SettingScores, SystemResult, group_values
@@ -49,6 +50,7 @@ class Summary:
         seen: Languages over whose pairs groups are averaged.
         means: By (system, column).
         tests: By (system, column), of what has a baseline.
+        alignment_tests: By (system, column), of arms with alignment, where the same arm without it is there.
         pair_means: By (system, setting).
         pair_tests: By (system, setting), of what has a baseline.
     """
@@ -61,6 +63,7 @@ class Summary:
     seen: tuple[str, ...]
     means: Mapping[tuple[str, str], Estimate]
     tests: Mapping[tuple[str, str], Compared]
+    alignment_tests: Mapping[tuple[str, str], Compared]
     pair_means: Mapping[tuple[str, str], float]
     pair_tests: Mapping[tuple[str, str], Compared]
 
@@ -72,6 +75,12 @@ class Summary:
     def mark(self, system: SystemResult, column: str) -> str:
         """Return the mark of a system in a column; see `significance_mark`."""
         return significance_mark(self.tests.get((system.name, column)))
+
+    def average(self, name: str) -> float | None:
+        """Return a system's mean over all columns, None where it lacks one."""
+        means = [self.means.get((name, column)) for column in self.columns]
+        found = [estimate.mean for estimate in means if estimate is not None]
+        return sum(found) / len(found) if len(found) == len(means) else None
 
 
 def significance_mark(compared: Compared | None) -> str:
@@ -121,6 +130,7 @@ def summarise(
         seen=seen,
         means=_means(systems, columns, chosen, seen),
         tests=_tests(everything, chosen, baseline, "group", seen),
+        alignment_tests=_by_column(compare_alignment(everything, measure=chosen, languages=seen or None)),
         pair_means={key: PERCENT * scores.judged.means[chosen] for key, scores in pairs.items()},
         pair_tests=_tests(everything, chosen, baseline, "setting", seen),
     )
@@ -203,5 +213,9 @@ def _tests(
     if len({system.name for system in systems}) < 2:
         return {}
     found = compare(systems, measure=measure, baseline=baseline, by=by, languages=seen or None)
-    without_languages = ONLY_SETTING if by == "group" else ""
-    return {(one.system, "" if one.place == without_languages else one.place): one for one in found}
+    return _by_column(found) if by == "group" else {(one.system, one.place): one for one in found}
+
+
+def _by_column(found: Sequence[Compared]) -> dict[tuple[str, str], Compared]:
+    """Return the tests of groups by (system, column)."""
+    return {(one.system, "" if one.place == ONLY_SETTING else one.place): one for one in found}

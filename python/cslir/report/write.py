@@ -122,7 +122,7 @@ def _draw_all(figures: dict[str, list[Figure]]) -> dict[str, list[tuple[PageFigu
     """Render the figures of every section, with a bar."""
     total, done = sum(map(len, figures.values())), 0
     drawn: dict[str, list[tuple[PageFigure, Image]]] = {name: [] for name in figures}
-    with counting("report", "figures") as update:
+    with counting("report", "figure") as update:
         for name, several in figures.items():
             for figure in several:
                 update(done, total)
@@ -146,10 +146,12 @@ def _front(title: str | None, summary: Summary | None, material: Material) -> Fr
     heading = title or f"Retrieval across languages: {first.dataset}"
     if not summary.languages:
         heading = title or f"Retrieval: {first.dataset}"
+    found = findings(summary)
     return Front(
         heading,
         compared(summary, material),
-        tuple(findings(summary)),
+        tuple(found.sentences),
+        tuple(found.details),
         _main_table(summary),
         f"{summary.title}, percent",
         _legend(summary),
