@@ -174,7 +174,7 @@ def test_all_settings_and_one_of_them_agree(run, parallel, tmp_path):
     whole, one = tmp_path / "all.json", tmp_path / "one.json"
     outcome = run("eval", parallel, "--model", "letters", "--json", whole)
     assert outcome.status == 0, outcome.err
-    assert "not in the groups, as a language lacks some of the 4 queries: en-ja 3" in outcome.out
+    assert "not in the groups, as a language lacks some of 4 queries: en-ja 3" in outcome.out
     results = read_results(whole)
     assert (results.seen, results.unseen) == (("en", "de"), ("ja",))
     for name in ("en-de", "X-en", "ja-en"):
