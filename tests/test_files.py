@@ -89,7 +89,9 @@ def lz4_frame(content):
     return lz4.frame.compress(content)
 
 
-@pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress, lz4_frame])
+@pytest.mark.parametrize(
+    "compress", [bytes, gzip.compress, bz2.compress, lzma.compress, lz4_frame, zstandard]
+)
 def test_a_pipe_is_read_from_its_beginning(pipe, tmp_path, compress):
     content = compress(LINES)
     (tmp_path / "file").write_bytes(content)

@@ -2,7 +2,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, final
+from typing import BinaryIO, Literal, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -647,8 +647,8 @@ def switch_file(
 class ZstandardReader:
     """Reads a zstandard file of one frame or several; a truncated or corrupt one raises OSError."""
 
-    def __new__(cls, path: str | PathLike[str]) -> ZstandardReader: ...
-    def read(self, size: int) -> bytes:
+    def __new__(cls, file: BinaryIO) -> ZstandardReader: ...
+    def read(self, size: int, /) -> bytes:
         """Returns up to so many bytes, none at the end alone."""
 
 def read_bandwidth(

@@ -86,7 +86,7 @@ def open_bytes(path: Path, *, pipe: bool = True) -> BinaryIO:
         plain = io.BufferedReader(file, _BUFFER_BYTES)
     else:
         plain = io.BufferedReader(_Source(file, file, magic), _BUFFER_BYTES)
-    if (decompressor := _decompressor(magic, plain, path)) is None:
+    if (decompressor := _decompressor(magic, plain)) is None:
         return plain
     return io.BufferedReader(_Source(decompressor, plain), _BUFFER_BYTES)
 
@@ -109,7 +109,7 @@ def require_readable_again(path: Path) -> None:
         )
 
 
-def _decompressor(magic: bytes, file: BinaryIO, path: Path) -> "_Reader | None":
+def _decompressor(magic: bytes, file: BinaryIO) -> "_Reader | None":
     if magic.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=file, mode="rb")
     if magic.startswith(b"BZh"):
@@ -123,7 +123,7 @@ def _decompressor(magic: bytes, file: BinaryIO, path: Path) -> "_Reader | None":
     if magic.startswith(b"\x28\xb5\x2f\xfd"):
         from cslir._core import ZstandardReader
 
-        return ZstandardReader(path)
+        return ZstandardReader(file)
     return None
 
 

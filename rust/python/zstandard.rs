@@ -1,8 +1,6 @@
 //! `ZstandardReader`: what Python's own library does not read.
 
-use std::fs::File;
-use std::io::{BufReader, Read as _};
-use std::path::PathBuf;
+use std::io::{self, BufReader, Read};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
@@ -15,15 +13,19 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// Bytes that are decompressed at a time, at most.
 const MOST_BYTES: usize = 1 << 20;
 
+/// Bytes that are asked of the Python file at a time.
+const FILE_BYTES: usize = 128 << 10;
+
 #[pyclass(frozen, module = "cslir._core")]
-struct ZstandardReader(Mutex<zstd::Decoder<'static, BufReader<File>>>);
+struct ZstandardReader(Mutex<zstd::Decoder<'static, BufReader<PythonFile>>>);
 
 #[pymethods]
 impl ZstandardReader {
     #[new]
-    fn new(path: PathBuf) -> PyResult<Self> {
-        Ok(ZstandardReader(Mutex::new(zstd::Decoder::new(
-            File::open(path)?,
+    fn new(file: Py<PyAny>) -> PyResult<Self> {
+        let buffered = BufReader::with_capacity(FILE_BYTES, PythonFile(file));
+        Ok(ZstandardReader(Mutex::new(zstd::Decoder::with_buffer(
+            buffered,
         )?)))
     }
 
@@ -34,5 +36,23 @@ impl ZstandardReader {
             decoder.read(&mut bytes)
         })?;
         Ok(PyBytes::new(python, bytes.get(..read).unwrap_or_default()))
+    }
+}
+
+/// A file object of Python's, which may be a pipe whose first bytes are read already.
+struct PythonFile(Py<PyAny>);
+
+impl Read for PythonFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Python::attach(|python| {
+            let answer = self.0.call_method1(python, "read", (buffer.len(),))?;
+            let bytes = answer.bind(python).cast::<PyBytes>()?.as_bytes();
+            let end = bytes.len().min(buffer.len());
+            if let (Some(target), Some(given)) = (buffer.get_mut(..end), bytes.get(..end)) {
+                target.copy_from_slice(given);
+            }
+            PyResult::Ok(end)
+        })
+        .map_err(io::Error::from)
     }
 }
