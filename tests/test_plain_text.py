@@ -77,7 +77,7 @@ def test_consoles_keep_their_own_colours():
 
 
 def test_errors_are_shown_plain_and_short(monkeypatch, capsys):
-    def fail() -> None:
+    def fail(**_: object) -> None:
         raise InputError(f"id {HOSTILE} {'x' * 2_000_000}", path="corpus.jsonl", line=3, remedy="mend it")
 
     monkeypatch.setattr("cslir.cli.app", fail)
