@@ -12,6 +12,7 @@ mod memory;
 mod part;
 pub mod pool;
 mod prefetch;
+mod regular;
 pub mod stream;
 pub mod switch;
 pub mod tokenize;

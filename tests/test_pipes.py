@@ -2,8 +2,10 @@
 
 import os
 
+import numpy as np
 import pytest
 
+from cslir import Index
 from cslir.datasets.candidates import is_top1000
 from cslir.datasets.collections import DatasetFiles, mixture_description, open_dataset, passages_of
 from cslir.errors import InputError
@@ -14,6 +16,7 @@ from cslir.lexicons.coverage import read_texts
 from cslir.lexicons.readers import detect_format, read_lexicon
 from cslir.lexicons.readers.detection import is_compiled
 from cslir.report.material import read_material
+from cslir.switching import Lexicon
 from cslir.vector_files import open_vector_file
 
 ROWS = 20_000
@@ -79,6 +82,25 @@ def test_what_is_read_twice_is_refused_as_a_pipe(tmp_path, name):
 def test_a_pipe_is_no_compiled_lexicon(tmp_path):
     os.mkfifo(tmp_path / "x.cslex")
     assert not is_compiled(tmp_path / "x.cslex")
+    with pytest.raises(InputError, match="is a pipe or a device, a file is needed"):
+        Lexicon.open(tmp_path / "x.cslex")
+
+
+def test_a_pipe_among_the_files_of_an_index_is_refused(tmp_path):
+    index = Index.build(np.eye(4, dtype=np.float32), path=tmp_path / "index")
+    index.delete(["1"])
+    del index
+    files = [path for path in (tmp_path / "index").iterdir() if path.stat().st_size]
+    assert len(files) >= 3
+    for path in files:
+        content = path.read_bytes()
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.raises(InputError, match="is a pipe or a device, a file is needed"):
+            Index.open(tmp_path / "index")
+        path.unlink()
+        path.write_bytes(content)
+    assert len(Index.open(tmp_path / "index")) == 3
 
 
 def test_pipes_in_a_folder_do_not_stop_a_look_at_it(tmp_path):

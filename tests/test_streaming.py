@@ -469,3 +469,16 @@ def test_truncated_files_are_refused(command, tmp_path):
     assert outcome.status == 2
     assert "in.tsv.gz: truncated or corrupt after line" in outcome.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_null_id_is_read_like_a_missing_one_and_no_language_twice(tmp_path, switcher):
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"_id": null, "id": "7", "text": "a free file", "language": null}\n')
+    switch_file(source, output, switcher)
+    assert json.loads(output.read_text())["text"] == switcher.switch("a free file", "7", field="text")
+    source.write_text('{"_id": null, "text": "a free file"}\n')
+    with pytest.raises(InputError, match='in.jsonl:1: no "_id"'):
+        switch_file(source, output, switcher)
+    source.write_text('{"_id": "7", "text": "a", "language": "en", "language": "en"}\n')
+    with pytest.raises(InputError, match='in.jsonl:1: the key "language" comes twice'):
+        switch_file(source, output, switcher)

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::bitmap::Bitmap;
 use crate::lexicon::checksum;
+use crate::regular;
 use crate::{Error, Result};
 
 use super::format::damaged;
@@ -67,7 +68,7 @@ fn open(folder: &Path, manifest: &Manifest, known: Option<&Snapshot>) -> Result<
         let deleted = match (&entry.deleted, entry.deleted_name()) {
             (Some(deleted), Some(name)) => {
                 let path = folder.join(name);
-                let bytes = std::fs::read(&path).map_err(|source| failed(&path, source))?;
+                let bytes = regular::read(&path).map_err(|source| failed(&path, source))?;
                 let read = Deleted::read(&bytes, entry.rows, deleted);
                 Some(read.map_err(|error| error.in_file(&path))?)
             }

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::lexicon::checksum;
+use crate::regular;
 use crate::topk::Element;
 use crate::{Error, Result};
 
@@ -114,7 +115,7 @@ impl Manifest {
     /// There is none, it is damaged, or of another version.
     pub(super) fn read(folder: &Path) -> Result<Manifest> {
         let path = folder.join(MANIFEST);
-        let text = std::fs::read(&path).map_err(|source| match source.kind() {
+        let text = regular::read(&path).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
                 Error::input("no index here", "check the path, or build one").in_file(folder)
             }

@@ -81,6 +81,10 @@ pub(super) fn read_only(map: MmapMut) -> Result<Mmap> {
 }
 
 pub(super) fn failed(path: &Path, source: std::io::Error) -> Error {
+    // Not the system's, but of `regular`.
+    if source.kind() == std::io::ErrorKind::InvalidInput && source.raw_os_error().is_none() {
+        return Error::input(source.to_string(), "build the index again").in_file(path);
+    }
     Error::Io {
         path: path.to_owned(),
         source,

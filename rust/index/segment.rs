@@ -1,7 +1,6 @@
 //! An opened segment: rows that were added together, their filter, ids and metadata.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +9,7 @@ use memmap2::Mmap;
 use crate::Result;
 use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
+use crate::regular;
 use crate::topk::{Element, Filter, Matrix};
 
 use super::columns::Column;
@@ -47,7 +47,7 @@ impl Segment {
     ///
     /// It is no segment, or is damaged, as far as a look at the header and the lengths tells.
     pub(super) fn open(path: &Path) -> Result<Segment> {
-        let file = File::open(path).map_err(|source| failed(path, source))?;
+        let file = regular::open(path).map_err(|source| failed(path, source))?;
         let map = Arc::new(map_file(&file, path)?);
         Self::of_map(&map).map_err(|error| error.in_file(path))
     }

@@ -7,7 +7,6 @@
 //! [`KeyedTokens`], computed once per token whatever the number of lexicons; every hit is verified against
 //! the entry's text, so a hash collision can never give a wrong entry.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use memmap2::Mmap;
 
 use crate::memory;
 use crate::part::Part;
+use crate::regular;
 use crate::{Error, Result};
 
 mod compile;
@@ -119,12 +119,16 @@ impl Lexicon {
             ErrorKind::NotFound => {
                 Error::in_file(Error::input("no such file", "check the path"), path)
             }
+            ErrorKind::InvalidInput => Error::in_file(
+                Error::input(source.to_string(), "write what it gives to a file"),
+                path,
+            ),
             _ => Error::Io {
                 path: path.to_owned(),
                 source,
             },
         };
-        let file = File::open(path).map_err(failed)?;
+        let file = regular::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() || metadata.len() == 0 {
             return Err(Error::in_file(format::not_a_lexicon(), path));

@@ -132,6 +132,7 @@ impl<'l> Visitor<'l> for Wanted<'_, '_, 'l> {
             if let Some(rank) = names.iter().position(|name| *name == key) {
                 let value: &RawValue = map.next_value()?;
                 match self.members.record_id {
+                    _ if value.get() == "null" => {}
                     Some((known, _)) if known == rank => return Err(twice(&key)),
                     Some((known, _)) if known < rank => {}
                     _ => self.members.record_id = Some((rank, value.get())),
@@ -144,7 +145,9 @@ impl<'l> Visitor<'l> for Wanted<'_, '_, 'l> {
                 self.members.texts.push((field, value.get()));
             } else if key == "language" {
                 let value: &RawValue = map.next_value()?;
-                self.members.language = Some(value.get());
+                if self.members.language.replace(value.get()).is_some() {
+                    return Err(twice(&key));
+                }
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
