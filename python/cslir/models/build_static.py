@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from cslir.cache_size import keep_recent
 from cslir.errors import InputError
 from cslir.files import cache_folder, sha256_of
+from cslir.json_values import decode_json
 from cslir.models.folders import MODEL_REMEDY
 from cslir.models.static import StaticEncoder, read_tensors, read_tokenizer
 from cslir.models.text_limits import cut
@@ -114,7 +115,7 @@ def prune_vocabulary(
     """
     from tokenizers import Tokenizer
 
-    content = json.loads(tokenizer.to_str())
+    content = decode_json(tokenizer.to_str())
     model = content["model"]
     if model["type"] != "Unigram":
         raise InputError(
