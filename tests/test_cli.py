@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import re
@@ -91,6 +92,21 @@ def test_switch_changes_words_and_nothing_else(run, tmp_path, lexicon):
     )
     assert "3 records" in outcome.err
     assert "3 switched" in outcome.err
+
+
+def test_switch_says_that_a_lexicon_switches_nothing(run, tmp_path):
+    words = ["".join(letters) for letters in itertools.product("abcde", repeat=3)]
+    (tmp_path / "queries.tsv").write_text(f"q1\t{' '.join(words)}\n")
+    (tmp_path / "de-en.tsv").write_text("".join(f"{word}lich\t{word}\n" for word in words))
+    (tmp_path / "en-de.tsv").write_text("other\tandere\n")
+    for name, reason in (("de-en", "; turn it round with `cslir lexicons invert"), ("en-de", "; check that")):
+        output = tmp_path / "out.tsv"
+        options = ("--lexicon", f"en-de={tmp_path / name}.tsv", "--translation-prob", 1)
+        outcome = run("switch", tmp_path / "queries.tsv", output, *options)
+        assert outcome.status == 0, outcome.err
+        assert "warning: the lexicon en-de switches 0 of 125 words chosen (0.0%)" in outcome.err
+        assert reason in outcome.err
+        output.unlink()
 
 
 def test_switch_of_jsonl_keeps_the_other_fields(run, tmp_path, lexicon):

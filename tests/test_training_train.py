@@ -1,3 +1,4 @@
+import itertools
 import json
 import re
 import shlex
@@ -14,7 +15,7 @@ from cslir.records import Example, Passage, Query
 from cslir.switching import Lexicon
 from cslir.training.configuration import TrainingConfiguration
 from cslir.training.record import read_training_record
-from cslir.training.train import refuse_other_languages, switching_augment
+from cslir.training.train import refuse_other_languages, require_switching, switching_augment
 
 EXAMPLE = Example(Query("q", "the files 123", "en"), Passage("d", "the files " * 40, "", "en"))
 
@@ -140,3 +141,52 @@ def test_texts_of_a_region_train_with_their_language_s_lexicon():
         refuse_other_languages(
             [Example(EXAMPLE.query._replace(language="fil"), EXAMPLE.positive)], [lexicon("de", "Datei")]
         )
+
+
+ENDINGS = ["".join(letters) for letters in itertools.product("abcdefghijklmno", repeat=2)][:200]
+WORDS = {f"english{ending}": f"deutsch{ending}" for ending in ENDINGS}
+ENGLISH = [Example(Query("q", " ".join(WORDS), "en"), Passage("d", " ".join(WORDS), "", "en"))]
+
+
+def en_lexicon(language, words):
+    return Lexicon.from_entries("en", language, [(word, [(target, 1.0)]) for word, target in words.items()])
+
+
+@pytest.mark.parametrize("arm", ["ml-cs", "wiki-cs"])
+def test_training_that_would_switch_nothing_is_refused(arm):
+    configuration = TrainingConfiguration.of("static", arm=arm, translation_prob=1.0)
+    turned = en_lexicon("de", {target: word for word, target in WORDS.items()})
+    with pytest.raises(
+        InputError, match=r"the lexicon en-de switches 0 of 400 words chosen \(0\.0%\)"
+    ) as caught:
+        require_switching([turned], configuration, ENGLISH)
+    assert "its sources look like targets: 200 different words of the texts are among" in caught.value.message
+    assert "`cslir lexicons invert de-en=FILE" in caught.value.remedy
+    other = en_lexicon("de", {"ailleurs": "anderswo"})
+    with pytest.raises(InputError, match=r"switches 0 of 400 words chosen \(0\.0%\); check that its sources"):
+        require_switching([other], configuration, ENGLISH)
+    require_switching([other], TrainingConfiguration.of("static", arm="zero-shot"), ENGLISH)
+    require_switching([en_lexicon("de", WORDS)], configuration, ENGLISH)
+
+
+def test_one_of_several_lexicons_that_does_not_fit_is_told_or_refused():
+    configuration = TrainingConfiguration.of("static", arm="ml-cs", translation_prob=1.0)
+    told = []
+    fitting = en_lexicon("de", WORDS)
+    require_switching([fitting, en_lexicon("fr", {"x": "y"})], configuration, ENGLISH, notice=told.append)
+    assert len(told) == 1
+    assert "the lexicon en-fr switches 0 of" in told[0]
+    # Words that are the same in both languages don't hide which way round a lexicon is.
+    same = {f"english{ending}": "mot" for ending in ENDINGS[:10]}
+    turned = en_lexicon("fr", same | {target: word for word, target in list(WORDS.items())[10:]})
+    with pytest.raises(InputError, match="en-fr switches .* its sources look like targets"):
+        require_switching([fitting, turned], configuration, ENGLISH)
+
+
+def test_few_words_say_nothing():
+    configuration = TrainingConfiguration.of("static", arm="ml-cs", translation_prob=1.0)
+    told = []
+    lexicons = [en_lexicon("de", {"words": "x"}), en_lexicon("fr", {"y": "z"})]
+    few = [Example(Query("q", "words", "en"), Passage("d", "words " * 9, "", "en"))]
+    require_switching(lexicons, configuration, few, notice=told.append)
+    assert told == []

@@ -1,5 +1,7 @@
 """`cslir switch`."""
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -91,6 +93,7 @@ def switch(
     A record's id is the first column of a tsv line, or _id, id, doc_id or query_id of a jsonl record.
     A run that was interrupted or killed goes on when the same command is given again.
     """
+    from cslir.lexicons.misfits import find_misfits
     from cslir.streaming import summary_record, summary_text, switch_file
     from cslir.switching import Switcher, load_lexicons, weights_by_language
 
@@ -133,5 +136,15 @@ def switch(
             announce(f"{part} is kept: the same command goes on from there")
         raise
     announce(summary_text(summary))
+    for misfit in find_misfits(lexicons, summary.counts, _first_texts(source)):
+        announce(f"warning: {misfit.message}; {misfit.remedy}")
     if as_json:
         typer.echo(plain_json(summary_record(summary)))
+
+
+def _first_texts(source: Path) -> Iterator[str]:
+    """Yield some texts of a file, none of a pipe, which is read already."""
+    from cslir.lexicons.coverage import read_texts
+
+    if source.is_file():
+        yield from islice(read_texts(source), 1000)
