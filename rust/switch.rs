@@ -8,15 +8,17 @@
 //!    does not count as a match.
 //! 2. A language is drawn, by weight where there are weights: from draw (`i + 1`, language), or, where the
 //!    language is chosen per text, from draw (0, language).
-//! 3. The lexicon of that language is searched for the longest entry at `i`; a phrase never goes over a
-//!    protected token. If there is none and the policy is *redraw*, a language is drawn by weight, with draw
-//!    (`i + 1`, redraw), among those that have one. With the lemma fallback a word form is an entry too, with
-//!    the targets of its base.
+//! 3. The lexicon of that language is searched for the longest entry at `i`, and of several that are one in
+//!    normal form for the one that is spelled as the text is ([`lexicon`](crate::lexicon)); a phrase never goes
+//!    over a protected token. If there is none and the policy is *redraw*, a language is drawn by weight, with
+//!    draw (`i + 1`, redraw), among those that have one. With the lemma fallback a word form is an entry too,
+//!    with the targets of its base.
 //! 4. The unit is the entry's tokens, or token `i` alone where no entry was found. It is chosen if draw
 //!    (`i + 1`, choose) is below `translation_prob`.
 //! 5. A chosen unit with an entry is replaced, from the first byte of its first token to the last of its last,
-//!    by the entry's heaviest target or by one drawn by weight with draw (`i + 1`, target). A chosen unit
-//!    without entry is *missed*, unless it is quiet. The text goes on after the unit.
+//!    and with what stands around them where the entry is spelled with it (`c++`), by the entry's heaviest target
+//!    or by one drawn by weight with draw (`i + 1`, target). A chosen unit without entry is *missed*, unless it is
+//!    quiet. The text goes on after the unit.
 //!
 //! 6. Where two tokens touch, as those of scripts without spaces do, a replacement may put a letter, digit or
 //!    mark of a script with spaces against another. Then a space is put between. It belongs to the replacement:
@@ -31,7 +33,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::interrupt::Interrupt;
-use crate::lexicon::{KeyedTokens, Lexicon, compile};
+use crate::lexicon::{KeyedTokens, Lexicon, compile, is_dotless};
 use crate::{Error, Result};
 
 pub mod casing;
@@ -53,7 +55,7 @@ pub use spans::{Span, TextSpans};
 
 /// Raised by every change after which the same texts, lexicons and options give other bytes, here or in the files
 /// of [`stream`](crate::stream); an unfinished file is continued by the version that began it alone.
-pub const ENGINE_VERSION: u32 = 2;
+pub const ENGINE_VERSION: u32 = 3;
 
 /// For what a language is drawn, where there are several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,11 +219,9 @@ impl Switcher {
                 "give each lexicon a weight of 0 or more, not all 0, with a finite sum",
             ));
         }
-        let target_language =
-            |lexicon: &Arc<Lexicon>| lexicon.description().target_language.clone();
         let dotted = lexicons
             .iter()
-            .map(|lexicon| matches!(&*target_language(lexicon), "tr" | "az"));
+            .map(|lexicon| is_dotless(&lexicon.description().target_language));
         Ok(Switcher {
             dotted: dotted.collect(),
             weights,

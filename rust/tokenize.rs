@@ -4,7 +4,8 @@
 //! - a maximal run of letters, digits (any numeric character) and combining marks that starts with a letter
 //!   or digit; or
 //! - one character, with the combining marks after it, of a script written without spaces (Han, Kana,
-//!   Bopomofo, Thai, Lao, Khmer, Myanmar), so that longest match over tokens finds words there.
+//!   Bopomofo, Thai, Lao, Khmer, Myanmar), so that longest match over tokens finds words there. The voicing
+//!   marks of half-width Kana, letters to Unicode, are marks here: `ﾊﾞ` is one token as `バ` is.
 //!
 //! A single *joiner* between two such characters belongs to the token: an apostrophe (`'`, `’`, `‘`), the
 //! middle dot of Catalan, Hebrew geresh and gershayim, a soft hyphen, ZWJ and ZWNJ. So `don't`, `l’eau` and
@@ -153,7 +154,8 @@ impl TokenSpans<'_> {
         };
         span.extend(first);
         if is_unspaced(first) {
-            while let Some(mark) = characters.next_if(|&next| is_combining_mark(next)) {
+            let is_mark = |next: &char| is_combining_mark(*next) || is_voicing_mark(*next);
+            while let Some(mark) = characters.next_if(is_mark) {
                 span.extend(mark);
             }
             return span;
@@ -193,6 +195,11 @@ fn starts_token(character: char) -> bool {
 /// Letters, digits and marks, but those of the scripts that are written without spaces between words.
 pub(crate) fn continues_token(character: char) -> bool {
     (character.is_alphanumeric() || is_combining_mark(character)) && !is_unspaced(character)
+}
+
+/// The voicing marks of half-width Kana, characters of their own there.
+fn is_voicing_mark(character: char) -> bool {
+    matches!(character, '\u{FF9E}' | '\u{FF9F}')
 }
 
 /// Characters that hold a word together when they stand between two of its characters.
@@ -263,6 +270,7 @@ mod tests {
             ["北", "京", "大", "学", "ABC", "語"]
         );
         assert_eq!(words("ที่นี่"), ["ที่", "นี่"]);
+        assert_eq!(words("ﾊﾞｰ ﾞﾊﾟ"), ["ﾊﾞ", "ｰ", "ﾞ", "ﾊﾟ"]);
     }
 
     #[test]

@@ -12,6 +12,9 @@ MASK = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
 MAX_SOURCE_TOKENS = 24
 
+APOSTROPHES = "’‘ʼ"
+ARABIC_SIGN = re.compile("[\u0640\u064b-\u0652\u0670]")
+CYRILLIC_VOWELS = "аеиоуыэюяєіѣәөүұАЕИОУЫЭЮЯЄІѢӘӨҮҰ"
 JOINERS = "'’‘·\u05f3\u05f4\u00ad\u200c\u200d"
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30fa\u30fc-\u312f\u31a0-\u31bf\u31f0-\u31ff"
@@ -49,13 +52,34 @@ def continues(character):
 
 
 def normalise(token):
-    token = "".join("'" if c in "’‘ʼ" else c for c in token if c != "\u00ad")
+    token = "".join("'" if c in APOSTROPHES else c for c in token if c != "\u00ad")
     for form in ("NFKC", "NFC"):
         normal = unicodedata.normalize(form, unicodedata.normalize("NFD", token).casefold())
         normal = unicodedata.normalize(form, normal.casefold())
-        if token_ranges(normal) == [(0, len(normal))]:
-            break
+        for found in (without_signs(normal), normal):
+            if token_ranges(found) == [(0, len(found))]:
+                return found
     return normal
+
+
+def without_signs(text):
+    kept, base = "", ""
+    for c in unicodedata.normalize("NFD", text):
+        if unicodedata.category(c)[0] != "M":
+            base = c
+        stress = c in "\u0300\u0301" and base in CYRILLIC_VOWELS
+        if not (ARABIC_SIGN.match(c) or stress or (c == "\u0307" and base == "i")):
+            kept += "i" if c == "ı" else c
+    return unicodedata.normalize("NFC", kept)
+
+
+def caseless(text, dotless):
+    def small(c):
+        if c in "Iİ":
+            return "ı" if dotless and c == "I" else "i"
+        return "'" if c in APOSTROPHES else "σ" if c == "ς" else " " if c.isspace() else c.lower()
+
+    return "".join(small(c) for c in unicodedata.normalize("NFC", text) if c != "\u00ad")
 
 
 def token_ranges(text):
@@ -66,7 +90,7 @@ def token_ranges(text):
             continue
         end = at + 1
         if is_unspaced(text[at]):
-            while end < len(text) and unicodedata.category(text[end])[0] == "M":
+            while end < len(text) and (unicodedata.category(text[end])[0] == "M" or text[end] in "ﾞﾟ"):
                 end += 1
         else:
             while end < len(text):
@@ -150,22 +174,26 @@ def pick(weights, uniform):
 
 
 class Dictionary:
-    """Entries by their tokens and gaps in normal form, targets in order of falling weight."""
+    """Entries by their tokens and gaps in normal form, and those of each spelling; targets by falling weight."""
 
-    def __init__(self, language, entries, forms=()):
+    def __init__(self, language, entries, forms=(), source_language="en"):
         self.language = language
-        merged = {}
+        self.dotless = source_language in ("tr", "az")
+        by_key = {}
         for source, targets in entries:
             tokens = tokenize(source)
             key = self.key(source, tokens, 0, len(tokens))
             if not tokens or key is None or len(tokens) > MAX_SOURCE_TOKENS:
                 continue
-            known = merged.setdefault(key, {})
-            for target, weight in targets:
-                known[target] = max(weight, known.get(target, weight))
-        self.entries = {
-            key: sorted(known.items(), key=lambda item: -item[1]) for key, known in merged.items()
-        }
+            spellings = by_key.setdefault(key, {})
+            merge(spellings.setdefault(" ".join(source.split()), {}), targets)
+        self.entries, self.spellings = {}, {}
+        for key, spellings in by_key.items():
+            of_all = {}
+            for known in spellings.values():
+                merge(of_all, known.items())
+            self.entries[key] = by_weight(of_all)
+            self.spellings[key] = {spelling: by_weight(known) for spelling, known in spellings.items()}
         self.forms = {}
         for form, base in forms:
             key, base_key = (self.key(text, tokenize(text), 0, len(tokenize(text))) for text in (form, base))
@@ -188,11 +216,38 @@ class Dictionary:
             if length == 1 and quiet:
                 return None
             key = self.key(text, tokens, at, length)
-            if lemma_fallback:
-                key = self.forms.get(key, key)
+            if lemma_fallback and key in self.forms:
+                base = self.forms[key]
+                return length, self.entries[base], "".join(base), (0, 0)
             if key in self.entries and not any(protected[at : at + length]):
-                return length, self.entries[key], "".join(key)
+                start, end = tokens[at].start, tokens[at + length - 1].end
+                targets, around = self.spelled_so(key, text[:start], text[start:end], text[end:])
+                return length, targets, "".join(key), around
         return None
+
+    def spelled_so(self, key, before, found, after):
+        """Return the targets of the entry that is spelled as the text, and how much of it is around the tokens."""
+        best, targets, around = (-1, False), self.entries[key], (0, 0)
+        for spelling, own in self.spellings[key].items():
+            tokens = tokenize(spelling)
+            head, tail = spelling[: tokens[0].start], spelling[tokens[-1].end :]
+            inner = spelling[tokens[0].start : tokens[-1].end]
+            if not (before.endswith(head) and after.startswith(tail)):
+                continue
+            if caseless(inner, self.dotless) == caseless(found, self.dotless):
+                rank = (len((head + tail).encode()), inner == found)
+                if rank > best:
+                    best, targets, around = rank, own, (len(head), len(tail))
+        return targets, around
+
+
+def merge(known, targets):
+    for target, weight in targets:
+        known[target] = max(weight, known.get(target, weight))
+
+
+def by_weight(known):
+    return sorted(known.items(), key=lambda item: -item[1])
 
 
 def raise_case(target, source, dotted):
@@ -274,12 +329,13 @@ def switch(
             counts["missed_by_language"][drawn] += chosen and not quiet
             at += 1
             continue
-        length, targets, entry = found
+        length, targets, entry, (before, after) = found
         if chosen:
             index = 0
             if target_choice == "weighted":
                 index = pick([weight for _, weight in targets], draws.uniform(at + 1, "target"))
-            start, end = tokens[at].start, tokens[at + length - 1].end
+            start = max(tokens[at].start - before, copied)
+            end = tokens[at + length - 1].end + after
             dictionary = dictionaries[language]
             target = raise_case(targets[index][0], text[start:end], dictionary.language in ("tr", "az"))
             output = with_kept(output, spans, text[copied:start])

@@ -40,7 +40,7 @@ def test_merge_invert_pivot_filter(run, files):
             "file\tFeile\t0.5\nfile\tDatei\t0.375\nfile\tAkte\t0.125\nfree\tfrei\t1.0\n"
             "hard disk\tFestplatte\t1.0\n",
         ),
-        (["invert", b], "feile\tfile\t1.0\nfrei\tfree\t1.0\n"),
+        (["invert", b], "Feile\tfile\t1.0\nfrei\tfree\t1.0\n"),
         (["pivot", a, c, "--min-weight", "0.5"], "file\tfichier\t1.0\n"),
         (["filter", a, "--max-source-tokens", "1", "--max-targets", "1"], "file\tDatei\t1.0\n"),
     ):

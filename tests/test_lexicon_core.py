@@ -42,7 +42,7 @@ def test_lookup_ignores_case_spacing_and_form():
 @given(
     st.lists(
         st.tuples(
-            st.text("abAB é-'’ßИ語.", min_size=1, max_size=8),
+            st.text("abAB é-'’ßsИ語.+#", min_size=1, max_size=8),
             st.lists(
                 st.tuples(st.text("xyzü", min_size=1, max_size=3), st.floats(0.001, 1e6)),
                 min_size=1,
@@ -54,9 +54,20 @@ def test_lookup_ignores_case_spacing_and_form():
 )
 def test_entries_are_those_of_the_plain_reference(entries):
     found = Lexicon.from_entries("en", "de", entries)
-    reference = Dictionary("de", entries).entries
-    assert found.entries() == [("".join(key), targets) for key, targets in reference.items()]
-    assert len(found) == len(reference)
+    reference = Dictionary("de", entries)
+    spelled = [one for spellings in reference.spellings.values() for one in spellings.items()]
+    assert found.entries() == spelled
+    assert len(found) == len(spelled)
+    for source, targets in spelled:
+        assert found.lookup(source) == targets
+
+
+def test_a_file_of_another_version_is_to_be_compiled_again(tmp_path):
+    small().save(tmp_path / "x.cslex")
+    whole = (tmp_path / "x.cslex").read_bytes()
+    (tmp_path / "old.cslex").write_bytes(whole[:8] + b"\x03\0\0\0" + whole[12:])
+    with pytest.raises(InputError, match="of format version 3, this is 4; compile it again"):
+        Lexicon.open(tmp_path / "old.cslex")
 
 
 def test_a_file_is_what_was_saved(tmp_path):
@@ -69,8 +80,10 @@ def test_a_file_is_what_was_saved(tmp_path):
     Lexicon.from_entries("en", "fr", []).save(path)
     assert opened.lookup("house"), "an open lexicon keeps the file it mapped"
     assert len(Lexicon.open(path)) == 0
-    with pytest.raises(OSError, match="no-folder"):
-        small().save(tmp_path / "no-folder" / "x.cslex")
+    small().save(tmp_path / "new" / "x.cslex")
+    assert len(Lexicon.open(tmp_path / "new" / "x.cslex")) == 3
+    with pytest.raises(InputError, match=r"below-a-file: can't be written"):
+        small().save(path / "below-a-file")
 
 
 def test_the_same_entries_give_the_same_bytes(tmp_path):

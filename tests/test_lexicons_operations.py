@@ -70,8 +70,63 @@ def test_pairs_must_agree(operation) -> None:
 def test_invert_carries_shares_over() -> None:
     inverse = invert(table(("file", "Akte", 1.0), ("file", "Datei", 1.0), ("record", "Akte", 2.0), name="x"))
     assert inverse.pair == "de-en"
-    assert inverse.targets == {"akte": {"record": 2 / 3, "file": 1 / 3}, "datei": {"file": 1.0}}
+    assert inverse.targets == {"Akte": {"record": 2 / 3, "file": 1 / 3}, "Datei": {"file": 1.0}}
     assert inverse.provenance == "inverse of x"
+
+
+SPELLED = table(
+    ("Straße", "street", 1.0), ("Berliner Mauer", "Berlin Wall", 1.0), ("Merkur (Planet)", "Mercury (planet)", 1.0),
+    ("c++", "C++", 1.0), ("c#", "C#", 1.0), ("maße", "sizes", 1.0), ("masse", "mass", 1.0),
+    pair="de-en",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".cslex"])
+def test_every_operation_keeps_the_spelling(tmp_path: Path, suffix: str) -> None:
+    def written(made: LexiconTable) -> dict[str, dict[str, float]]:
+        write_table(tmp_path / f"x{suffix}", made)
+        return read_table(tmp_path / f"x{suffix}", made.source_language, made.target_language).targets
+
+    for same in (
+        pool([SPELLED]),
+        merge([SPELLED, SPELLED]),
+        merge([SPELLED, SPELLED], "union"),
+        filter_table(SPELLED, EntryFilter(max_targets=1)),
+        invert(invert(SPELLED)),
+    ):
+        assert written(same) == SPELLED.targets
+    assert written(invert(SPELLED)) == {
+        target: {source: 1.0} for source, row in SPELLED.targets.items() for target in row
+    }
+    onward = table(("street", "rue", 1.0), ("Berlin Wall", "mur", 1.0), ("C#", "dièse", 1.0), pair="en-fr")
+    assert written(pivot(SPELLED, onward)) == {
+        "Straße": {"rue": 1.0}, "Berliner Mauer": {"mur": 1.0}, "c#": {"dièse": 1.0}, "c++": {"dièse": 1.0},
+    }  # fmt: skip
+
+
+def test_a_pivot_word_finds_the_source_spelled_so_first() -> None:
+    words = ("Maße", "MASSE", "maſse", "c#", "c")
+    first = table(*((f"x{number}", word, 1.0) for number, word in enumerate(words)))
+    second = table(
+        ("c++", "plus", 1.0), ("c#", "dièse", 1.0), ("maße", "tailles", 1.0), ("masse", "masse", 3.0),
+        pair="de-fr",
+    )  # fmt: skip
+    assert pivot(first, second).targets == {
+        "x0": {"tailles": 1.0},
+        "x1": {"masse": 1.0},
+        "x2": {"masse": 0.75, "tailles": 0.25},
+        "x3": {"dièse": 1.0},
+        "x4": {"dièse": 0.5, "plus": 0.5},
+    }
+
+
+def test_lexicons_know_a_source_that_differs_in_case() -> None:
+    own, further = table(("API", "Schnittstelle", 1.0)), table(("api", "Api", 1.0), ("Essen", "food", 1.0))
+    assert merge([own, further]).targets == {"API": {"Schnittstelle": 1.0}, "Essen": {"food": 1.0}}
+    union = merge([own, further], "union").targets
+    assert union["API"] == union["api"] == {"Api": 0.5, "Schnittstelle": 0.5}
+    cases = table(("Essen", "food", 1.0), ("essen", "eat", 1.0))
+    assert merge([cases, further]).targets == {**cases.targets, "api": {"Api": 1.0}}
 
 
 def test_pivot_sums_over_the_pivot_words() -> None:
@@ -146,6 +201,10 @@ def test_filters() -> None:
     assert "hard disk" not in kept(max_source_tokens=1)
     assert kept(max_target_tokens=2)["file"] == pytest.approx({"Datei": 6 / 9, "file": 3 / 9})
     assert "emacs" not in kept(drop_identical=True)
+    assert filter_table(SPELLED, EntryFilter(drop_identical=True)).targets.keys() == SPELLED.targets.keys() - {
+        "c++", "c#",
+    }  # fmt: skip
+    assert list(filter_table(SPELLED, EntryFilter(words={"strasse", "mauer"})).targets) == ["Straße"]
     assert kept(drop_identical=True, max_targets=1)["file"] == {"Datei": 1.0}
     assert list(kept(words={"hard", "disk", "free"})) == ["hard disk", "free"]
     frequency = {"free": 5.0, "emacs": 2.0, "file": 2.0}

@@ -22,6 +22,8 @@ PIECES = [
     "<", ">", "/", "ı", "İ", "ﬁn", "\u2014",
     "“",
     "😀", "½", "ヿ",
+    "c", "C", "c++", "C#", "++", ".c", "maße", "Maße", "masse", "MASSE", "ISI", "ısı", "isi",
+    "за\u0301мок", "замок", "كَتَبَ", "كتب", "ـ", "ﾊﾞ", "バ", "ﾞ",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 targets = st.sampled_from(
@@ -54,6 +56,7 @@ def everything(lexicons, text, **options):
     first=entries,
     second=entries,
     forms=st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(PIECES)), max_size=9),
+    source=st.sampled_from(["en", "tr"]),
     translation_prob=probabilities,
     seed=st.integers(0, 2**64 - 1),
     record_id=st.text("abé0", max_size=12),
@@ -73,11 +76,11 @@ def everything(lexicons, text, **options):
     ),
 )
 def test_parity_with_the_plain_reference(
-    text, first, second, forms, translation_prob, seed, record_id, name, epoch, options
+    text, first, second, forms, source, translation_prob, seed, record_id, name, epoch, options
 ):
     languages = {"de": first, "tr": second}
-    lexicons = [Lexicon.from_entries("en", language, e, forms=forms) for language, e in languages.items()]
-    dictionaries = [Dictionary(language, e, forms) for language, e in languages.items()]
+    lexicons = [Lexicon.from_entries(source, language, e, forms=forms) for language, e in languages.items()]
+    dictionaries = [Dictionary(language, e, forms, source) for language, e in languages.items()]
     switcher = Switcher(lexicons, translation_prob=translation_prob, seed=seed, **options)
     switched = switcher.switch_with_spans(text, record_id, field=name, epoch=epoch)
     expected, spans, counts = switch(
@@ -97,6 +100,62 @@ def test_parity_with_the_plain_reference(
     ] == spans
     assert {name: getattr(switched.counts, name) for name in counts} == counts
     assert switcher.switch(text, record_id, field=name, epoch=epoch) == expected
+
+
+def test_the_entry_spelled_as_in_the_text_comes_first():
+    words = {
+        "c++": "C++",
+        "c#": "C#",
+        "c": "C",
+        "maße": "sizes",
+        "masse": "mass",
+        "Essen": "food",
+        "essen": "eat",
+    }
+    known = lexicon(**words)
+    for text, expected in (
+        ("c# and c++, C++ or C; c-", "C# and C++, C++ or C; C-"),
+        ("maße masse Maße MASSE", "sizes mass Sizes MASS"),
+        ("das Essen, wir essen", "das Food, wir eat"),
+    ):
+        assert everything([known], text) == expected
+    assert known.lookup("c#") == [("C#", 1.0)]
+    assert known.lookup("MAẞE") == [("sizes", 1.0)]
+    # As none of them is spelled: the targets of all.
+    assert known.lookup("maſse") == [("sizes", 1.0), ("mass", 1.0)]
+    assert [source for source, _ in known.entries()] == list(words)
+
+
+def test_what_stands_around_the_tokens_is_replaced_with_them():
+    known = lexicon(**{"U.S.": "USA", "Merkur (Planet)": "Mercury", "(z. B.)": "(e.g.)"})
+    for text, expected in (
+        ("the U.S. army, the U.S", "the USA army, the USA"),
+        ("Merkur (Planet), Merkur (planet", "Mercury, Mercury"),
+        ("so (z. B.) z. B (z. B)", "so (e.g.) (e.g.) ((e.g.))"),
+    ):
+        assert everything([known], text) == expected
+    (span,) = Switcher([known], translation_prob=1.0, seed=1).switch_with_spans("in (U.S.)", "r").spans
+    assert (span.source_start, span.source_end, span.entry) == (4, 8, "u.s")
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "text"),
+    [
+        ("ar", "كتاب", "كِتَابٌ كــتاب"),
+        ("ru", "замок", "за́мок замо́к ЗА́МОК"),
+        ("ja", "バス", "ﾊﾞｽ"),
+        ("tr", "istanbul", "İSTANBUL ISTANBUL İstanbul Istanbul ıstanbul"),
+        ("tr", "Isparta", "ISPARTA ısparta Isparta"),
+    ],
+)
+def test_a_text_is_looked_up_as_lexicons_are_read(language, source, text):
+    known = Lexicon.from_entries(language, "en", [(source, [("42", 1.0)])])
+    assert set(everything([known], text).split()) == {"42"}
+
+
+def test_turkish_words_that_differ_in_the_dot_are_told_apart():
+    known = Lexicon.from_entries("tr", "en", [("kıl", [("hair", 1.0)]), ("kil", [("clay", 1.0)])])
+    assert everything([known], "kıl kil Kıl KIL KİL") == "hair clay Hair HAIR CLAY"
 
 
 # The core reads blocks of 64 bytes and groups of some thousand: words at the edges of both, and long ones.

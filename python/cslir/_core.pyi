@@ -19,6 +19,7 @@ __all__ = [
     "Switcher",
     "ZstandardReader",
     "__version__",
+    "caseless_form",
     "check_finite",
     "exchange_paths",
     "instruction_sets",
@@ -35,6 +36,7 @@ __all__ = [
     "threads",
     "token_ranges",
     "top_k",
+    "without_reading_signs",
 ]
 
 __version__: str
@@ -108,14 +110,28 @@ def token_ranges(text: str) -> list[tuple[int, int]]:
     """
 
 def normal_form(token: str) -> str:
-    """Returns a token as it is compared: NFKC, case-folded, plain apostrophes, no soft hyphens."""
+    """Returns a token as it is looked up: NFKC, case-folded, plain apostrophes, no soft hyphens.
+
+    Arabic short vowels and tatweel and the stress marks of Cyrillic vowels are dropped, `İ` and `ı` are `i`.
+    """
 
 def source_form(source: str) -> str:
     """Returns the normal form of a lexicon's source; empty where it can match no text.
 
-    The tokens are in normal form, white space and hyphens between them are one space: `Ice-Cream` and
-    `ice cream` are the same source.
+    The tokens are in normal form, white space and hyphens between them are one space: a text that has one of
+    `Ice-Cream` and `ice cream` finds the other.
     """
+
+def caseless_form(source: str, language: str) -> str:
+    """Returns a source as it is spelled but for case: NFC, small letters, plain apostrophes, no soft hyphen.
+
+    Args:
+        source: A lexicon's source or target.
+        language: Its code; in Turkish and Azerbaijani the small letter of `I` is `ı`.
+    """
+
+def without_reading_signs(text: str) -> str:
+    """Returns text in NFC without Arabic short vowels, tatweel and the stress marks of Cyrillic vowels."""
 
 def check_finite(vectors: NDArray[np.float32] | NDArray[np.float16]) -> None:
     """Raises InputError with the first of the rows that holds NaN or infinity; types as for `top_k`."""

@@ -3,16 +3,17 @@
 use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, HashSet};
 
+use crate::tokenize::tokens;
 use crate::{Error, Result};
 
 use super::format::{
-    BUCKET, CHECKSUM, FIXED_HEADER, FORM, FORMAT_VERSION, HAS_LONGER, MAGIC, RECORD_HEAD, TAIL,
-    WEIGHTED, checksum_of,
+    BUCKET, CHECKSUM, FIXED_HEADER, FORM, FORMAT_VERSION, HAS_LONGER, MAGIC, RECORD_HEAD, SHARED,
+    SHARING, SPELLED, TAIL, WEIGHTED, checksum_of,
 };
 use super::keyed::KeyedTokens;
-use super::record::thresholds;
+use super::record::{Spelling, thresholds};
 use super::table::{Nodes, Table};
-use super::{Lexicon, MAX_SOURCE_TOKENS};
+use super::{Lexicon, MAX_SOURCE_TOKENS, with_single_spaces};
 
 /// What a lexicon says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub struct Description {
 /// Compiles entries, each a source and its targets with their weights, and word forms, each with the source
 /// that it is an inflected form of.
 ///
-/// Sources that are the same in normal form are one entry with the targets of all. A target given twice
-/// for a source counts once, with the greater weight. Targets are sorted by falling weight, else in the order
+/// Sources that are spelled the same, white space aside, are one entry with the targets of all. A target given
+/// twice for a source counts once, with the greater weight. Targets are sorted by falling weight, else in the order
 /// given. The same entries give the same bytes. Sources without a token or of more than
 /// [`MAX_SOURCE_TOKENS`] are left out and counted in [`Description::left_out`].
 ///
@@ -70,12 +71,15 @@ where
     Lexicon::from_bytes(&compiler.write(&description)?)
 }
 
-/// An entry on its way: the hash of each prefix of its source, the whole source last.
+/// The entries of a normal form on their way: the hash of each prefix of it, the whole last, and the targets of
+/// each spelling.
 struct Draft<'e> {
     source: String,
     prefixes: Vec<u64>,
-    targets: Vec<(&'e str, f64)>,
+    spellings: Vec<(String, Targets<'e>)>,
 }
+
+type Targets<'e> = Vec<(&'e str, f64)>;
 
 /// A word form on its way, and the number of its base's draft.
 struct Form {
@@ -117,13 +121,29 @@ impl<'e> Compiler<'e> {
                 self.drafts.push(Draft {
                     source: place.key().clone(),
                     prefixes: prefix_hashes(&self.tokens),
-                    targets: Vec::with_capacity(targets.len()),
+                    spellings: Vec::with_capacity(1),
                 });
                 *place.insert(self.drafts.len() - 1)
             }
         };
-        if let Some(draft) = self.drafts.get_mut(index) {
-            merge_targets(&mut draft.targets, targets);
+        let own = with_single_spaces(source);
+        if own.len() > usize::from(u16::MAX) {
+            return Err(Error::input(
+                format!("a source of {} bytes", own.len()),
+                "drop the entry",
+            ));
+        }
+        let spellings = self.drafts.get_mut(index).map(|draft| &mut draft.spellings);
+        let Some(spellings) = spellings else {
+            return Ok(());
+        };
+        match spellings.iter_mut().find(|(known, _)| *known == own) {
+            Some((_, known)) => merge_targets(known, targets),
+            None => {
+                let mut merged = Vec::with_capacity(targets.len());
+                merge_targets(&mut merged, targets);
+                spellings.push((own, merged));
+            }
         }
         Ok(())
     }
@@ -151,7 +171,7 @@ impl<'e> Compiler<'e> {
         Ok(())
     }
 
-    fn write(mut self, description: &Description) -> Result<Vec<u8>> {
+    fn write(self, description: &Description) -> Result<Vec<u8>> {
         let too_large =
             || Error::input("too many entries for one lexicon", "split it into several");
         let mut records = Vec::new();
@@ -161,14 +181,11 @@ impl<'e> Compiler<'e> {
             _ => Err(too_large()),
         };
         let mut places = Vec::with_capacity(self.drafts.len());
-        for draft in &mut self.drafts {
-            draft
-                .targets
-                .sort_by(|left, right| right.1.total_cmp(&left.1));
+        for draft in &self.drafts {
             let place = next_place(&records)?;
             places.push(place);
             nodes.add(&draft.prefixes, place, &draft.source)?;
-            write_record(&mut records, draft)?;
+            draft.write(&mut records)?;
         }
         for form in &self.forms {
             nodes.add(&[form.hash], next_place(&records)?, &form.spelling)?;
@@ -178,7 +195,7 @@ impl<'e> Compiler<'e> {
         records.resize(records.len() + TAIL, 0);
         let words = self.drafts.iter().filter(|draft| draft.prefixes.len() == 1);
         let counts = [
-            self.drafts.len(),
+            self.drafts.iter().map(|draft| draft.spellings.len()).sum(),
             words.count(),
             self.forms.len(),
             description.left_out as usize,
@@ -228,7 +245,7 @@ fn check_targets(source: &str, targets: &[(&str, f64)]) -> Result<()> {
     Ok(())
 }
 
-fn merge_targets<'e>(merged: &mut Vec<(&'e str, f64)>, targets: Vec<(&'e str, f64)>) {
+fn merge_targets<'e>(merged: &mut Targets<'e>, targets: impl IntoIterator<Item = (&'e str, f64)>) {
     for (target, weight) in targets {
         match merged.iter_mut().find(|(known, _)| *known == target) {
             Some((_, known)) => *known = known.max(weight),
@@ -246,40 +263,103 @@ fn prefix_hashes(tokens: &KeyedTokens) -> Vec<u64> {
     hashes
 }
 
-fn write_record(records: &mut Vec<u8>, draft: &Draft<'_>) -> Result<()> {
+impl Draft<'_> {
+    /// Writes the entry, or where the text decides which of several it is what they share, then each.
+    fn write(&self, records: &mut Vec<u8>) -> Result<()> {
+        let spelled = self.spellings.iter().map(|(spelling, targets)| {
+            let (before, after) = around_tokens(spelling);
+            let text = spelling.as_str();
+            (
+                Spelling {
+                    text,
+                    before,
+                    after,
+                },
+                targets,
+            )
+        });
+        let spelled: Vec<_> = spelled.collect();
+        let is_shared = match spelled.as_slice() {
+            [(one, _)] => (one.before, one.after) != (0, 0),
+            _ => true,
+        };
+        if is_shared {
+            let mut all = Vec::new();
+            for (_, targets) in &self.spellings {
+                merge_targets(&mut all, targets.iter().copied());
+            }
+            write_record(records, &self.source, SHARED, &all, None)?;
+        }
+        for (spelling, targets) in spelled {
+            let own = Some(spelling).filter(|spelling| spelling.text != self.source);
+            let flags = if is_shared { SHARING } else { 0 };
+            write_record(records, &self.source, flags, targets, own)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many bytes of a source, of less than 64 KiB, come before its first token and after its last.
+fn around_tokens(source: &str) -> (u16, u16) {
+    let mut found = tokens(source);
+    let Some(first) = found.next() else {
+        return (0, 0);
+    };
+    let last = found.last().unwrap_or(first);
+    (first.start as u16, (source.len() - last.end) as u16)
+}
+
+fn write_record(
+    records: &mut Vec<u8>,
+    source: &str,
+    flags: u16,
+    targets: &Targets<'_>,
+    spelling: Option<Spelling<'_>>,
+) -> Result<()> {
     let too_many = |_| {
         Error::input(
-            format!("source {:?} has too many targets", draft.source),
+            format!("source {source:?} has too many targets"),
             "drop some",
         )
     };
-    let weighted = draft.targets.iter().any(|&(_, weight)| weight != 1.0);
-    let count = u16::try_from(draft.targets.len()).map_err(too_many)?;
+    let mut targets = targets.clone();
+    targets.sort_by(|left, right| right.1.total_cmp(&left.1));
+    let weighted = targets.iter().any(|&(_, weight)| weight != 1.0);
+    let count = u16::try_from(targets.len()).map_err(too_many)?;
+    let weight_flag = if weighted { WEIGHTED } else { 0 };
+    let spelling_flag = spelling.map_or(0, |_| SPELLED);
     let start = records.len();
-    for head in [
-        draft.source.len() as u16,
-        if weighted { WEIGHTED } else { 0 },
-        count,
-        0,
-    ] {
+    let flags = flags | weight_flag | spelling_flag;
+    for head in [source.len() as u16, flags, count, 0] {
         records.extend_from_slice(&head.to_le_bytes());
     }
     debug_assert_eq!(records.len() - start, RECORD_HEAD);
-    for (target, _) in &draft.targets {
+    for (target, _) in &targets {
         records.extend_from_slice(&(target.len() as u16).to_le_bytes());
     }
-    let weights: Vec<f64> = draft.targets.iter().map(|&(_, weight)| weight).collect();
+    let weights: Vec<f64> = targets.iter().map(|&(_, weight)| weight).collect();
     for threshold in thresholds(&weights) {
         records.extend_from_slice(&threshold.to_le_bytes());
     }
-    records.extend_from_slice(draft.source.as_bytes());
-    for (target, _) in &draft.targets {
+    records.extend_from_slice(source.as_bytes());
+    for (target, _) in &targets {
         records.extend_from_slice(target.as_bytes());
     }
     if weighted {
         for weight in weights {
             records.extend_from_slice(&weight.to_le_bytes());
         }
+    }
+    if let Some(Spelling {
+        text,
+        before,
+        after,
+    }) = spelling
+    {
+        for length in [text.len() as u16, before, after] {
+            records.extend_from_slice(&length.to_le_bytes());
+        }
+        records.extend_from_slice(text.as_bytes());
     }
     records.resize(records.len().next_multiple_of(4), 0);
     Ok(())

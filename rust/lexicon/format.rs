@@ -28,7 +28,13 @@
 //! each target (2 bytes); the threshold of each target but the last (2 bytes); the source in normal form; the
 //! targets, the heaviest first; if flag 1 is set a weight of 8 bytes for each target, else all weigh 1. If
 //! flag 2 is set it is a *word form*: its source is an inflected form, it has no targets, and instead of them
-//! the place of its base's record (4 bytes, as in a bucket) stands before the source.
+//! the place of its base's record (4 bytes, as in a bucket) stands before the source. If flag 4 is set the
+//! source is spelled otherwise than in normal form, and at the end stand the length of the spelling, of what
+//! of it comes before its first token, and after its last (2 bytes each), and the spelling.
+//!
+//! Where sources of several spellings have one normal form, or where one has more than its tokens (`c++`), a
+//! record with flag 8 holds the targets of all, each with its greatest weight. The entries themselves are the
+//! records right after it, with flag 16, which no bucket gives the place of.
 //!
 //! The *thresholds* save the sums of weights when a target is drawn by a number of 53 bits: of the numbers
 //! that draw the target or one before it, the greatest multiple of 2^38, over 2^38. Where the number's upper
@@ -41,17 +47,21 @@ use crate::{Error, Result};
 
 use super::compile::Description;
 use super::hash::{WINDOW, checksum};
+use super::normalise::is_dotless;
 use super::record::{Record, u32_at, u64_at};
 use crate::prefetch::prefetch;
 
 /// The version that is written and read; it covers layout, hash, tokens and normal form.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 pub(super) const MAGIC: &[u8; 8] = b"\x89CSLEX\r\n";
 pub(super) const FIXED_HEADER: usize = 96;
 pub(super) const CHECKSUM: Range<usize> = 24..32;
 pub(super) const WEIGHTED: u16 = 1;
 pub(super) const FORM: u16 = 2;
+pub(super) const SPELLED: u16 = 4;
+pub(super) const SHARED: u16 = 8;
+pub(super) const SHARING: u16 = 16;
 pub(super) const RECORD_HEAD: usize = 8;
 pub(super) const HAS_LONGER: u32 = 1 << 31;
 /// Bytes of a bucket, a cache line, and what its start is a multiple of.
@@ -75,6 +85,7 @@ pub(super) struct Layout {
     buckets: Range<usize>,
     longest_probe: usize,
     records: Range<usize>,
+    is_dotless: bool,
 }
 
 /// The parts of a compiled buffer that lookups read.
@@ -86,6 +97,8 @@ pub struct View<'l> {
     buckets: &'l [[u8; BUCKET]],
     records: &'l [u8],
     longest_probe: usize,
+    /// The small letter of `I` is `ı` in the sources' language.
+    pub(super) is_dotless: bool,
 }
 
 /// A node of the table: a token sequence that some source is or starts with.
@@ -233,6 +246,7 @@ impl Layout {
         let is_filter = |bits: usize| bits == 0 || bits >= 8 * BUCKET && bits.is_power_of_two();
         let is_whole = records.end == bytes.len() && bucket_count > 0;
         (is_whole && is_filter(first_bits) && is_filter(pair_bits)).then_some(Layout {
+            is_dotless: is_dotless(&description.source_language),
             description,
             entry_count: u32_at(bytes, 64)? as usize,
             has_words: u32_at(bytes, 68)? > 0 || u32_at(bytes, 72)? > 0,
@@ -257,6 +271,7 @@ impl Layout {
             buckets: part(&self.buckets).as_chunks().0,
             records: part(&self.records),
             longest_probe: self.longest_probe,
+            is_dotless: self.is_dotless,
         }
     }
 }
@@ -377,12 +392,23 @@ impl<'l> View<'l> {
 
     /// All records in order.
     pub(super) fn records(self) -> impl Iterator<Item = Record<'l>> + use<'l> {
-        let mut rest = self.records;
-        std::iter::from_fn(move || {
-            // The zeros belong to what may be read of the last record.
-            let record = Record::read(rest).filter(|_| rest.len() > TAIL)?;
-            rest = rest.get(record.size()?.next_multiple_of(4)..)?;
-            Some(record)
-        })
+        records_from(self.records)
     }
+
+    /// The entries of which a record holds the targets together.
+    pub(super) fn sharing(self, shared: Record<'l>) -> impl Iterator<Item = Record<'l>> + use<'l> {
+        let after = records_from(shared.bytes()).skip(1);
+        after.take_while(Record::is_sharing)
+    }
+}
+
+/// The records of bytes that start with one.
+fn records_from<'l>(bytes: &'l [u8]) -> impl Iterator<Item = Record<'l>> + use<'l> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        // The zeros belong to what may be read of the last record.
+        let record = Record::read(rest).filter(|_| rest.len() > TAIL)?;
+        rest = rest.get(record.size()?.next_multiple_of(4)..)?;
+        Some(record)
+    })
 }

@@ -6,6 +6,11 @@
 //! sequence that starts no entry: a text token costs one probe in most cases. Hashes are those of
 //! [`KeyedTokens`], computed once per token whatever the number of lexicons; every hit is verified against
 //! the entry's text, so a hash collision can never give a wrong entry.
+//!
+//! Several sources can have one normal form: `c++` and `c#`, `Maße` and `Masse`, `Essen` and `essen`. Then the
+//! entry that is spelled as the text is has precedence: with most of what stands around the tokens (`c++` before
+//! `c`), then in the same case, then the first. Where the text is spelled as none of them it gets the targets of
+//! all.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -30,7 +35,8 @@ pub use compile::{Description, compile};
 pub use format::mend;
 pub use format::{FORMAT_VERSION, View};
 pub use keyed::{KeyedToken, KeyedTokens, TextPlace};
-pub use normalise::normalise;
+pub(crate) use normalise::is_dotless;
+pub use normalise::{caseless, normalise, without_reading_signs};
 
 use format::Layout;
 pub(crate) use format::{Node, Place};
@@ -55,6 +61,8 @@ pub struct Match<'l> {
     pub length: usize,
     /// Whether the text has an inflected form of the entry's source, not the source itself.
     pub is_form: bool,
+    /// How many bytes before and after the tokens belong to it, as the `++` of `c++`.
+    pub around: (u16, u16),
     record: Record<'l>,
 }
 
@@ -215,22 +223,27 @@ impl Lexicon {
         self.layout.view(self.bytes())
     }
 
-    /// The entry whose source is all of `source`, however it is cased, spaced or hyphenated; with `forms`
-    /// also the one that it is an inflected form of.
+    /// The entry whose source is all of `source`, however it is cased, spaced or hyphenated, the one that is
+    /// spelled so before others; with `forms` also the one that it is an inflected form of.
     ///
     /// # Errors
     /// `Error::Input` when `source` is 4 GiB or longer.
     pub fn lookup(&self, source: &str, forms: bool) -> Result<Option<Match<'_>>> {
         let mut tokens = KeyedTokens::default();
         tokens.read(source)?;
+        if tokens.spelling().is_none() {
+            return Ok(None);
+        }
+        tokens.read(&with_single_spaces(source))?;
         let found = self.view().longest_match(&tokens, 0, forms, |_| true);
         Ok(found.filter(|found| found.length == tokens.len()))
     }
 
-    /// Every entry, in the order in which their sources first came: source in normal form, and targets.
+    /// Every entry: source as it is spelled, and targets. They come in the order in which their normal forms, and
+    /// of these their spellings, first came.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let entries = self.view().records().filter(|record| !record.is_form());
-        entries.map(|record| (record.source(), record.targets().collect()))
+        let entries = self.view().records().filter(Record::is_plain);
+        entries.map(|record| (record.spelling().text, record.targets().collect()))
     }
 
     /// Every word form with the source that it is a form of, both in normal form.
@@ -289,9 +302,10 @@ impl<'l> View<'l> {
         } else {
             tokens.is_plain_spelling(at, length, source)
         };
-        (is_same & !record.is_form()).then_some(Match {
+        (is_same & record.is_plain()).then_some(Match {
             length,
             is_form: false,
+            around: (0, 0),
             record,
         })
     }
@@ -317,15 +331,55 @@ impl<'l> View<'l> {
         if is_form && !forms || !is_same {
             return None;
         }
+        if record.is_shared() {
+            return self.spelled_so(tokens, at, length, record);
+        }
         Some(Match {
             length,
             is_form,
+            around: (0, 0),
             record: self.base(record)?,
+        })
+    }
+
+    /// Of the entries that share a record the one that is spelled as tokens `at..at + length` are, else the
+    /// record itself.
+    fn spelled_so(
+        &self,
+        tokens: &KeyedTokens,
+        at: usize,
+        length: usize,
+        shared: Record<'l>,
+    ) -> Option<Match<'l>> {
+        let bytes = tokens.bytes_of(at, length)?;
+        let mut best = (None, shared, (0, 0));
+        for record in self.sharing(shared) {
+            let spelling = record.spelling();
+            if let Some(is_exact) = spelling.fit(tokens.text(), bytes, self.is_dotless) {
+                let around = (spelling.before, spelling.after);
+                let rank = Some((usize::from(around.0) + usize::from(around.1), is_exact));
+                if rank > best.0 {
+                    best = (rank, record, around);
+                }
+            }
+        }
+        let (_, record, around) = best;
+        Some(Match {
+            length,
+            is_form: false,
+            around,
+            record,
         })
     }
 }
 
-/// A source in normal form and its targets with weights, the heaviest first.
+/// A source with one space for each run of white space, and none at its ends.
+fn with_single_spaces(source: &str) -> String {
+    let words: Vec<&str> = source.split_whitespace().collect();
+    words.join(" ")
+}
+
+/// A source as it is spelled and its targets with weights, the heaviest first.
 pub type Entry<'l> = (&'l str, Vec<(&'l str, f64)>);
 
 #[cfg(test)]

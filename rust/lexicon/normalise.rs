@@ -2,13 +2,16 @@
 
 use caseless::Caseless as _;
 use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::tokenize::tokens;
 
 /// Appends the normal form of a token: soft hyphens dropped, typographic apostrophes made `'`, then
-/// Unicode compatibility composition and full case folding (NFKC, fold, NFKC, as for NFKC_Casefold). Where
-/// that is more than one token (`½`, `㌔`, the ligature `ヿ`) composition is canonical (NFC), so that a normal
-/// form is always one token and its own normal form.
+/// Unicode compatibility composition and full case folding (NFKC, fold, NFKC, as for NFKC_Casefold), then
+/// without reading signs ([`without_reading_signs`]) and with one `i` for the four of Turkish (`i İ ı I`), which
+/// capitals without their dot don't tell apart. Where that is more than one token (`½`, `㌔`, the ligature `ヿ`)
+/// or none (a tatweel alone) the signs stay, or composition is canonical (NFC), so that a normal form is always
+/// one token and its own normal form.
 ///
 /// ASCII takes a short cut and so do most Latin, Greek and Cyrillic letters.
 pub(super) fn normalise_into(token: &str, normal: &mut String) {
@@ -18,7 +21,7 @@ pub(super) fn normalise_into(token: &str, normal: &mut String) {
             Some(folded) => normal.push(folded),
             None => {
                 normal.truncate(start);
-                normalise_any(token, normal);
+                normal.push_str(&normalise_any(token));
                 return;
             }
         }
@@ -32,6 +35,34 @@ pub fn normalise(token: &str) -> String {
     normal
 }
 
+/// Text, canonically composed, without the signs that help to read a word and that most texts leave out: Arabic
+/// short vowels and tatweel, and the stress marks over vowels of Cyrillic.
+pub fn without_reading_signs(text: &str) -> String {
+    without_signs(text, false)
+}
+
+/// The characters of a spelling, by which two are the same but for case: canonically composed, in small
+/// letters, plain apostrophes, any white space as a space, no soft hyphens.
+///
+/// `dotless` says that the small letter of `I` is `ı`, as in Turkish.
+pub fn caseless(spelling: &str, dotless: bool) -> impl Iterator<Item = char> + '_ {
+    let small = move |character: char| match character {
+        '’' | '‘' | 'ʼ' => '\''.to_lowercase(),
+        'I' if dotless => 'ı'.to_lowercase(),
+        'İ' => 'i'.to_lowercase(),
+        'ς' => 'σ'.to_lowercase(),
+        other if other.is_whitespace() => ' '.to_lowercase(),
+        other => other.to_lowercase(),
+    };
+    let characters = spelling.nfc().filter(|&character| character != '\u{AD}');
+    characters.flat_map(small)
+}
+
+/// Whether the small letter of `I` is `ı` in a language.
+pub(crate) fn is_dotless(language: &str) -> bool {
+    matches!(language.split('-').next(), Some("tr" | "az"))
+}
+
 /// The fold of a letter that is composed, is its own NFKC and folds to one letter that is so too; none of
 /// these combines with the letter before it.
 #[inline]
@@ -41,32 +72,79 @@ fn simple_fold(character: char) -> Option<char> {
         '’' | '‘' => Some('\''),
         'À'..='Ö' | 'Ø'..='Þ' => char::from_u32(u32::from(character) + 0x20),
         'à'..='ö' | 'ø'..='ÿ' => Some(character),
+        // Ѐ and Ѝ are letters with a stress mark.
+        'Ѐ' | 'Ѝ' | 'ѐ' | 'ѝ' => None,
         // Greek and Cyrillic capitals and small letters without marks, and й ё of Cyrillic
         'Α'..='Ρ' | 'Σ'..='Ω' | 'А'..='Я' => char::from_u32(u32::from(character) + 0x20),
         'α'..='ρ' | 'σ'..='ω' | 'а'..='џ' => Some(character),
-        'Ѐ'..='Џ' => char::from_u32(u32::from(character) + 0x50),
+        'Ё'..='Џ' => char::from_u32(u32::from(character) + 0x50),
         '\u{4E00}'..='\u{9FA5}' | 'ぁ'..='ゔ' | 'ァ'..='ヺ' => Some(character),
         _ => None,
     }
 }
 
-fn normalise_any(token: &str, normal: &mut String) {
+fn normalise_any(token: &str) -> String {
     let characters = token.chars().filter(|&character| character != '\u{AD}');
     let plain = characters.map(|character| match character {
         '’' | '‘' | 'ʼ' => '\'',
         other => other,
     });
-    let start = normal.len();
-    let folded = plain.clone().nfd().default_case_fold();
-    normal.extend(folded.nfkc().default_case_fold().nfkc());
-    let compatible = normal.get(start..).unwrap_or_default();
-    let mut tokens = tokens(compatible);
-    let first = tokens.next().map(|token| (token.start, token.end));
-    if first != Some((0, compatible.len())) {
-        normal.truncate(start);
-        let folded = plain.nfd().default_case_fold();
-        normal.extend(folded.nfc().default_case_fold().nfc());
+    let folded = || plain.clone().nfd().default_case_fold();
+    let compatible: String = folded().nfkc().default_case_fold().nfkc().collect();
+    one_token(compatible).unwrap_or_else(|| {
+        let canonical: String = folded().nfc().default_case_fold().nfc().collect();
+        one_token(canonical.clone()).unwrap_or(canonical)
+    })
+}
+
+/// Text without signs if it is one token, else with them if it is so.
+fn one_token(text: String) -> Option<String> {
+    let is_one = |text: &String| {
+        let first = tokens(text).next();
+        first.is_some_and(|token| (token.start, token.end) == (0, text.len()))
+    };
+    if text.chars().any(is_sign) {
+        let without = without_signs(&text, true);
+        if is_one(&without) {
+            return Some(without);
+        }
     }
+    Some(text).filter(is_one)
+}
+
+/// Whether [`without_signs`] may drop or change a character.
+fn is_sign(character: char) -> bool {
+    is_arabic_sign(character)
+        || matches!(
+            character,
+            '\u{300}' | '\u{301}' | '\u{307}' | 'ı' | 'Ѐ' | 'Ѝ' | 'ѐ' | 'ѝ'
+        )
+}
+
+/// Tatweel, short vowels, nunation, shadda, sukun and superscript alef.
+fn is_arabic_sign(character: char) -> bool {
+    matches!(character, '\u{640}' | '\u{64B}'..='\u{652}' | '\u{670}')
+}
+
+fn without_signs(text: &str, one_i: bool) -> String {
+    let mut base = '\0';
+    let decomposed = text.nfd().filter_map(|character| {
+        if !is_combining_mark(character) {
+            base = character;
+        }
+        match character {
+            _ if is_arabic_sign(character) => None,
+            '\u{300}' | '\u{301}' if is_cyrillic_vowel(base) => None,
+            '\u{307}' if one_i && base == 'i' => None,
+            'ı' if one_i => Some('i'),
+            other => Some(other),
+        }
+    });
+    decomposed.nfc().collect()
+}
+
+fn is_cyrillic_vowel(character: char) -> bool {
+    "аеиоуыэюяєіѣәөүұАЕИОУЫЭЮЯЄІѢӘӨҮҰ".contains(character)
 }
 
 #[cfg(test)]
@@ -83,9 +161,23 @@ mod tests {
             ("l’Eau", "l'eau"),
             ("ΣΊΣΥΦΟΣ", "σίσυφοσ"),
             ("ЁЛКА", "ёлка"),
-            ("Ѐ", "ѐ"),
+            ("Ѐ", "е"),
+            ("за́мок", "замок"),
+            ("ё\u{301}лка", "ёлка"),
+            ("ЌЕ", "ќе"),
+            ("كَتَبَ", "كتب"),
+            ("كــتاب", "كتاب"),
+            ("ا\u{64E}\u{653}", "آ"),
+            ("ـ", "ـ"),
+            ("\u{FE71}", "\u{640}\u{64B}"),
+            ("ﾊﾞ", "バ"),
+            ("ﾞ", "ﾞ"),
+            ("İSTANBUL", "istanbul"),
+            ("Isparta", "isparta"),
+            ("ısı", "isi"),
             ("ﬁn", "fin"),
-            ("İ", "i\u{307}"),
+            ("İ", "i"),
+            ("I\u{323}\u{307}", "ị"),
             ("½", "½"),
             ("ヿ", "ヿ"),
             ("Ⅻ", "xii"),
@@ -98,23 +190,51 @@ mod tests {
     fn the_short_cut_is_the_general_form_of_every_character() {
         for character in (0..=0x10FFFF).filter_map(char::from_u32) {
             if let Some(folded) = simple_fold(character) {
-                let mut general = String::new();
-                normalise_any(&character.to_string(), &mut general);
+                let general = normalise_any(&character.to_string());
                 assert_eq!(general, folded.to_string(), "{character:?}");
             }
+        }
+    }
+
+    #[test]
+    fn spellings_are_compared_without_case() {
+        let same = |left: &str, right: &str, dotless: bool| {
+            caseless(left, dotless).eq(caseless(right, dotless))
+        };
+        for (left, right) in [
+            ("MAẞE", "Maße"),
+            ("C\u{327}’a", "ç'A"),
+            ("ΟΔΟΣ", "οδος"),
+            ("İl", "il"),
+            ("hard\ndisk", "Hard disk"),
+        ] {
+            assert!(same(left, right, false), "{left} {right}");
+        }
+        assert!(!same("MASSE", "maße", false));
+        assert!(same("KIL", "kil", false) && !same("KIL", "kil", true) && same("KIL", "kıl", true));
+    }
+
+    #[test]
+    fn reading_signs_go_and_all_else_stays() {
+        for (text, plain) in [
+            ("За́мок, Москва́!", "Замок, Москва!"),
+            ("كِتابـٌ", "كتاب"),
+            ("Ѓорѓи ќе café İı", "Ѓорѓи ќе café İı"),
+        ] {
+            assert_eq!(without_reading_signs(text), plain);
         }
     }
 
     proptest! {
         #[test]
         fn the_short_cut_is_the_general_form(token in "[a-zA-Zà-ÿÀ-Þ'’Α-ΩА-Яа-яё語]{0,12}") {
-            let mut general = String::new();
-            normalise_any(&token, &mut general);
-            prop_assert_eq!(normalise(&token), general);
+            prop_assert_eq!(normalise(&token), normalise_any(&token));
         }
 
         #[test]
-        fn a_normal_form_is_one_token_and_its_own_normal_form(text in "\\w{1,12}") {
+        fn a_normal_form_is_one_token_and_its_own_normal_form(
+            text in "\\w{1,12}|[\\w\u{300}-\u{308}\u{640}\u{64B}-\u{655}\u{670}ıİѝеا½ﾊ-ﾟ]{1,6}"
+        ) {
             for token in tokens(&text) {
                 let normal = normalise(&text[token.start..token.end]);
                 let whole = tokens(&normal).map(|token| (token.start, token.end)).collect::<Vec<_>>();

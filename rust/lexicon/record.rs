@@ -1,6 +1,7 @@
 //! A record of the compiled form: an entry or a word form, read in place.
 
-use super::format::{FORM, Place, RECORD_HEAD, WEIGHTED};
+use super::format::{FORM, Place, RECORD_HEAD, SHARED, SHARING, SPELLED, WEIGHTED};
+use super::normalise::caseless;
 use crate::weighted::{pick, uniform_of};
 
 /// One entry or word form, within the bytes that start with it.
@@ -19,18 +20,45 @@ impl<'l> Record<'l> {
         })
     }
 
+    /// The record's bytes, and all after it.
+    pub(super) fn bytes(&self) -> &'l [u8] {
+        self.bytes
+    }
+
+    #[inline]
+    fn has(&self, flags: u16) -> bool {
+        (self.head >> 16) as u16 & flags != 0
+    }
+
     fn source_length(&self) -> usize {
         usize::from(self.head as u16)
     }
 
     fn is_weighted(&self) -> bool {
-        (self.head >> 16) as u16 & WEIGHTED != 0
+        self.has(WEIGHTED)
     }
 
     /// Whether it is a word form.
     #[inline]
     pub(super) fn is_form(&self) -> bool {
-        (self.head >> 16) as u16 & FORM != 0
+        self.has(FORM)
+    }
+
+    /// Whether it is the only entry of its normal form, whatever is around the tokens in a text.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        !self.has(FORM | SHARED)
+    }
+
+    /// Whether it holds the targets of the entries after it together.
+    #[inline]
+    pub(super) fn is_shared(&self) -> bool {
+        self.has(SHARED)
+    }
+
+    /// Whether it is one of the entries after a shared record.
+    pub(super) fn is_sharing(&self) -> bool {
+        self.has(SHARING)
     }
 
     /// Zero, of a word form.
@@ -85,10 +113,43 @@ impl<'l> Record<'l> {
             .map(|length| self.targets_start() + length)
     }
 
-    /// Bytes of the record, padding left aside.
-    pub(super) fn size(&self) -> Option<usize> {
+    fn weights_end(&self) -> Option<usize> {
         let of_each = 8 * usize::from(self.is_weighted());
         Some(self.weights_start()? + of_each * self.target_count())
+    }
+
+    /// Bytes of the record, padding left aside.
+    pub(super) fn size(&self) -> Option<usize> {
+        let end = self.weights_end()?;
+        if self.has(SPELLED) {
+            Some(end + SPELLING_HEAD + usize::from(u16_at(self.bytes, end)?))
+        } else {
+            Some(end)
+        }
+    }
+
+    /// How the source is spelled.
+    pub(super) fn spelling(&self) -> Spelling<'l> {
+        self.own_spelling().unwrap_or(Spelling {
+            text: self.source(),
+            before: 0,
+            after: 0,
+        })
+    }
+
+    /// The spelling, where it is not the normal form.
+    fn own_spelling(&self) -> Option<Spelling<'l>> {
+        if !self.has(SPELLED) {
+            return None;
+        }
+        let start = self.weights_end()?;
+        let [length, before, after] = [0, 2, 4].map(|at| u16_at(self.bytes, start + at));
+        let bytes = self.bytes.get(start + SPELLING_HEAD..)?;
+        Some(Spelling {
+            text: std::str::from_utf8(bytes.get(..usize::from(length?))?).ok()?,
+            before: before?,
+            after: after?,
+        })
     }
 
     /// The first target as [`Record::target_bytes`] gives it.
@@ -193,6 +254,36 @@ impl<'l> Record<'l> {
     }
 }
 
+/// How a source is spelled, and how many of its bytes come before its first token and after its last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spelling<'l> {
+    pub(super) text: &'l str,
+    pub(super) before: u16,
+    pub(super) after: u16,
+}
+
+impl Spelling<'_> {
+    /// Whether a text has the spelling around and at the tokens `text[first..last]`: nothing if it hasn't, else
+    /// whether with the same case.
+    pub(super) fn fit(
+        &self,
+        text: &str,
+        (first, last): (usize, usize),
+        is_dotless: bool,
+    ) -> Option<bool> {
+        let (before, after) = (usize::from(self.before), usize::from(self.after));
+        let (head, rest) = self.text.split_at_checked(before)?;
+        let (tokens, tail) = rest.split_at_checked(rest.len().checked_sub(after)?)?;
+        let is_around = text.get(..first)?.ends_with(head) && text.get(last..)?.starts_with(tail);
+        let found = text.get(first..last).filter(|_| is_around)?;
+        if found == tokens {
+            return Some(true);
+        }
+        let is_same = caseless(found, is_dotless).eq(caseless(tokens, is_dotless));
+        is_same.then_some(false)
+    }
+}
+
 /// The thresholds of weights: for each target but the last the upper 15 of the 53 bits from which on
 /// [`pick`] gives a later one. Numbers with the same upper bits need the weights themselves.
 pub(super) fn thresholds(weights: &[f64]) -> impl Iterator<Item = u16> {
@@ -217,6 +308,8 @@ pub(super) fn thresholds(weights: &[f64]) -> impl Iterator<Item = u16> {
     sums.map(threshold).take(weights.len().saturating_sub(1))
 }
 
+/// Bytes before a spelling: its length, and those of what is before and after its tokens.
+pub(super) const SPELLING_HEAD: usize = 6;
 /// Lengths or thresholds that are read at a time.
 const LANES: usize = 8;
 /// From the 53 bits of a number to those that thresholds have.

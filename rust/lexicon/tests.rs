@@ -42,7 +42,8 @@ fn longest_match_wins_and_backs_off() {
     let lexicon = small();
     assert_eq!(longest(&lexicon, "ice\ncream VAN!"), Some((3, "Eiswagen")));
     assert_eq!(longest(&lexicon, "Ice-cream vans"), Some((2, "Eiscreme")));
-    assert_eq!(longest(&lexicon, "ice, cream"), Some((1, "ICE")));
+    assert_eq!(longest(&lexicon, "ice, cream"), Some((1, "Eis")));
+    assert_eq!(longest(&lexicon, "ICE, cream"), Some((1, "ICE")));
     assert_eq!(longest(&lexicon, "iced"), None);
     assert_eq!(longest(&lexicon, "u.s. x"), Some((2, "USA")));
     assert_eq!(longest(&lexicon, "u s"), None);
@@ -53,8 +54,9 @@ fn longest_match_wins_and_backs_off() {
 #[test]
 fn same_sources_are_merged_and_targets_sorted() {
     let lexicon = small();
-    assert_eq!(lexicon.len(), 6);
-    let ice = lexicon.lookup("ice", false).unwrap().unwrap();
+    assert_eq!(lexicon.len(), 7);
+    // Spelled as none of the two: the accent is no part of it.
+    let ice = lexicon.lookup("i\u{307}ce", false).unwrap().unwrap();
     assert_eq!(
         ice.targets().collect::<Vec<_>>(),
         [("ICE", 2.0), ("Eis", 1.0)]
@@ -67,6 +69,38 @@ fn same_sources_are_merged_and_targets_sorted() {
     assert_eq!(one.entries().collect::<Vec<_>>(), [("a", vec![("b", 1.0)])]);
     assert!(lexicon.lookup("ice ice", false).unwrap().is_none());
     assert!(lexicon.lookup("", false).unwrap().is_none());
+}
+
+#[test]
+fn the_entry_spelled_as_the_text_comes_first() {
+    let lexicon = lexicon(&[
+        ("c", &[("see", 1.0)]),
+        ("C++", &[("plus", 1.0)]),
+        (".c", &[("file", 0.5), ("see", 2.0)]),
+        ("maße", &[("sizes", 1.0)]),
+        ("masse", &[("mass", 1.0)]),
+    ]);
+    let found = |text: &str| {
+        let mut tokens = KeyedTokens::default();
+        tokens.read(text).unwrap();
+        let found = lexicon.view().longest_match(&tokens, 0, false, |_| true);
+        let found = found.unwrap();
+        (self::text(found.best()).to_owned(), found.around)
+    };
+    for (text, target, around) in [
+        ("c", "see", (0, 0)),
+        ("c+", "see", (0, 0)),
+        ("c++", "plus", (0, 2)),
+        (" .c++", "plus", (0, 2)),
+        (" .C+", "see", (1, 0)),
+        ("Maße", "sizes", (0, 0)),
+        ("MASSE", "mass", (0, 0)),
+        ("maſse", "sizes", (0, 0)),
+    ] {
+        assert_eq!(found(text), (target.to_owned(), around), "{text}");
+    }
+    let all = lexicon.lookup("maſse", false).unwrap().unwrap();
+    assert_eq!(all.targets().count(), 2);
 }
 
 #[test]
@@ -116,7 +150,7 @@ fn a_file_is_what_was_saved() {
             .contains("a.cslex")
     );
     assert!(Lexicon::open(&folder.join("none")).is_err());
-    assert!(lexicon.save(&folder.join("no/such/folder")).is_err());
+    assert!(lexicon.save(&path.join("below-a-file")).is_err());
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 
 use super::spans::Characters;
 use super::to_python_error;
-use crate::lexicon::{KeyedTokens, normalise};
+use crate::lexicon::{KeyedTokens, caseless, is_dotless, normalise};
 use crate::tokenize::tokens;
 
 /// First and one past the last character of each token.
@@ -31,8 +31,21 @@ fn source_form(python: Python<'_>, source: &str) -> PyResult<String> {
     Ok(tokens.spelling().unwrap_or_default())
 }
 
+/// How a source of a language is spelled, but for case.
+#[pyfunction]
+fn caseless_form(source: &str, language: &str) -> String {
+    caseless(source, is_dotless(language)).collect()
+}
+
+#[pyfunction]
+fn without_reading_signs(text: &str) -> String {
+    crate::lexicon::without_reading_signs(text)
+}
+
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(token_ranges, module)?)?;
     module.add_function(wrap_pyfunction!(normal_form, module)?)?;
-    module.add_function(wrap_pyfunction!(source_form, module)?)
+    module.add_function(wrap_pyfunction!(source_form, module)?)?;
+    module.add_function(wrap_pyfunction!(caseless_form, module)?)?;
+    module.add_function(wrap_pyfunction!(without_reading_signs, module)?)
 }

@@ -152,6 +152,10 @@ impl<'s> Engine<'s, '_> {
         let Some((first, last)) = group.tokens.bytes_of(at, found.length) else {
             return;
         };
+        let (before, after) = found.around;
+        // What the unit before replaced is not there any more.
+        let first = (first - usize::from(before)).max(writing.copied);
+        let last = last + usize::from(after);
         let text = group.tokens.text();
         let output = &mut *writing.output;
         let start = reading.place.bytes.start;

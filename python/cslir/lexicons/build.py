@@ -303,8 +303,8 @@ class _SourceChoice:
         self._counts = counts
         self._spellings: defaultdict[str, list[str]] = defaultdict(list)
         for spelling in dict.fromkeys(word for route in routes for word in route.tables[0].sources()):
-            self._spellings[spelling.casefold()].append(spelling)
-        self._direct = {word.casefold() for word in routes[0].tables[0].sources()}
+            self._spellings[spelling.lower()].append(spelling)
+        self._direct = {word.lower() for word in routes[0].tables[0].sources()}
 
     def forms(self, source: str) -> list[str]:
         """Return what to look up for a source: its spellings; its base form if no direct route knows it."""

@@ -5,6 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 from cslir.languages import primary_language
+from cslir.lexicons.tokens import without_reading_signs
 
 __all__ = ["TARGET_TOKENS_LIMIT", "clean", "normalise"]
 
@@ -62,17 +63,14 @@ def normalise(text: str, language: str) -> str:
     """Return text in NFC, without what dictionaries add to letters.
 
     Ligatures of Dutch (ĳ) are spelled out, typographic apostrophes made plain, soft hyphens and zero-width
-    characters dropped; Arabic short vowels and tatweel, and stress marks over Russian vowels, are removed.
+    characters dropped; of Arabic and Russian, the signs are removed that a lookup doesn't see either.
     Japanese is in NFKC: old dictionaries print Latin letters in full and katakana in half width.
     """
     text, language = text.translate(_LIGATURE_TABLE), primary_language(language)
     if language == "ja":
         text = unicodedata.normalize("NFKC", text)
-    elif language == "ru":
-        # Only the acute and grave accents are stress marks: the breve and the diaeresis make й and ё.
-        text = unicodedata.normalize("NFD", text).replace("\u0301", "").replace("\u0300", "")
-    elif language == "ar":
-        text = "".join(c for c in text if not ("\u064b" <= c <= "\u0652" or c in "\u0640\u0670"))
+    elif language in ("ar", "ru"):
+        text = without_reading_signs(text)
     return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
 
 

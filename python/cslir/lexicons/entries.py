@@ -19,7 +19,7 @@ class LexiconEntry(NamedTuple):
     """One line of a lexicon.
 
     Attributes:
-        source: Word or phrase of the source language; case-folded in the files that are built here.
+        source: Word or phrase of the source language; in small letters in the files that are built here.
         target: Its translation.
         weight: `translation_weight` among the targets of this source, above 0.
     """
@@ -54,5 +54,5 @@ def write_entries(path: str | PathLike[str], entries: Iterable[tuple[str, str, f
 
 
 def tokens_of(text: str) -> list[str]:
-    """Return the case-folded words of a text: runs of letters, joined by inner apostrophes and hyphens."""
-    return [token.replace("’", "'") for token in _TOKEN.findall(text.casefold())]
+    """Return the words of a text in small letters: runs of letters, joined by apostrophes and hyphens."""
+    return [token.replace("’", "'") for token in _TOKEN.findall(text.lower())]

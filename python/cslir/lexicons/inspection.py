@@ -9,7 +9,7 @@ from heapq import nlargest
 
 from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.tables import LexiconTable
-from cslir.lexicons.tokens import source_form, token_ranges
+from cslir.lexicons.tokens import caseless_form, token_ranges
 
 __all__ = ["SUSPICIONS", "Inspection", "Suspicion", "inspect_table"]
 
@@ -59,7 +59,7 @@ class Inspection:
         multiword_sources: Sources of several tokens.
         unmatchable: Sources without a token, which no text can match.
         repeated: Lines that repeat an earlier pair.
-        identical: Pairs whose target is the source.
+        identical: Pairs whose target is the source but for case.
         targets_per_source: How many sources have so many targets.
         script: Of most targets, as Unicode names it; `CJK` for Chinese characters and Kana.
         longest: The entries with the longest targets.
@@ -94,7 +94,8 @@ def inspect_table(table: LexiconTable, *, examples: int = 10) -> Inspection:
         tokens = 1 if source.isalnum() and source.isascii() else sum(1 for _ in token_ranges(source))
         found.multiword_sources += tokens > 1
         found.unmatchable += tokens == 0
-        found.identical += sum(source_form(target) == source for target in targets)
+        own = caseless_form(source, table.source_language)
+        found.identical += sum(caseless_form(target, table.source_language) == own for target in targets)
         sharing.update(targets.keys())
         for target in targets:
             scripts.update(_scripts_of(target))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from cslir.errors import InputError
 from cslir.lexicons.tables import LexiconTable, joined, joined_licences, shares, tabulate
-from cslir.lexicons.tokens import source_form, token_ranges
+from cslir.lexicons.tokens import caseless_form, normal_form, source_form, token_ranges
 
 __all__ = ["EntryFilter", "MergeMode", "filter_table", "invert", "merge", "pivot", "pool"]
 
@@ -33,7 +33,7 @@ def merge(tables: Sequence[LexiconTable], mode: MergeMode = "priority") -> Lexic
         tables: The lexicons; the order matters under `priority`.
         mode: `priority`: a source has the targets of the first lexicon that knows it, and no other.
             `union`: it has those of all, each with the mean of its shares in the lexicons that know the
-            source.
+            source. A lexicon knows a source that it spells so, or with capitals elsewhere.
 
     Raises:
         InputError: The tables have different language pairs.
@@ -41,17 +41,57 @@ def merge(tables: Sequence[LexiconTable], mode: MergeMode = "priority") -> Lexic
     merged = _alike(tables)
     merged.provenance = f"merge by {mode} of {merged.provenance}"
     rows = merged.targets
-    for table in tables:
+    finders = [_Finder(table) for table in tables]
+    for place, table in enumerate(tables):
         for source, targets in table.targets.items():
-            if mode == "union":
-                row = rows.setdefault(source, {})
-                for target, share in shares(targets).items():
-                    row[target] = row.get(target, 0.0) + share
-            elif source not in rows:
+            if mode == "union" and source not in rows:
+                knowing = [row for finder in finders if (row := finder.but_for_case(source))]
+                rows[source] = _sum_of_shares(knowing)
+            elif mode == "priority" and not any(one.but_for_case(source) for one in finders[:place]):
                 rows[source] = targets
     for source, targets in rows.items():
         rows[source] = shares(targets)
     return merged
+
+
+def _sum_of_shares(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for row in rows:
+        for target, share in shares(row).items():
+            total[target] = total.get(target, 0.0) + share
+    return total
+
+
+class _Finder:
+    """Finds the targets of a source as the switcher does: spelled so, but for case, or in normal form."""
+
+    def __init__(self, table: LexiconTable) -> None:
+        self._targets = table.targets
+        self._language = table.source_language
+        self._by_case: dict[str, str] = {}
+        self._by_form: dict[str, list[str]] = {}
+        for source in table.targets:
+            self._by_case.setdefault(caseless_form(source, self._language), source)
+
+    def but_for_case(self, source: str) -> dict[str, float] | None:
+        """Return the targets of a source spelled so, or else of the first that differs in case alone."""
+        if row := self._targets.get(source):
+            return row
+        spelled = self._by_case.get(caseless_form(source, self._language))
+        return None if spelled is None else self._targets[spelled]
+
+    def matching(self, word: str) -> dict[str, float]:
+        """Return the targets that a word in a text finds, at last those of all sources of its normal form."""
+        if row := self.but_for_case(" ".join(word.split())):
+            return row
+        if not self._by_form:
+            for source in self._targets:
+                self._by_form.setdefault(source_form(source), []).append(source)
+        pooled: dict[str, float] = {}
+        for source in self._by_form.get(source_form(word) or word, ()):
+            for target, weight in self._targets[source].items():
+                pooled[target] = max(weight, pooled.get(target, weight))
+        return pooled
 
 
 def _alike(tables: Sequence[LexiconTable]) -> LexiconTable:
@@ -113,7 +153,7 @@ def pivot(
             f"{first.pair} and {second.pair} don't lead through a third language",
             remedy="give one lexicon into the pivot language, then one out of it, such as en-de and de-fr",
         )
-    via = {word: shares(row) for word, row in second.targets.items()}
+    via = _Finder(second)
     joined_table = LexiconTable(
         first.source_language,
         second.target_language,
@@ -123,7 +163,7 @@ def pivot(
     for source, pivots in first.targets.items():
         weights: dict[str, float] = {}
         for word, share in shares(pivots).items():
-            for target, further in via.get(source_form(word) or word, {}).items():
+            for target, further in shares(via.matching(word)).items():
                 weights[target] = weights.get(target, 0.0) + share * further
         kept = [(target, weight) for target, weight in weights.items() if weight >= min_weight]
         if kept:
@@ -162,7 +202,8 @@ def filter_table(table: LexiconTable, wanted: EntryFilter) -> LexiconTable:
     kept = LexiconTable(table.source_language, table.target_language, licence=table.licence)
     kept.provenance = f"part of {table.provenance}"
     for source, targets in table.targets.items():
-        if _source_wanted(source, wanted) and (row := _targets_wanted(source, targets, wanted)):
+        row = _targets_wanted(source, targets, wanted, table.source_language)
+        if row and _source_wanted(source, wanted):
             kept.targets[source] = shares(row)
     if wanted.max_sources is not None and wanted.frequency is not None:
         frequency = wanted.frequency
@@ -175,18 +216,21 @@ def filter_table(table: LexiconTable, wanted: EntryFilter) -> LexiconTable:
 def _source_wanted(source: str, wanted: EntryFilter) -> bool:
     if wanted.max_source_tokens is None and wanted.words is None:
         return True
-    tokens = [source[start:end] for start, end in token_ranges(source)]
+    tokens = [normal_form(source[start:end]) for start, end in token_ranges(source)]
     if wanted.max_source_tokens is not None and len(tokens) > wanted.max_source_tokens:
         return False
     return wanted.words is None or (tokens != [] and all(token in wanted.words for token in tokens))
 
 
-def _targets_wanted(source: str, targets: dict[str, float], wanted: EntryFilter) -> dict[str, float]:
+def _targets_wanted(
+    source: str, targets: dict[str, float], wanted: EntryFilter, language: str
+) -> dict[str, float]:
     row = shares(targets)
     if wanted.min_weight is not None:
         row = {target: share for target, share in row.items() if share >= wanted.min_weight}
     if wanted.drop_identical:
-        row = {target: share for target, share in row.items() if source_form(target) != source}
+        own = caseless_form(source, language)
+        row = {target: share for target, share in row.items() if caseless_form(target, language) != own}
     if (most := wanted.max_target_tokens) is not None:
         row = {target: share for target, share in row.items() if sum(1 for _ in token_ranges(target)) <= most}
     return dict(list(row.items())[: wanted.max_targets])

@@ -15,7 +15,6 @@ from cslir.lexicons.inflection import lemma_forms as forms_of
 from cslir.lexicons.inflection import lemma_sources
 from cslir.lexicons.readers import read_lexicon
 from cslir.lexicons.readers.detection import is_compiled
-from cslir.lexicons.tokens import source_form
 from cslir.lexicons.translations import SkippedLines
 from cslir.outputs import require_output_file
 from cslir.plain_text import plain_text
@@ -43,8 +42,8 @@ class LexiconTable:
     Attributes:
         source_language: Its code.
         target_language: Its code.
-        targets: Weight of each target by source; sources in normal form, in the order of the file. Those
-            that can match no text, such as punctuation, are left as they are.
+        targets: Weight of each target by source; sources as they are spelled, white space made single spaces,
+            in the order of the file.
         licence: Under which terms it may be used; empty where unknown.
         provenance: Files it was made from, and how.
         repeated: Lines that repeated a source with the same target.
@@ -92,7 +91,7 @@ def shares(targets: dict[str, float]) -> dict[str, float]:
 def tabulate(table: LexiconTable, entries: Iterable[tuple[str, str, float]]) -> LexiconTable:
     """Add entries to a table: a target given twice for a source counts once, with the greater weight."""
     for source, target, weight in entries:
-        row = table.targets.setdefault(source_form(source) or source, {})
+        row = table.targets.setdefault(" ".join(source.split()), {})
         if (before := row.get(target)) is not None:
             table.repeated += 1
             weight = max(weight, before)

@@ -1,8 +1,16 @@
 """Tokens of texts as the switcher has them, to count and compare."""
 
-from cslir._core import normal_form, source_form, token_ranges
+from cslir._core import caseless_form, normal_form, source_form, token_ranges, without_reading_signs
 
-__all__ = ["is_number", "normal_form", "source_form", "token_ranges", "tokens_in"]
+__all__ = [
+    "caseless_form",
+    "is_number",
+    "normal_form",
+    "source_form",
+    "token_ranges",
+    "tokens_in",
+    "without_reading_signs",
+]
 
 
 def tokens_in(text: str) -> list[str]:
