@@ -269,7 +269,10 @@ class PassageIndex:
 
     @property
     def encoder_name(self) -> str:
-        """The folder or hub id of the encoder that made the vectors."""
+        """The folder or hub id of the encoder that made the vectors.
+
+        A stranger's index names what it likes: `load_encoder(name, fetch=False)` takes only what is here.
+        """
         name = str(self.description["encoder"])
         return str((self.folder / name).resolve()) if name.startswith(".") else name
 
