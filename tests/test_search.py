@@ -155,6 +155,11 @@ def test_empty_collection_and_foreign_folder(tmp_path):
         (lambda folder: shutil.rmtree(folder / "vectors"), "vectors: no index here"),
         (lambda folder: (folder / "vectors" / "00000001.segment").unlink(), "a file is missing"),
         (lambda folder: _truncate(folder / "vectors" / "00000001.segment"), "truncated"),
+        (
+            lambda folder: _make_a_folder(folder / "vectors" / "00000001.segment"),
+            "segment: incomplete or corr",
+        ),
+        (lambda folder: _make_a_pipe(folder / "vectors" / "manifest.jsonl"), "manifest.jsonl: "),
         (lambda folder: _truncate(folder / "passages.jsonl"), "offsets.npy: does not fit passages.jsonl"),
         (
             lambda folder: (folder / "passages.jsonl").write_bytes(b""),

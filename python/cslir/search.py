@@ -233,9 +233,14 @@ class PassageIndex:
         names = ["passages.jsonl", "offsets.npy"]
         if description["language_means"]:
             names.append("language_means.npy")
-        return cls(
-            folder, description, Index.open(folder / "vectors"), {name: _map(folder / name) for name in names}
-        )
+        files = {name: _map(folder / name) for name in names}
+        try:
+            vectors = Index.open(folder / "vectors")
+        except OSError as error:  # a folder in a file's place, for one
+            raise InputError(
+                f"incomplete or corrupt ({error.strerror})", path=error.filename, remedy=_REMEDY
+            ) from None
+        return cls(folder, description, vectors, files)
 
     def _array(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
         """Return the array in a mapped .npy file, which must be of that type and shape."""
