@@ -6,6 +6,7 @@ pub mod bitmap;
 pub mod error;
 pub mod index;
 pub mod interrupt;
+mod language;
 pub mod lexicon;
 pub mod limits;
 mod memory;

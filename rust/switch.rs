@@ -33,6 +33,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::interrupt::Interrupt;
+use crate::language;
 use crate::lexicon::{KeyedTokens, Lexicon, compile, is_dotless};
 use crate::{Error, Result};
 
@@ -188,7 +189,7 @@ impl Switcher {
         let source = &first.description().source_language;
         if let Some(other) = lexicons
             .iter()
-            .find(|other| other.description().source_language != *source)
+            .find(|other| !language::is_same(&other.description().source_language, source))
         {
             return Err(Error::input(
                 format!(

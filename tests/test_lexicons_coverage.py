@@ -44,3 +44,12 @@ def test_texts_by_layout(tmp_path: Path) -> None:
         assert list(read_texts(tmp_path / name)) == texts
     with pytest.raises(InputError, match="no such file"):
         list(read_texts(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize("line", ["a free file\ta library\ta game\n", "a free file\n"])
+def test_texts_without_ids_are_not_lost(tmp_path: Path, line: str) -> None:
+    (tmp_path / "t.tsv").write_text(f"one\ttwo\n{line * 2}")
+    with pytest.raises(InputError, match=r"t\.tsv: the first column, which is the id, holds words"):
+        list(read_texts(tmp_path / "t.tsv"))
+    (tmp_path / "t.tsv").write_text(f"one\ttwo\n{line}")
+    assert next(read_texts(tmp_path / "t.tsv")) == "two"

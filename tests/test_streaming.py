@@ -69,6 +69,39 @@ def test_a_summary_tells_the_rates(tmp_path, switcher):
     assert "2 records, 2 tokens" in summary_text(summary)
 
 
+def test_triples_whose_query_would_be_taken_for_the_id(tmp_path, switcher):
+    source, destination = tmp_path / "triples.train.small.tsv", tmp_path / "out.tsv"
+    triples = "a free file\tthe library\tfree\nfile\tfree\tx\nfree library\tfile\ty\n"
+    source.write_text(triples)
+    with pytest.raises(InputError, match="which is the id, holds words; give --no-id") as caught:
+        switch_file(source, destination, switcher)
+    assert (caught.value.path, caught.value.line) == (str(source), 1)
+    assert not destination.exists()
+    assert switch_file(source, destination, switcher, line_ids=True).records == 3
+    # Who names the columns says that the first one is the id; and few such ids are no lack of them.
+    assert switch_file(source, destination, switcher, fields=["2", "3"]).records == 3
+    source.write_text(triples + "1\tfree\tx\n2\tfree\tx\n")
+    assert switch_file(source, destination, switcher).records == 5
+
+
+@pytest.mark.parametrize(
+    ("source_language", "language"), [("en", "en-US"), ("iw", "he"), ("nb", "no"), ("zh", "zh-Hant")]
+)
+def test_records_of_the_lexicons_language_under_another_code(tmp_path, source_language, language):
+    switcher = Switcher(
+        [Lexicon.from_entries(source_language, "de", [("free", [("frei", 1.0)])])],
+        translation_prob=1.0,
+        seed=1,
+    )
+    record = f'{{"_id": "1", "text": "free", "language": "{language}"}}\n'
+    (tmp_path / "in.jsonl").write_text(record)
+    switch_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", switcher)
+    assert "frei" in (tmp_path / "out.jsonl").read_text()
+    (tmp_path / "in.jsonl").write_text(record.replace(language, "fil"))
+    with pytest.raises(InputError, match='is in "fil", the lexicons start from'):
+        switch_file(tmp_path / "in.jsonl", tmp_path / "out2.jsonl", switcher)
+
+
 def test_triples_without_ids_have_the_line_as_id(tmp_path, switcher):
     source, destination = tmp_path / "triples.tsv", tmp_path / "out.tsv"
     rows = [["free library", "a free file", "no file " * 9] for _ in range(20)]

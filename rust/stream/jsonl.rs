@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::records::{Found, Piece, lines};
 use super::{Plan, RecordIds, bad_line};
-use crate::{Error, Result};
+use crate::{Error, Result, language};
 
 /// How many bytes are looked at together for something to escape.
 const CHUNK: usize = 16;
@@ -291,7 +291,7 @@ impl Record<'_, '_> {
             value
                 .strip_prefix('"')?
                 .strip_suffix('"')
-                .map(|value| value == *source)
+                .map(|value| language::is_same(value, source))
         };
         match language.filter(|value| *value != "null") {
             Some(value) if own(value) != Some(true) => Err(bad_line(

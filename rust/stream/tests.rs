@@ -454,6 +454,12 @@ fn bad_lines_are_named_and_nothing_is_left() {
     assert!(tsv(b"\tx").starts_with("a.tsv:3: the id is empty"));
     assert!(tsv(b"2\tx\xff\n").starts_with("a.tsv:3: not UTF-8 (byte 0xff at column 4); convert"));
     assert!(tsv(b"2 x\n\xff\n").starts_with("a.tsv:3: no tab"));
+    let triples = "free software\ta free library\ta game\nmail\tread mail\tplay\nred car\ta\tb\n";
+    let found = message("a.tsv", triples, |_| {});
+    assert!(
+        found.starts_with("a.tsv:1: the first column, which is the id, holds words; give --no-id"),
+        "{found}"
+    );
     assert!(message("a.tsv", "", |_| {}).starts_with("a.tsv: holds no record"));
     assert!(message("a.txt", "1\ta\n", |_| {}).starts_with("a.txt: neither .tsv nor .jsonl"));
     let field = |name: &'static str| move |job: &mut Job<'_>| job.fields = vec![name.to_owned()];

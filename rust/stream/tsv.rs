@@ -29,6 +29,9 @@ impl Columns {
 /// Finds the texts of a block's lines.
 pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Found) -> Result<()> {
     let numbered = plan.record_ids == RecordIds::LineNumbers;
+    if !numbered && plan.columns.is_empty() && first_line == 1 {
+        refuse_words_as_ids(block)?;
+    }
     for (number, start, line) in lines(block, first_line) {
         if line.is_empty() {
             continue;
@@ -75,6 +78,30 @@ pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Fo
         found.end_record(record_id);
     }
     Ok(())
+}
+
+/// Refuses records of texts alone, whose first text would be taken for the id and never be switched.
+fn refuse_words_as_ids(block: &str) -> Result<()> {
+    let (mut records, mut with_words, mut first) = (0_usize, 0_usize, None);
+    for (number, _, line) in lines(block, 1) {
+        let Some((id, _)) = line.split_once('\t') else {
+            continue;
+        };
+        records += 1;
+        if id.trim().contains(char::is_whitespace) {
+            with_words += 1;
+            first.get_or_insert(number);
+        }
+    }
+    match first {
+        Some(number) if with_words > records / 2 => Err(bad_line(
+            number,
+            "the first column, which is the id, holds words",
+            "give --no-id where lines have no ids, as those of triples.train.small.tsv, or name the columns of the \
+             texts with --field",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn no_tab(line: u64) -> Error {

@@ -2,14 +2,19 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 from cslir._core import Lexicon, Switcher
+from cslir.errors import InputError
 from cslir.files import read_lines
 from cslir.formats import read_jsonl
 from cslir.lexicons.tokens import is_number, normal_form, token_ranges
 
 __all__ = ["Coverage", "Covered", "measure_coverage", "read_texts"]
+
+_LOOKED_AT = 1000
+"""Lines of a file that tell whether it has ids."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +52,27 @@ def read_texts(path: Path) -> Iterator[str]:
     lines.
 
     Raises:
-        InputError: The file can't be read.
+        InputError: The file can't be read, or the ids of a `.tsv` file are texts.
     """
     if ".jsonl" in path.suffixes:
         for _, record in read_jsonl(path):
             yield from (record[name] for name in ("title", "text") if isinstance(record.get(name), str))
         return
-    after_id = 1 if ".tsv" in path.suffixes else 0
-    for _, line in read_lines(path):
-        yield from line.split("\t")[after_id:] if after_id else (line,)
+    lines = (line for _, line in read_lines(path))
+    if ".tsv" not in path.suffixes:
+        yield from lines
+        return
+    first = list(islice(lines, _LOOKED_AT))
+    # An id has no white space: what has is the first text of lines without ids, and would be lost.
+    with_words = sum(len(line.partition("\t")[0].split()) > 1 for line in first)
+    if with_words > len(first) / 2:
+        raise InputError(
+            "the first column, which is the id, holds words",
+            path=path,
+            remedy="put an id before the texts, or give the file a name without .tsv where it has no ids",
+        )
+    for line in chain(first, lines):
+        yield from line.split("\t")[1:]
 
 
 def measure_coverage(
