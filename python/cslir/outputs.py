@@ -97,9 +97,10 @@ def replace_folder(folder: str | os.PathLike[str], kind: str | None, *, wait: bo
     with _refusing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _claim(part, _open_folder, wait)
-        _recover(place, retired)
-        _empty(part)
     try:
+        with _refusing(place):
+            _recover(place, retired)
+            _empty(part)
         with _saying(place, part):
             yield part
             _list_files(part, kind)
@@ -279,6 +280,15 @@ def _recover(place: Path, retired: Path) -> None:
             retired.rename(place)
 
 
+def _remove(folder: Path) -> None:
+    """Remove a folder that was replaced, also when Ctrl-C comes meanwhile, which is heard after."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def _empty(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
@@ -359,8 +369,8 @@ def _exchange(part: Path, place: Path, retired: Path, kind: str | None) -> None:
             if not exchange_paths(part, place):
                 place.rename(retired)
                 part.rename(place)
-                shutil.rmtree(retired, ignore_errors=True)
-            shutil.rmtree(part, ignore_errors=True)
+                _remove(retired)
+            _remove(part)
         finally:
             os.close(old)
     _synchronise(place.parent)
