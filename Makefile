@@ -7,7 +7,7 @@ CARGO := env -u MAKEFLAGS -u MFLAGS cargo
 SOURCES := pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint rust-test rust-lint python-lint bench clean check-demo check-dev
+.PHONY: help demo test faults lint rust-test rust-lint python-lint bench clean check-demo check-dev
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: ## set everything up and run all tests
 	@$(MAKE) --no-print-directory python-lint
 	$(BIN)/python -m mypy.stubtest cslir._core --mypy-config-file pyproject.toml
 	$(BIN)/python -m pytest --quiet
+
+faults: .stamps/dev ## a thousand kills, damage to every file, hostile inputs; half an hour and a table of counts
+	$(BIN)/python -m pytest --quiet tests/faults --faults-full
 
 lint: rust-lint python-lint ## formatting, lints and types, Rust and Python
 
