@@ -12,6 +12,7 @@ from cslir.datasets.debian import DEBIAN_LANGUAGES, default_output
 from cslir.datasets.descriptions import read_packages
 from cslir.datasets.splits import source_family
 from cslir.datasets.stanzas import MalformedStanzas
+from cslir.outputs import FILE_LIST
 
 SIZES = {"dev": 3, "test": 5}
 
@@ -76,7 +77,7 @@ def test_the_description_tells_the_whole_story(dataset):
     for counts in description["descriptions"].values():
         removed = counts["unmatched"] + counts["untranslated"] + counts["duplicates"]
         assert counts["listed"] - removed == counts["kept"]
-    written = {path.as_posix() for path in tree(dataset.folder)} - {"dataset.json"}
+    written = {path.as_posix() for path in tree(dataset.folder)} - {"dataset.json", FILE_LIST}
     assert set(description["files"]) == written
     assert "Debian Free Software Guidelines" in (dataset.folder / "LICENSE").read_text()
 
