@@ -11,7 +11,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use super::index_arguments::{Chosen, Given, element_of, row_numbers, strings};
 use super::interruptible::interruptible;
 use super::to_python_error;
-use super::vectors::{ScoresAndRows, count, in_pool_or_here, matrix, readable_matrix};
+use super::vectors::{ScoresAndRows, count, in_pool_or_here, matrix, new_array, readable_matrix};
 use crate::Result;
 use crate::index::{self, Strings};
 use crate::topk::Element;
@@ -125,8 +125,8 @@ impl Index {
             Ok((hits.k, hits.scores, rows))
         })?;
         let shape = [queries.rows(), k];
-        let scores = PyArray1::from_vec(python, scores).reshape(shape)?;
-        Ok((scores, PyArray1::from_vec(python, rows).reshape(shape)?))
+        let scores = new_array(python, scores)?.reshape(shape)?;
+        Ok((scores, new_array(python, rows)?.reshape(shape)?))
     }
 
     fn ids<'py>(
@@ -159,7 +159,7 @@ impl Index {
         let snapshot = self.0.snapshot();
         let values = python.detach(|| snapshot.vectors(&rows));
         let values = values.map_err(|error| to_python_error(python, error))?;
-        PyArray1::from_vec(python, values).reshape([rows.len(), snapshot.dimension()])
+        new_array(python, values)?.reshape([rows.len(), snapshot.dimension()])
     }
 
     #[pyo3(signature = (vectors, ids = None, metadata = None))]
@@ -193,9 +193,9 @@ impl Index {
         refreshed.map_err(|error| to_python_error(python, error))
     }
 
-    fn live_rows<'py>(&self, python: Python<'py>) -> Bound<'py, PyArray1<i64>> {
+    fn live_rows<'py>(&self, python: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let rows = python.detach(|| self.0.snapshot().live_rows());
-        PyArray1::from_vec(python, rows)
+        new_array(python, rows)
     }
 
     fn __len__(&self) -> usize {

@@ -39,9 +39,19 @@ fn top_k<'py>(
         let rows: Vec<i64> = found.rows.into_iter().map(i64::from).collect();
         Ok((found.scores, rows))
     })?;
-    let scores = PyArray1::from_vec(python, found.0).reshape([batch, k])?;
-    let rows = PyArray1::from_vec(python, found.1).reshape([batch, k])?;
+    let scores = new_array(python, found.0)?.reshape([batch, k])?;
+    let rows = new_array(python, found.1)?.reshape([batch, k])?;
     Ok((scores, rows))
+}
+
+/// An array of values. Ctrl-C that came during the work is raised here: raised while numpy is first looked up, it
+/// would be a panic.
+pub(super) fn new_array<T: numpy::Element>(
+    python: Python<'_>,
+    values: Vec<T>,
+) -> PyResult<Bound<'_, PyArray1<T>>> {
+    python.check_signals()?;
+    Ok(PyArray1::from_vec(python, values))
 }
 
 /// A number of rows. Negative ones are as wrong as 0, and get its message; larger ones than any index has count
@@ -89,7 +99,7 @@ fn pool_tokens<'py>(
     let embeddings = in_pool_or_here(python, None, workers, |interrupt| {
         pool::pool(table, token_ids, offsets, interrupt)
     })?;
-    PyArray1::from_vec(python, embeddings).reshape(shape)
+    new_array(python, embeddings)?.reshape(shape)
 }
 
 /// Raises if a value is NaN or infinite.
