@@ -125,8 +125,8 @@ impl Index {
             Ok((hits.k, hits.scores, rows))
         })?;
         let shape = [queries.rows(), k];
-        let scores = new_array(python, scores)?.reshape(shape)?;
-        Ok((scores, new_array(python, rows)?.reshape(shape)?))
+        let scores = new_array(python, scores).reshape(shape)?;
+        Ok((scores, new_array(python, rows).reshape(shape)?))
     }
 
     fn ids<'py>(
@@ -159,7 +159,7 @@ impl Index {
         let snapshot = self.0.snapshot();
         let values = python.detach(|| snapshot.vectors(&rows));
         let values = values.map_err(|error| to_python_error(python, error))?;
-        new_array(python, values)?.reshape([rows.len(), snapshot.dimension()])
+        new_array(python, values).reshape([rows.len(), snapshot.dimension()])
     }
 
     #[pyo3(signature = (vectors, ids = None, metadata = None))]
@@ -193,7 +193,7 @@ impl Index {
         refreshed.map_err(|error| to_python_error(python, error))
     }
 
-    fn live_rows<'py>(&self, python: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    fn live_rows<'py>(&self, python: Python<'py>) -> Bound<'py, PyArray1<i64>> {
         let rows = python.detach(|| self.0.snapshot().live_rows());
         new_array(python, rows)
     }

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::to_python_error;
-use super::vectors::{ReadableVectors, readable_row};
+use super::vectors::{ReadableVectors, find_numpy, readable_row};
 use crate::Error;
 use crate::index::{Batch, Strings, Where};
 use crate::topk::Element;
@@ -78,6 +78,7 @@ impl<'py> Chosen<'py> {
         let Some(given) = given else {
             return Ok(Chosen::All);
         };
+        find_numpy(given.py());
         if given.cast::<PyUntypedArray>().is_ok() {
             readable_row::<bool>(given, "where")?;
             // As bytes: an array of bool can hold others than 0 and 1, which are no bool of ours.
@@ -161,6 +162,7 @@ pub(super) fn strings(given: &Bound<'_, PyAny>, name: &str) -> PyResult<Strings>
 
 /// Row numbers: a one-dimensional array of int64, as a search gives, or a sequence of int.
 pub(super) fn row_numbers(given: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
+    find_numpy(given.py());
     if given.cast::<PyArray1<i64>>().is_ok() {
         let rows = given.cast::<PyArray1<i64>>()?.try_readonly()?;
         return Ok(rows.as_array().iter().copied().collect());

@@ -1,5 +1,10 @@
 //! Switched texts with their aligned spans.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "fields of results, which pickle gives back one by one"
+)]
+
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use rayon::prelude::*;

@@ -1,5 +1,10 @@
 //! `Lexicon`, `Switcher` and what they return.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "fields of results, which pickle gives back one by one"
+)]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Top-k and pooling over numpy arrays, without copies.
 
+use std::sync::Once;
+
 use numpy::{
     PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArray, PyUntypedArrayMethods, dtype,
@@ -39,19 +41,35 @@ fn top_k<'py>(
         let rows: Vec<i64> = found.rows.into_iter().map(i64::from).collect();
         Ok((found.scores, rows))
     })?;
-    let scores = new_array(python, found.0)?.reshape([batch, k])?;
-    let rows = new_array(python, found.1)?.reshape([batch, k])?;
+    let scores = new_array(python, found.0).reshape([batch, k])?;
+    let rows = new_array(python, found.1).reshape([batch, k])?;
     Ok((scores, rows))
 }
 
-/// An array of values. Ctrl-C that came during the work is raised here: raised while numpy is first looked up, it
-/// would be a panic.
+/// Finds numpy's functions, before anything else of numpy is used. The binding finds them when the first is called, by
+/// running Python code, and panics where Ctrl-C is raised in it. Only the main thread hears Ctrl-C: another finds them.
+pub(super) fn find_numpy(python: Python<'_>) {
+    static IS_FOUND: Once = Once::new();
+    if IS_FOUND.is_completed() {
+        return;
+    }
+    python.detach(|| {
+        IS_FOUND.call_once_force(|_| {
+            let find = || Python::attach(|python| drop(dtype::<f32>(python)));
+            let finder = std::thread::Builder::new().spawn(find);
+            // Where there is no thread, or no numpy, the first use says so.
+            let _ = finder.map(std::thread::JoinHandle::join);
+        });
+    });
+}
+
+/// An array of values.
 pub(super) fn new_array<T: numpy::Element>(
     python: Python<'_>,
     values: Vec<T>,
-) -> PyResult<Bound<'_, PyArray1<T>>> {
-    python.check_signals()?;
-    Ok(PyArray1::from_vec(python, values))
+) -> Bound<'_, PyArray1<T>> {
+    find_numpy(python);
+    PyArray1::from_vec(python, values)
 }
 
 /// A number of rows. Negative ones are as wrong as 0, and get its message; larger ones than any index has count
@@ -99,7 +117,7 @@ fn pool_tokens<'py>(
     let embeddings = in_pool_or_here(python, None, workers, |interrupt| {
         pool::pool(table, token_ids, offsets, interrupt)
     })?;
-    new_array(python, embeddings)?.reshape(shape)
+    new_array(python, embeddings).reshape(shape)
 }
 
 /// Raises if a value is NaN or infinite.
@@ -181,14 +199,14 @@ pub(super) enum ReadableVectors<'py> {
 
 impl<'py> ReadableVectors<'py> {
     pub(super) fn new(array: &Bound<'py, PyAny>, name: &str) -> PyResult<Self> {
-        let half = array.cast::<PyUntypedArray>().ok().and_then(|array| {
+        find_numpy(array.py());
+        let given = match array.cast::<PyUntypedArray>() {
             // Shown with the byte order where it is not this machine's.
-            let dtype = array.dtype().to_string();
-            [Element::Float16, Element::BFloat16]
-                .into_iter()
-                .find(|element| element.name() == dtype)
-        });
-        if let Some(half) = half {
+            Ok(array) => array.dtype().str()?.to_string(),
+            Err(_) => String::new(),
+        };
+        let halves = [Element::Float16, Element::BFloat16];
+        if let Some(half) = halves.into_iter().find(|half| half.name() == given) {
             check_layout(array.cast()?, name, 2)?;
             let bits = array.call_method1("view", ("uint16",))?;
             let bits = bits.cast::<PyArray2<u16>>()?.try_readonly()?;
@@ -225,7 +243,8 @@ pub(super) fn readable_row<'py, T: numpy::Element>(
     array: &Bound<'py, PyAny>,
     name: &str,
 ) -> PyResult<PyReadonlyArray1<'py, T>> {
-    let accepted = dtype::<T>(array.py()).to_string();
+    find_numpy(array.py());
+    let accepted = dtype::<T>(array.py()).str()?.to_string();
     check_type::<T>(array, name, &accepted)?;
     check_layout(array.cast()?, name, 1)?;
     Ok(array.cast::<PyArray1<T>>()?.try_readonly()?)
@@ -243,6 +262,7 @@ fn check_type<T: numpy::Element>(
     name: &str,
     accepted: &str,
 ) -> PyResult<()> {
+    find_numpy(array.py());
     let expected = dtype::<T>(array.py());
     let Ok(array) = array.cast::<PyUntypedArray>() else {
         let given = array.get_type().name()?;
