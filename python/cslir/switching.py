@@ -18,6 +18,7 @@ from cslir.errors import InputError
 from cslir.languages import language_label
 from cslir.plain_text import plain_text
 from cslir.records import Example, Passage, Query
+from cslir.shell import own_command
 
 if TYPE_CHECKING:
     from cslir.lexicons.translations import SkippedLines
@@ -116,11 +117,11 @@ def load_lexicon(
             remedy="name the language pair of the file",
         )
     if lemma_forms and not lexicon.form_count:
+        pair, compiling = f"{source_language}-{target_language}", ("--lemma-forms", "--output", "NAME.cslex")
         raise InputError(
             "holds no inflected forms, which the lemma fallback needs",
             path=path,
-            remedy=f"compile it with `cslir lexicons build {source_language}-{target_language}={path}"
-            " --lemma-forms --output NAME.cslex`",
+            remedy=f"compile it: {own_command('lexicons', 'build', f'{pair}={path}', *compiling)}",
         )
     return lexicon
 

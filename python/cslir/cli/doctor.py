@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cslir.shell import own_command
+
 if TYPE_CHECKING:
     from cslir.console import Console
     from cslir.diagnosis import Diagnosis, Limits
@@ -49,7 +51,7 @@ def _print_tables(diagnosis: "Diagnosis", limits: "list[Limits]") -> None:
     if limits:
         _print_limits(console, limits)
     else:
-        console.print("cslir doctor --measure shows how fast memory and arithmetic are here.")
+        console.print(f"{own_command('doctor', '--measure')} shows how fast memory and arithmetic are here.")
 
 
 def _print_machine(console: "Console", diagnosis: "Diagnosis") -> None:

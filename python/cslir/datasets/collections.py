@@ -15,6 +15,7 @@ from cslir.errors import InputError
 from cslir.files import require_readable_again
 from cslir.languages import language_codes
 from cslir.records import Example, Passage
+from cslir.shell import own_command
 
 __all__ = ["EMBEDDED_NAME", "DatasetFiles", "PlainDataset", "examples_of", "open_dataset", "passages_of"]
 
@@ -52,7 +53,7 @@ def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelData
             raise InputError(
                 "the Debian collection is not built yet",
                 path=default_output(),
-                remedy="build it with 'cslir datasets build debian'",
+                remedy=f"build it: {own_command('datasets', 'build', 'debian')}",
             )
         return load_parallel(default_output())
     folder = Path(source)
