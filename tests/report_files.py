@@ -32,7 +32,8 @@ def write_parallel(path, *, seed=1, systems=SYSTEMS, queries=60, **changes):
             values = np.clip(0.5 * common + 0.5 * (random.random(queries) < level), 0, 1)
             judged = Judged(query_ids, {"RR@10": values, "R@100": np.sqrt(values)}, ())
             mixed = setting in {"en-X", "X-X"}
-            shares = dict(zip(SEEN, (bias, (1 - bias) / 2, (1 - bias) / 2), strict=True)) if mixed else {}
+            others = (1 - bias) / (len(SEEN) - 1)
+            shares = {one: others if place else bias for place, one in enumerate(SEEN)} if mixed else {}
             settings[setting] = SettingScores(group, judged, bias if setting == "X-X" else None, shares)
         details = {
             "response_time_ms": {

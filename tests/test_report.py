@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from cslir.errors import InputError
 from cslir.evaluation.metrics import Judged
 from cslir.evaluation.results import ResultFile, SettingScores, SystemResult, read_results, write_results
 from cslir.report import write_report
-from cslir.report.drawing.lines import Point, front
+from cslir.report.drawing.lines import Point, front, label_offsets
 from cslir.report.drawing.style import WIDTH, one_line, readable_ink
 from cslir.report.findings import findings
 from cslir.report.material import read_material
@@ -159,13 +160,13 @@ def test_a_person_reads_three_sentences_first(tmp_path):
     file = write_parallel(tmp_path / "r.json", systems=systems, queries=300)
     page = write_report([file], tmp_path / "out").read_text(encoding="utf-8")
     sentences = re.findall(r'<p class="finding">(.*?)</p>', page)
-    assert [one.partition(" ")[0] for one in sentences] == ["ML-CS", "ML-CS", "What"]
+    assert [one.partition(" ")[0] for one in sentences] == ["ML-CS", "ML-CS", "From"]
     assert re.fullmatch(
         r"ML-CS finds most: MRR@10 is \d+\.\d percent averaged over the 7 groups, \d+\.\d points ahead of .*",
         sentences[0],
     )
     assert "gains most over its baseline, zero-shot: +" in sentences[1]
-    assert "a query takes it 10 ms, 10.0 times as long as zero-shot, the fastest" in sentences[2]
+    assert "a query takes 10 ms, 10.0 times as long as with zero-shot, the fastest" in sentences[2]
     assert page.index('<p class="finding">') < page.index("<table>") < page.index("Findings in detail")
 
 
@@ -384,6 +385,15 @@ def test_nothing_beats_a_point_of_the_front(pairs):
         assert not any(o.x <= one.x and o.y >= one.y and (o.x, o.y) != (one.x, one.y) for o in entries)
     for other in entries:
         assert any(one.x <= other.x and one.y >= other.y for one in best)
+
+
+@given(st.lists(st.tuples(st.floats(0, 300), st.floats(0, 200)), max_size=12))
+def test_labels_of_points_do_not_overlap(places):
+    labels = [
+        (x + dx, y + dy) for (x, y), (dx, dy) in zip(places, label_offsets(places, (300, 200)), strict=True)
+    ]
+    assert all(math.dist(one, other) >= 16 for one, other in itertools.combinations(labels, 2))
+    assert all(0 <= x <= 300 and 0 <= y <= 200 for x, y in labels)
 
 
 @given(st.text())

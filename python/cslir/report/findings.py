@@ -70,10 +70,10 @@ def _best(summary: Summary, averages: Mapping[str, float], ranked: list[str]) ->
     groups = len(summary.columns)
     over = f" averaged over the {groups} groups" if groups > 1 else ""
     best, second, last = ranked[0], ranked[1], ranked[-1]
-    ahead = f"{averages[best] - averages[second]:.1f} points ahead of {second}"
+    ahead = f"{averages[best] - averages[second]:.1f} points ahead of {_quoted(second)}"
     if len(ranked) > 2:
-        ahead += f" and {averages[best] - averages[last]:.1f} ahead of {last}, the last"
-    return f"{best} finds most: {summary.title} is {averages[best]:.1f} percent{over}, {ahead}."
+        ahead += f" and {averages[best] - averages[last]:.1f} ahead of {_quoted(last)}, the last"
+    return f"{_quoted(best)} finds most: {summary.title} is {averages[best]:.1f} percent{over}, {ahead}."
 
 
 class _Gain(NamedTuple):
@@ -110,14 +110,13 @@ def _gains(summary: Summary) -> str:
     else:
         average = " on average" if top.tested > 1 else ""
         told = (
-            f"{top.name} gains most over its baseline, {top.baseline}: {top.mean:+.1f} points{average},"
-            f" significantly {_where(top.better, top.tested)}"
+            f"{_quoted(top.name)} gains most over its baseline, {_quoted(top.baseline)}:"
+            f" {top.mean:+.1f} points{average}, significantly {_where(top.better, top.tested)}"
         )
     worse = [one for one in gains if one.worse]
     if len(worse) == 1:
-        told += (
-            f"; {worse[0].name} is significantly worse than its own {_where(worse[0].worse, worse[0].tested)}"
-        )
+        where = _where(worse[0].worse, worse[0].tested)
+        told += f"; {_quoted(worse[0].name)} is significantly worse than its own {where}"
     elif worse:
         columns = dict.fromkeys(column for one in worse for column in one.worse)
         told += (
@@ -125,7 +124,7 @@ def _gains(summary: Summary) -> str:
             f" {_where(list(columns), len(summary.columns))}"
         )
     elif top.better:
-        told += "; none is significantly worse than its own"
+        told += "; no system is significantly worse than its own"
     return f"{told}."
 
 
@@ -137,16 +136,16 @@ def _costs(summary: Summary, ranked: list[str]) -> str:
     parts = []
     if (loss := _loss(summary, best)) is not None:
         change = f"loses {loss:.1f}" if loss >= 0 else f"gains {-loss:.1f}"
-        parts.append(f"from one language to a mixed collection (X-X) it {change} points")
+        parts.append(f"from one language to a mixed collection (X-X) {_quoted(best)} {change} points")
     times = _times(summary)
     if best in times and len(times) > 1:
         fast = min(times, key=times.__getitem__)
-        told = f"a query takes it {milliseconds(times[best])} ms"
+        told = f"a query takes {milliseconds(times[best])} ms"
         if fast != best:
-            told += f", {times[best] / times[fast]:,.1f} times as long as {fast}, the fastest"
+            told += f", {times[best] / times[fast]:,.1f} times as long as with {_quoted(fast)}, the fastest"
         parts.append(told)
     text = "; ".join(parts)
-    return f"What it costs: {text}." if parts else ""
+    return f"{text[0].upper()}{text[1:]}." if parts else ""
 
 
 def _alignment(summary: Summary) -> list[str]:
@@ -267,6 +266,11 @@ def _time(summary: Summary) -> list[str]:
         f"Response time: a query takes {milliseconds(times[slow])} ms with {slow} and"
         f" {milliseconds(times[fast])} ms with {fast} (medians), a factor of {times[slow] / times[fast]:.0f}."
     ]
+
+
+def _quoted(name: str) -> str:
+    """Return a name for a sentence: in quotes if it holds a comma, which would seem to be the sentence's."""
+    return f"“{name}”" if "," in name else name
 
 
 def _listed(words: "list[str] | tuple[str, ...]") -> str:

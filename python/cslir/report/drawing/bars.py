@@ -64,7 +64,7 @@ def bars(
         axes.grid(axis="x")
         if line:
             axes.axvline(line[0], color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
-            axes.text(line[0], len(entries) - 0.45, f" {line[1]}", va="center", fontsize=7.5, color=INK)
+            axes.text(line[0], len(entries) - 0.3, f" {line[1]}", va="center", fontsize=7.9, color=INK)
         for place, bar in enumerate(entries):
             _name(axes, place, bar.label)
             same = bar.mark == " "
@@ -79,7 +79,7 @@ def bars(
                 axes.plot(bar.interval, [place + 0.18] * 2, color=INK, linewidth=1.2, zorder=4)
             end = max(bar.value + bar.further, bar.interval[1] if bar.interval else 0.0)
             axes.text(end + reach * 0.015, place + 0.18, bar.text, va="center", fontsize=7.9, zorder=5)
-        _frame(axes, len(entries) + (0.35 if line else 0), axis)
+        _frame(axes, len(entries) + (0.5 if line else 0), axis)
         axes.set_xlim(0, reach * (1.16 if limit is None else 1.12))
         if limit is not None:
             axes.set_xticks([tick for tick in axes.get_xticks() if tick <= limit])
@@ -133,7 +133,8 @@ def stacks(
                 if share >= 6:
                     axes.text(
                         start + share / 2, place + 0.18, f"{share:.0f}", ha="center", va="center_baseline",
-                        fontsize=7.5, color=readable_ink(to_rgb(colour)),
+                        fontsize=7.9, color=readable_ink(to_rgb(colour)), zorder=4,
+                        bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8},
                     )  # fmt: skip
                 start += share
         for at in lines:

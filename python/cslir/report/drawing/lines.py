@@ -1,10 +1,11 @@
 """Lines and points: curves, growth, and accuracy against time."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cslir.report.drawing.style import ACCENT, CATEGORIES, INK, MUTED, NEUTRAL, PAPER, one_line
+from cslir.report.drawing.style import ACCENT, CATEGORIES, INK, MUTED, NEUTRAL, PAPER, WIDTH, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ __all__ = [
     "Line",
     "Point",
     "front",
+    "label_offsets",
     "lines",
     "lines_height",
     "lines_margins",
@@ -31,6 +33,17 @@ _DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
     (0, (6, 2, 1, 2)),
 )  # type: ignore[assignment]
 _MARKERS = "osD^vP"
+_LABEL = 17.0
+"""Pixels between the centres of two labels at least."""
+_OFFSETS = (
+    (0.0, 0.0),
+    *(
+        (ring * 19 * math.cos(turn * math.pi / 8), ring * 19 * math.sin(turn * math.pi / 8))
+        for ring in range(1, 8)
+        for turn in (0, 8, 2, 6, 14, 10, 4, 12, 1, 7, 15, 9, 3, 5, 13, 11)
+    ),
+)
+"""Where a label may stand from its point, in order: on it, beside it, above and below, then farther away."""
 
 
 @dataclass(frozen=True)
@@ -129,22 +142,63 @@ def points(entries: Sequence[Point], x_axis: str, y_axis: str) -> "Drawing":
         low, high = min(one.y for one in entries), max(one.y for one in entries)
         axes.set_ylim(low - 0.12 * (high - low) - 1, high + 0.12 * (high - low) + 1)
         _label(axes, x_axis, y_axis)
-        for number, one in enumerate(entries, start=1):
+        size = WIDTH - sum(points_margins(len(entries))[:2]), _AXES
+        places = [_pixels(axes, one, size) for one in entries]
+        for number, (one, offset) in enumerate(
+            zip(entries, label_offsets(places, size), strict=True), start=1
+        ):
             best = one in on_front
-            axes.text(
-                one.x, one.y, str(number), ha="center", va="center_baseline", fontsize=7,
-                zorder=5 if best else 4, color="#fffffe" if best else INK,
+            edge = ACCENT if best else NEUTRAL
+            if offset != (0, 0):
+                axes.plot(one.x, one.y, marker="o", markersize=3, color=edge, zorder=4)
+            axes.annotate(
+                str(number), (one.x, one.y), xytext=(0.75 * offset[0], 0.75 * offset[1]),
+                textcoords="offset points", ha="center", va="center_baseline", fontsize=7.6, zorder=5,
+                color="#fffffe" if best else INK, annotation_clip=False,
+                arrowprops={"arrowstyle": "-", "color": edge, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
                 bbox={"boxstyle": "circle,pad=0.25", "facecolor": ACCENT if best else PAPER,
-                      "edgecolor": ACCENT if best else NEUTRAL, "linewidth": 1},
+                      "edgecolor": edge, "linewidth": 1},
             )  # fmt: skip
             text = f"{number}  {one_line(one.label)}  {one.y:.1f}, {one.x:.3g} ms"
             axes.annotate(
                 text, (0, 0), xycoords="axes fraction", textcoords="offset points", fontsize=7,
-                xytext=(-32, -0.75 * (42 + 4 + _KEY_ROW * number - 6)), annotation_clip=False,
+                xytext=(-33, -0.75 * (42 + 4 + _KEY_ROW * number - 6)), annotation_clip=False,
                 color=INK if best else MUTED, fontweight="bold" if best else "normal",
             )  # fmt: skip
 
     return draw
+
+
+def label_offsets(
+    places: Sequence[tuple[float, float]], size: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """Return how far each label stands from its point, so that no two labels overlap.
+
+    Args:
+        places: Of the points, in CSS pixels from the lower left corner of the axes.
+        size: Width and height of the axes.
+    """
+    offsets: list[tuple[float, float]] = []
+    taken: list[tuple[float, float]] = []
+    for x, y in places:
+        free = [
+            offset
+            for offset in _OFFSETS
+            if 0 <= x + offset[0] <= size[0]
+            and 0 <= y + offset[1] <= size[1]
+            and all(math.dist((x + offset[0], y + offset[1]), one) >= _LABEL for one in taken)
+        ]
+        offset = free[0] if free else (0.0, 0.0)
+        offsets.append(offset)
+        taken.append((x + offset[0], y + offset[1]))
+    return offsets
+
+
+def _pixels(axes: "Axes", point: Point, size: tuple[float, float]) -> tuple[float, float]:
+    """Return where a point is, from the lower left corner of axes of that size, whose x is logarithmic."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    across = (math.log(point.x) - math.log(left)) / (math.log(right) - math.log(left))
+    return size[0] * across, size[1] * (point.y - low) / (high - low)
 
 
 def points_margins(count: int) -> tuple[int, int, int, int]:
