@@ -301,7 +301,8 @@ class Index:
         """The number of rows, deleted ones included."""
 
     @property
-    def dimension(self) -> int: ...
+    def dimension(self) -> int:
+        """The width of the vectors."""
     @property
     def dtype(self) -> Literal["float32", "float16", "bfloat16"]:
         """What the vectors are stored as."""
@@ -376,24 +377,50 @@ class Lexicon:
         """
 
     @staticmethod
-    def open(path: str | PathLike[str]) -> Lexicon: ...
-    def save(self, path: str | PathLike[str]) -> None: ...
-    def lookup(self, source: str, *, lemma_fallback: bool = False) -> list[tuple[str, float]]: ...
-    def entries(self) -> list[tuple[str, list[tuple[str, float]]]]: ...
-    def forms(self) -> list[tuple[str, str]]: ...
-    def __len__(self) -> int: ...
+    def open(path: str | PathLike[str]) -> Lexicon:
+        """Opens a compiled lexicon; its file is mapped, which takes milliseconds.
+
+        Raises:
+            InputError: The file is missing, damaged or of another version.
+        """
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes the compiled lexicon, whole or not at all.
+
+        Raises:
+            InputError: The path is no place for a file, or another process is writing it.
+            OSError: Writing failed.
+        """
+    def lookup(self, source: str, *, lemma_fallback: bool = False) -> list[tuple[str, float]]:
+        """Returns the targets of a source with their weights, none where the lexicon lacks it.
+
+        Args:
+            source: A word or a phrase, as it stands in a text.
+            lemma_fallback: Look a word out of lexicon up by its base form.
+        """
+    def entries(self) -> list[tuple[str, list[tuple[str, float]]]]:
+        """Returns every source with its targets and their weights."""
+    def forms(self) -> list[tuple[str, str]]:
+        """Returns the inflected forms with their base forms."""
+    def __len__(self) -> int:
+        """The number of sources."""
     @property
-    def source_language(self) -> str: ...
+    def source_language(self) -> str:
+        """The code of the source language."""
     @property
-    def target_language(self) -> str: ...
+    def target_language(self) -> str:
+        """The code of the target language."""
     @property
-    def licence(self) -> str: ...
+    def licence(self) -> str:
+        """The licence of the entries."""
     @property
-    def provenance(self) -> str: ...
+    def provenance(self) -> str:
+        """Where the entries come from."""
     @property
-    def form_count(self) -> int: ...
+    def form_count(self) -> int:
+        """The number of inflected forms."""
     @property
-    def left_out(self) -> int: ...
+    def left_out(self) -> int:
+        """How many sources were left out in compiling, since they can match no text."""
 
 @final
 class Span:
@@ -445,7 +472,8 @@ class ArrowStrings:
     """A column of strings for any library that reads Arrow."""
 
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """The number of strings."""
 
 @final
 class SwitchCounts:
@@ -491,11 +519,14 @@ class Switched:
 
     def __new__(cls, text: str, spans: Sequence[Span], counts: SwitchCounts) -> Switched: ...
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """The text after switching."""
     @property
-    def spans(self) -> list[Span]: ...
+    def spans(self) -> list[Span]:
+        """What was replaced by what, in the order of the text."""
     @property
-    def counts(self) -> SwitchCounts: ...
+    def counts(self) -> SwitchCounts:
+        """How many tokens were switched or missed."""
 
 @final
 class Switcher:
@@ -517,10 +548,12 @@ class Switcher:
         protect: bool = True,
     ) -> Switcher: ...
     def __getnewargs_ex__(self) -> tuple[tuple[list[Lexicon]], dict[str, object]]: ...
-    def switch(self, text: str, record_id: str, *, field: str = "text", epoch: int = 0) -> str: ...
+    def switch(self, text: str, record_id: str, *, field: str = "text", epoch: int = 0) -> str:
+        """Returns a text with its chosen tokens switched; the same arguments give the same text."""
     def switch_with_spans(
         self, text: str, record_id: str, *, field: str = "text", epoch: int = 0
-    ) -> Switched: ...
+    ) -> Switched:
+        """Returns a switched text with its spans and counts."""
     def switch_batch(
         self,
         texts: Sequence[str],
@@ -529,7 +562,8 @@ class Switcher:
         field: str = "text",
         epoch: int = 0,
         threads: int | None = None,
-    ) -> tuple[list[str], SwitchCounts]: ...
+    ) -> tuple[list[str], SwitchCounts]:
+        """Returns texts switched on all cores, and the counts of all; ids tell records apart."""
     def switch_batch_with_spans(
         self,
         texts: Sequence[str],

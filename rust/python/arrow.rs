@@ -43,6 +43,7 @@ impl ArrowStrings {
         export(python, &self.0)
     }
 
+    /// The number of strings.
     fn __len__(&self) -> usize {
         self.0.len()
     }
@@ -54,6 +55,21 @@ impl ArrowStrings {
 
 #[pymethods]
 impl Switcher {
+    /// Switches a column of strings that lies in Arrow memory, without copying it.
+    ///
+    /// Gives the strings of `switch_batch`; a null text stays null. Columns may be `string`,
+    /// `large_string` or `string_view`, in one piece or in chunks (pyarrow, polars, pandas, DuckDB).
+    ///
+    /// Returns:
+    ///     column: For `pyarrow.array(column)` or `polars.Series(column)`; of the type `string` if
+    ///         `texts` are, else `large_string`.
+    ///     counts: As for `switch_batch`.
+    ///
+    /// Raises:
+    ///     InputError: The lengths differ, the record id of a text is null, or the column grows beyond
+    ///         what `string` can hold.
+    ///     TypeError: A column is no Arrow data or not of strings.
+    ///     ValueError: A column is damaged.
     #[pyo3(signature = (texts, record_ids, *, field = "text", epoch = 0, threads = None))]
     fn switch_arrow(
         &self,

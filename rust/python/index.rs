@@ -21,11 +21,33 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<IndexWriter>()
 }
 
+/// Vectors with ids and metadata, in a folder or in memory: exact search, by inner product.
+///
+/// Rows are numbered in the order in which they were added. A row that is deleted is found no more, but keeps
+/// its number until the index is compacted. An opened index answers from the state that it opened, or wrote,
+/// last, whatever other processes write meanwhile; see `refresh`. It can be pickled and copied: by its
+/// folder, which is opened again, or by its bytes where it is in memory.
 #[pyclass(frozen, module = "cslir._core")]
 struct Index(index::Index);
 
 #[pymethods]
 impl Index {
+    /// Makes an index; use `writer` for vectors that don't fit into memory.
+    ///
+    /// Args:
+    ///     vectors: (rows, dimension) float32 or float16, C-contiguous, finite. For cosine similarity give
+    ///         them (and the queries) unit length.
+    ///     ids: One per row, each another; the row's number in decimal if left out, see `append`.
+    ///     metadata: By column, one value per row; meant for columns of few different values.
+    ///     path: A folder, in which an index that is there is replaced at the end; None for memory.
+    ///     dtype: What the vectors are stored as. They are rounded to nearest; scores are those of the
+    ///         stored values, computed in float32.
+    ///
+    /// Raises:
+    ///     InputError: A wrong shape, layout or length; a value that is not finite, or not in the range of
+    ///         `dtype`; an id given twice; a folder that holds something else, or has another writer.
+    ///     TypeError: The vectors have another dtype, or ids or values are no strings.
+    ///     OSError: The folder can't be written to.
     #[staticmethod]
     #[pyo3(signature = (vectors, ids = None, metadata = None, *, path = None, dtype = "float32"))]
     fn build(
@@ -45,6 +67,11 @@ impl Index {
         built.map(Index)
     }
 
+    /// Opens the index of a folder; its files are mapped, which takes milliseconds.
+    ///
+    /// Raises:
+    ///     InputError: There is none, it is of another version, or damaged, as far as a look at headers and
+    ///         lengths tells (see `verify`).
     #[staticmethod]
     fn open(python: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let opened = python.detach(|| index::Index::open(&path));
@@ -53,6 +80,7 @@ impl Index {
             .map_err(|error| to_python_error(python, error))
     }
 
+    /// Returns what makes an index batch by batch, in a `with` block; arguments as for `build`.
     #[staticmethod]
     #[pyo3(signature = (path, dimension, *, dtype = "float32"))]
     fn writer(
@@ -98,10 +126,32 @@ impl Index {
         (kind.getattr("_from_images")?, arguments).into_pyobject(python)
     }
 
+    /// Writes the rows that are not deleted to a folder, compacted; an index that is there is replaced.
+    ///
+    /// Raises:
+    ///     InputError: The folder holds something else, or has another writer.
+    ///     OSError: It can't be written to.
     fn save(&self, python: Python<'_>, path: PathBuf) -> PyResult<()> {
         interruptible(python, None, |interrupt| self.0.save(&path, interrupt))
     }
 
+    /// Finds, for each query, the `k` rows of highest inner product, exactly.
+    ///
+    /// Args:
+    ///     queries: (batch, dimension) float32, C-contiguous.
+    ///     k: At least 1; all rows that take part if they are fewer.
+    ///     where: Which rows take part: those that have in each column one of its values, or those with True
+    ///         (one for each of `rows`). None for all.
+    ///     threads: Threads to use; None for one per core.
+    ///
+    /// Returns:
+    ///     scores: (batch, k) float32, descending.
+    ///     rows: (batch, k) int64; among equal scores the lower row comes first.
+    ///
+    /// Raises:
+    ///     InputError: A wrong shape, layout, k, length or number of threads; a query that is not finite; a
+    ///         column that is not there; a score that overflows.
+    ///     TypeError: An array has another dtype.
     #[pyo3(signature = (queries, k, *, r#where = None, threads = None))]
     fn search<'py>(
         &self,
@@ -129,6 +179,7 @@ impl Index {
         Ok((scores, new_array(python, rows).reshape(shape)?))
     }
 
+    /// Returns the ids of rows; raises InputError if there is no such row.
     fn ids<'py>(
         &self,
         python: Python<'py>,
@@ -139,6 +190,7 @@ impl Index {
         list(python, ids)
     }
 
+    /// Returns the values of rows in a column; raises InputError if there is no such row or column.
     fn metadata<'py>(
         &self,
         python: Python<'py>,
@@ -150,6 +202,7 @@ impl Index {
         list(python, values)
     }
 
+    /// Returns a copy of the vectors of rows; raises InputError if there is no such row.
     fn vectors<'py>(
         &self,
         python: Python<'py>,
@@ -162,6 +215,16 @@ impl Index {
         new_array(python, values).reshape([rows.len(), snapshot.dimension()])
     }
 
+    /// Adds rows behind those that are there; arguments as for `build`.
+    ///
+    /// Each call adds a segment, and many small ones are slow to search: append in large batches, and
+    /// `compact` now and then. Ids that are left out go on from the number of rows that were ever added, and
+    /// pass over numbers that are ids of other rows.
+    ///
+    /// Raises:
+    ///     InputError: As for `build`; an id that a row has already; other columns than the index has;
+    ///         another writer is at work.
+    ///     TypeError: As for `build`.
     #[pyo3(signature = (vectors, ids = None, metadata = None))]
     fn append(
         &self,
@@ -175,73 +238,96 @@ impl Index {
         interruptible(python, None, |interrupt| self.0.append(&batch, interrupt))
     }
 
+    /// Deletes rows by their ids, and returns their number.
+    ///
+    /// Raises:
+    ///     InputError: An id that no row has, or that is given twice: then nothing is deleted. Another writer
+    ///         is at work.
     fn delete(&self, python: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<usize> {
         let ids = strings(ids, "ids")?;
         interruptible(python, None, |interrupt| self.0.delete(&ids, interrupt))
     }
 
+    /// Makes one segment of all rows that are not deleted, which are numbered anew in the same order.
+    ///
+    /// Raises:
+    ///     InputError: A file is damaged, or another writer is at work.
+    ///     OSError: The folder can't be written to.
     fn compact(&self, python: Python<'_>) -> PyResult<()> {
         interruptible(python, None, |interrupt| self.0.compact(interrupt))
     }
 
+    /// Compares all checksums of an index in a folder; raises InputError if a file is damaged.
     fn verify(&self, python: Python<'_>) -> PyResult<()> {
         interruptible(python, None, |interrupt| self.0.verify(interrupt))
     }
 
+    /// Takes up what was written to the folder since, and returns whether there was something.
     fn refresh(&self, python: Python<'_>) -> PyResult<bool> {
         let refreshed = python.detach(|| self.0.refresh());
         refreshed.map_err(|error| to_python_error(python, error))
     }
 
+    /// Returns the numbers of all rows that are not deleted, in order.
     fn live_rows<'py>(&self, python: Python<'py>) -> Bound<'py, PyArray1<i64>> {
         let rows = python.detach(|| self.0.snapshot().live_rows());
         new_array(python, rows)
     }
 
+    /// The number of rows that are not deleted.
     fn __len__(&self) -> usize {
         self.0.snapshot().len()
     }
 
     // An index without rows is still one.
+    /// True: an index without rows is still one.
     fn __bool__(&self) -> bool {
         true
     }
 
+    /// The number of rows, deleted ones included.
     #[getter]
     fn rows(&self) -> usize {
         self.0.snapshot().rows()
     }
 
+    /// The width of the vectors.
     #[getter]
     fn dimension(&self) -> usize {
         self.0.snapshot().dimension()
     }
 
+    /// What the vectors are stored as.
     #[getter]
     fn dtype(&self) -> &'static str {
         self.0.snapshot().element().name()
     }
 
+    /// The folder; None for an index in memory.
     #[getter]
     fn path(&self) -> Option<PathBuf> {
         self.0.path().map(|path| path.to_owned())
     }
 
+    /// The names of the metadata columns.
     #[getter]
     fn columns(&self) -> Vec<String> {
         self.0.snapshot().columns().to_vec()
     }
 
+    /// The number of segments that a search goes through.
     #[getter]
     fn segments(&self) -> usize {
         self.0.snapshot().segments()
     }
 
+    /// The number of rows that have a filter, which makes their search faster.
     #[getter]
     fn filtered_rows(&self) -> usize {
         self.0.snapshot().filtered_rows()
     }
 
+    /// Bytes of all segments.
     #[getter]
     fn size(&self) -> usize {
         self.0.snapshot().size()
@@ -289,6 +375,7 @@ impl IndexWriter {
 
 #[pymethods]
 impl IndexWriter {
+    /// Starts; raises InputError if the folder holds something else, or has another writer.
     fn __enter__<'py>(this: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let writer = this.get();
         let created = index::IndexWriter::create(&writer.path, writer.dimension, writer.element);
@@ -297,6 +384,7 @@ impl IndexWriter {
         Ok(this)
     }
 
+    /// Adds rows; arguments and errors as for `Index.build`. After an error the writer is closed.
     #[pyo3(signature = (vectors, ids = None, metadata = None))]
     fn add(
         &self,
@@ -314,6 +402,7 @@ impl IndexWriter {
         Ok(())
     }
 
+    /// Completes the index; raises InputError if an id was given twice.
     fn __exit__(
         &self,
         python: Python<'_>,

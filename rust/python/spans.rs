@@ -58,6 +58,7 @@ impl Switcher {
 
 #[pymethods]
 impl Switcher {
+    /// Returns a switched text with its spans and counts.
     #[pyo3(signature = (text, record_id, *, field = "text", epoch = 0))]
     fn switch_with_spans(
         &self,
@@ -78,6 +79,21 @@ impl Switcher {
             .map_err(|error| to_python_error(python, error))
     }
 
+    /// Switches texts in parallel, as `switch_with_spans` does each.
+    ///
+    /// Args:
+    ///     texts: The texts.
+    ///     record_ids: The record of each; its draws depend on it.
+    ///     field: Which of the records' texts they are; part of the draws, too.
+    ///     epoch: Another one gives other draws.
+    ///     threads: Threads to switch with; None for one per core.
+    ///
+    /// Returns:
+    ///     switched: Each text with its spans and counts, in order.
+    ///     counts: Of all texts together.
+    ///
+    /// Raises:
+    ///     InputError: The lengths differ, or the number of threads is wrong.
     #[pyo3(signature = (texts, record_ids, *, field = "text", epoch = 0, threads = None))]
     fn switch_batch_with_spans(
         &self,
@@ -136,6 +152,9 @@ impl<'t> Characters<'t> {
     }
 }
 
+/// What was replaced by what; positions count characters, `*_bytes` bytes of UTF-8.
+///
+/// The target may start or end with a space that parts it from the word beside it, where the text has none.
 #[pyclass(
     frozen,
     get_all,
@@ -200,6 +219,7 @@ impl Span {
     }
 }
 
+/// A code-switched text with its aligned spans and counts.
 #[pyclass(frozen, get_all, new = "from_fields", module = "cslir._core")]
 struct Switched {
     text: String,

@@ -145,6 +145,7 @@ fn switch_file(
     })
 }
 
+/// What `switch_file` did; `own_bytes` of the input, and `seconds`, are those of this run alone.
 #[pyclass(frozen, get_all, new = "from_fields", module = "cslir._core")]
 struct FileSummary {
     records: u64,

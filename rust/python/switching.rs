@@ -31,11 +31,17 @@ const MOST_BYTES_HERE: usize = 8192;
 
 type Entry<T> = (T, Vec<(T, f64)>);
 
+/// A compiled bilingual lexicon, in memory or mapped from a `.cslex` file.
+///
+/// It can be pickled and copied: by its file, which must hold the same lexicon still, or by its bytes.
 #[pyclass(frozen, module = "cslir._core")]
 struct Lexicon(Arc<lexicon::Lexicon>);
 
 #[pymethods]
 impl Lexicon {
+    /// Compiles entries, and (form, base) pairs for the lemma fallback.
+    ///
+    /// Forms that are sources themselves, that are no single token or whose base is no source are left out.
     #[staticmethod]
     #[pyo3(signature = (
         source_language, target_language, entries, *, licence = "", provenance = "", forms = Vec::new()
@@ -62,6 +68,10 @@ impl Lexicon {
         Ok(Lexicon(Arc::new(compiled)))
     }
 
+    /// Opens a compiled lexicon; its file is mapped, which takes milliseconds.
+    ///
+    /// Raises:
+    ///     InputError: The file is missing, damaged or of another version.
     #[staticmethod]
     fn open(python: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let opened = python.detach(|| lexicon::Lexicon::open(&path));
@@ -69,11 +79,21 @@ impl Lexicon {
         Ok(Lexicon(Arc::new(opened)))
     }
 
+    /// Writes the compiled lexicon, whole or not at all.
+    ///
+    /// Raises:
+    ///     InputError: The path is no place for a file, or another process is writing it.
+    ///     OSError: Writing failed.
     fn save(&self, python: Python<'_>, path: PathBuf) -> PyResult<()> {
         let saved = python.detach(|| self.0.save(&path));
         saved.map_err(|error| to_python_error(python, error))
     }
 
+    /// Returns the targets of a source with their weights, none where the lexicon lacks it.
+    ///
+    /// Args:
+    ///     source: A word or a phrase, as it stands in a text.
+    ///     lemma_fallback: Look a word out of lexicon up by its base form.
     #[pyo3(signature = (source, *, lemma_fallback = false))]
     fn lookup(
         &self,
@@ -120,6 +140,7 @@ impl Lexicon {
         }
     }
 
+    /// Returns every source with its targets and their weights.
     fn entries(&self) -> Vec<Entry<String>> {
         let own = |(target, weight): (&str, f64)| (target.to_owned(), weight);
         let entries = self.0.entries();
@@ -128,40 +149,48 @@ impl Lexicon {
             .collect()
     }
 
+    /// Returns the inflected forms with their base forms.
     fn forms(&self) -> Vec<(String, String)> {
         let own = |(form, base): (&str, &str)| (form.to_owned(), base.to_owned());
         self.0.forms().map(own).collect()
     }
 
+    /// The number of sources.
     fn __len__(&self) -> usize {
         self.0.len()
     }
 
+    /// The code of the source language.
     #[getter]
     fn source_language(&self) -> &str {
         &self.0.description().source_language
     }
 
+    /// The code of the target language.
     #[getter]
     fn target_language(&self) -> &str {
         &self.0.description().target_language
     }
 
+    /// The licence of the entries.
     #[getter]
     fn licence(&self) -> &str {
         &self.0.description().licence
     }
 
+    /// Where the entries come from.
     #[getter]
     fn provenance(&self) -> &str {
         &self.0.description().provenance
     }
 
+    /// The number of inflected forms.
     #[getter]
     fn form_count(&self) -> usize {
         self.0.form_count()
     }
 
+    /// How many sources were left out in compiling, since they can match no text.
     #[getter]
     fn left_out(&self) -> u32 {
         self.0.description().left_out
@@ -173,6 +202,7 @@ impl Lexicon {
     }
 }
 
+/// Switches texts by one lexicon (BL-CS) or several (ML-CS); can be pickled and copied with them.
 #[pyclass(frozen, module = "cslir._core")]
 pub(super) struct Switcher(pub(super) switch::Switcher);
 
@@ -307,6 +337,7 @@ impl Switcher {
         Ok(((lexicons.collect(),), given))
     }
 
+    /// Returns a text with its chosen tokens switched; the same arguments give the same text.
     #[pyo3(signature = (text, record_id, *, field = "text", epoch = 0))]
     fn switch(
         &self,
@@ -327,6 +358,7 @@ impl Switcher {
             .map_err(|error| to_python_error(python, error))
     }
 
+    /// Returns texts switched on all cores, and the counts of all; ids tell records apart.
     #[pyo3(signature = (texts, record_ids, *, field = "text", epoch = 0, threads = None))]
     fn switch_batch<'py>(
         &self,
@@ -361,6 +393,10 @@ impl Switcher {
     }
 }
 
+/// How many tokens were switched or missed, and into which language.
+///
+/// `content` tokens are those that are not protected, no numbers (under protection) and no stop words;
+/// `lemmas` counts the switched tokens whose base form's entry was taken.
 #[pyclass(
     frozen,
     eq,

@@ -16,6 +16,7 @@ const MOST_BYTES: usize = 1 << 20;
 /// Bytes that are asked of the Python file at a time.
 const FILE_BYTES: usize = 128 << 10;
 
+/// Reads a zstandard file of one frame or several; a truncated or corrupt one raises OSError.
 #[pyclass(frozen, module = "cslir._core")]
 struct ZstandardReader(Mutex<zstd::Decoder<'static, BufReader<PythonFile>>>);
 
@@ -29,6 +30,7 @@ impl ZstandardReader {
         )?)))
     }
 
+    /// Returns up to so many bytes, none at the end alone.
     fn read<'py>(&self, python: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
         let mut bytes = vec![0; size.min(MOST_BYTES)];
         let read = python.detach(|| {
