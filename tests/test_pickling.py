@@ -9,7 +9,7 @@ import pytest
 
 from cslir import Index, InputError
 from cslir.records import Query
-from cslir.switching import Augmenter, Lexicon, Switcher, load_lexicon
+from cslir.switching import Lexicon, Switcher, Switching, load_lexicon
 
 ENTRIES = [
     ("house", [("Haus", 2.0), ("Heim", 1.0)]),
@@ -192,7 +192,7 @@ def test_results_come_back_from_another_process(german):
     assert here.spans
 
 
-class Switching:
+class Switched:
     """A dataset as a training has it: each item is switched in the worker that loads it."""
 
     def __init__(self, augmenter, index):
@@ -208,8 +208,8 @@ class Switching:
 
 def test_workers_of_a_data_loader_that_start_afresh_switch_alike(german, tmp_path):
     data = pytest.importorskip("torch.utils.data")
-    augmenter = Augmenter([german], query_translation_prob=0.7, passage_translation_prob=0.5, seed=1)
-    dataset = Switching(augmenter, Index.build(rows(3), path=tmp_path / "index"))
+    augmenter = Switching([german], query_translation_prob=0.7, passage_translation_prob=0.5).augmenter()
+    dataset = Switched(augmenter, Index.build(rows(3), path=tmp_path / "index"))
     loader = data.DataLoader(dataset, batch_size=4, num_workers=2, multiprocessing_context="spawn")
     texts, vectors = [], []
     for some_texts, some_vectors in loader:

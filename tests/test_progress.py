@@ -53,7 +53,7 @@ def test_a_short_command_says_nothing(capsys):
 def test_library_calls_say_nothing(capsys, at_once):
     with progress.counting("evaluating", "setting") as update:
         update(1, 2)
-    with progress.uncounted("evaluating", "setting") as update:
+    with progress.Progress().stage("evaluating", "setting") as update:
         update(1, 2)
     assert capsys.readouterr().err == ""
 

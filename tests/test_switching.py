@@ -8,7 +8,7 @@ from reference_switching import Dictionary, switch
 
 from cslir import InputError
 from cslir.records import Example, Passage, Query
-from cslir.switching import Augmenter, Lexicon, Switcher, load_lexicon, weights_by_language
+from cslir.switching import Lexicon, Switcher, Switching, load_lexicon
 
 # Pieces of many scripts, of code and of punctuation; few words, so that random lexicons and texts meet.
 PIECES = [
@@ -320,7 +320,7 @@ def test_bad_options_say_what_to_do():
 
 def test_augmenter_switches_each_side_with_its_own_probability_and_every_epoch_anew():
     german = lexicon(a="x", b="y")
-    augmenter = Augmenter([german], query_translation_prob=1.0, passage_translation_prob=0.5, seed=1)
+    augmenter = Switching([german], query_translation_prob=1.0, passage_translation_prob=0.5).augmenter()
     long = "a b " * 50
     example = Example(Query("q", "a b", "en"), Passage("d", long, "a", "en"), (Passage("n", long),))
     [first] = augmenter.examples([example], epoch=0)
@@ -390,6 +390,8 @@ def test_a_lexicon_is_of_its_language_under_any_code(tmp_path):
     path = tmp_path / "he.cslex"
     Lexicon.from_entries("en", "iw", [("peace", [("shalom", 1.0)])]).save(path)
     lexicons = [load_lexicon(path, "en", "he")]
-    assert weights_by_language(lexicons, {"he": 2.0}) == weights_by_language(lexicons, {"iw": 2.0}) == [2.0]
+    for code in ("he", "iw"):
+        switching = Switching(lexicons, language_weights={code: 2.0}, translation_prob=1.0)
+        assert switching("peace") == "shalom"
     with pytest.raises(InputError, match="no lexicon for the weight of 'de'"):
-        weights_by_language(lexicons, {"de": 2.0})
+        Switching(lexicons, language_weights={"de": 2.0})

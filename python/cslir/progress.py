@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cslir.plain_text import MESSAGE_LENGTH, plain_text
 from cslir.plurals import count_of
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cslir.console import Console
 
 __all__ = [
+    "SILENT",
+    "Progress",
     "Stage",
     "Update",
     "announce",
@@ -24,14 +26,42 @@ __all__ = [
     "duration",
     "reading",
     "stderr_console",
-    "uncounted",
+    "terminal_progress",
     "watching",
 ]
 
 Update = Callable[[int, int | None], None]
 """Called with (done, total or None)."""
 Stage = Callable[[str, str], AbstractContextManager[Update]]
-"""Shows a stage of some work, by its description and what it counts: `counting` or `uncounted`."""
+"""Shows a stage of some work, by its description and what it counts: `counting` for one."""
+
+
+@contextmanager
+def _uncounted(_description: str, _unit: str) -> Iterator[Update]:
+    def update(_done: int, _total: int | None = None) -> None: ...
+
+    yield update
+
+
+class Progress(NamedTuple):
+    """How library calls say what they do: nothing by default; the command line passes `terminal_progress()`.
+
+    Attributes:
+        notice: Called with what deserves a look, such as passages that are judged and missing.
+        stage: Shows a stage of the work: a context manager that yields a function to call with (done, total).
+    """
+
+    notice: Callable[[str], None] = lambda _message: None
+    stage: Stage = _uncounted
+
+
+SILENT = Progress()
+
+
+def terminal_progress() -> Progress:
+    """Return what prints notices, and draws bars or logs lines, on stderr."""
+    return Progress(announce, counting)
+
 
 _SHORTEST, _LONGEST = 30.0, 300.0
 """Seconds between two lines of a log, at the start and after an hour."""
@@ -140,15 +170,6 @@ def _tell_until(ended: threading.Event) -> None:
 
 
 @contextmanager
-def uncounted(_description: str, _unit: str) -> Iterator[Update]:
-    """Show nothing: the stage of a library call that nobody watches."""
-
-    def update(_done: int, _total: int | None = None) -> None: ...
-
-    yield update
-
-
-@contextmanager
 def counting(description: str, unit: str) -> Iterator[Update]:
     """Show work that is counted while it goes on; yields a function to call with (done, total or None).
 
@@ -202,10 +223,11 @@ def _showing(
         if log.told:
             log.tell()
         return
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bars
 
     shown = TextColumn("{task.description}"), BarColumn(bar_width=20), *columns()
-    with Progress(*shown, console=stderr_console(), transient=True) as bar:
+    with Bars(*shown, console=stderr_console(), transient=True) as bar:
         task = bar.add_task(description, total=None)
 
         def update(done: int, total: int | None = None) -> None:

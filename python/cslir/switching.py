@@ -7,11 +7,13 @@ al., "Boosting Zero-shot Cross-lingual Retrieval by Training on Artificially Cod
 """
 
 import gc
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from cslir._core import Lexicon, Span, SwitchCounts, Switched, Switcher
 from cslir.errors import InputError
@@ -21,6 +23,8 @@ from cslir.records import Example, Passage, Query
 from cslir.shell import own_command
 
 if TYPE_CHECKING:
+    from datasets import Dataset as HuggingFaceDataset
+
     from cslir.lexicons.translations import SkippedLines
 
 __all__ = [
@@ -30,32 +34,20 @@ __all__ = [
     "SwitchCounts",
     "Switched",
     "Switcher",
+    "Switching",
+    "SwitchingArm",
     "SwitchingTotals",
     "load_lexicon",
     "load_lexicons",
-    "weights_by_language",
 ]
 
-
-def weights_by_language(
-    lexicons: Sequence[Lexicon], weights: Mapping[str, float] | None
-) -> list[float] | None:
-    """Return the weight of each lexicon's language in the draw, 1 for those left out; None for equal ones.
-
-    Raises:
-        InputError: A language has no lexicon.
-    """
-    if not weights:
-        return None
-    languages = [language_label(lexicon.target_language) for lexicon in lexicons]
-    weights = {language_label(language): weight for language, weight in weights.items()}
-    for language in weights:
-        if language not in languages:
-            raise InputError(
-                f"no lexicon for the weight of {language!r}; there are {', '.join(languages)}",
-                remedy="give weights to languages of lexicons",
-            )
-    return [weights.get(language, 1.0) for language in languages]
+SwitchingArm = Literal["bl-cs", "ml-cs", "wiki-cs"]
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "arm": get_args(SwitchingArm),
+    "language_choice": ("token", "text"),
+    "miss_policy": ("keep", "redraw"),
+    "target_choice": ("weighted", "best"),
+}
 
 
 def load_lexicon(
@@ -232,76 +224,232 @@ class SwitchingTotals:
         )
 
 
-class Augmenter:
-    """Makes fresh code-switched training examples for every epoch.
+@dataclass(frozen=True)
+class Switching:
+    """Code-switching, defined once: lexicons, options and a seed; for texts, batches, datasets and training.
 
-    A text's switches depend on (seed, epoch, record id, field) alone: a passage that is in several examples
-    of an epoch is switched alike in all, and the order of examples, batches and threads is irrelevant. The
-    fields are `query`, `title` and `text`.
+    A token is chosen with `translation_prob` and replaced by its translation in a language drawn for it,
+    after equations 1 and 2 of Litschko et al. (arXiv 2305.05295): ML-CS with several lexicons, BL-CS with
+    one, Wiki-CS with lexicons of titles. What is drawn depends on (seed, epoch, record id, field) alone:
+    order, batches and threads are irrelevant, and the same arguments give the same text.
 
     Args:
-        lexicons: One for BL-CS, several for ML-CS; all of one source language.
-        query_translation_prob: Chance that a token of a query is chosen, 0 to 1.
-        passage_translation_prob: Chance that a token of a passage is chosen, 0 to 1.
-        seed: Start of all draws.
+        lexicons: Of one source language. Each a pair such as `en-de` (the embedded lexicon), `en-de=FILE`
+            (any format that is read), or a `Lexicon`. All embedded ones if left out.
+        arm: `bl-cs` takes one lexicon; with `wiki-cs` the embedded lexicons are those of names.
+        translation_prob: Chance that a token is chosen, 0 to 1; 0.5 if None, 1 for `wiki-cs`.
+        query_translation_prob: That of queries, if it is another.
+        passage_translation_prob: That of passages, if it is another.
         language_choice: Draw the language for each `token` or once for a `text`.
+        language_weights: Weight by target language in the draw, 1 for those left out.
         miss_policy: What happens to a token that the drawn language lacks: `keep` it, as in the paper, or
             `redraw` among the languages that have it.
-        target_choice: Take the `best` target of an entry or draw one, `weighted`.
-        language_weights: Weight of each lexicon's language in the draw; equal where None.
-        stop_words: Words that are not switched by themselves.
+        target_choice: Draw one target of an entry by its weight, `weighted`, or take the `best`.
+        stop_words: Words that are not switched by themselves; or a language, whose list is taken.
         switch_stop_words: Switch them too.
-        lemma_fallback: Look a word out of lexicon up by its base form; the lexicons need forms for it.
+        lemma_fallback: Look a word out of lexicon up by its base form.
         protect: Leave URLs, e-mail addresses, numbers and code alone.
-        threads: Threads to switch with; None for one per core.
+        seed: Start of all draws, 0 to 2^64 - 1.
 
     Raises:
-        InputError: An option is out of range.
+        InputError: An option is out of range, or a lexicon is missing, damaged or of another source language.
 
     Example:
         >>> german = Lexicon.from_entries("en", "de", [("house", [("Haus", 1.0)])])
-        >>> augmenter = Augmenter([german], query_translation_prob=1.0, passage_translation_prob=0.0, seed=1)
-        >>> augmenter.queries([Query("q1", "red house")], epoch=0)[0].text
+        >>> switching = Switching([german], arm="bl-cs", translation_prob=1.0)
+        >>> switching("Red house, red House")
+        'Red Haus, red Haus'
+        >>> [span.language for span in switching.spans("red house")]
+        ['de']
+    """
+
+    lexicons: Sequence[str | Lexicon] = ()
+    _: KW_ONLY
+    arm: SwitchingArm = "ml-cs"
+    translation_prob: float | None = None
+    query_translation_prob: float | None = None
+    passage_translation_prob: float | None = None
+    language_choice: Literal["token", "text"] = "token"
+    language_weights: Mapping[str, float] | None = None
+    miss_policy: Literal["keep", "redraw"] = "keep"
+    target_choice: Literal["weighted", "best"] = "weighted"
+    stop_words: str | Sequence[str] = ()
+    switch_stop_words: bool = False
+    lemma_fallback: bool = False
+    protect: bool = True
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise InputError(
+                    f"no {name.replace('_', ' ')} named {value}", remedy=f"choose among {', '.join(choices)}"
+                )
+        for name in ("translation_prob", "query_translation_prob", "passage_translation_prob"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise InputError(f"{name.replace('_', ' ')} must be between 0 and 1, not {value}")
+        if not 0 <= self.seed < 2**64:
+            raise InputError(f"seed must be between 0 and 2^64 - 1, not {self.seed}")
+        for language, weight in (self.language_weights or {}).items():
+            if not (math.isfinite(weight) and weight >= 0):
+                raise InputError(f"weight of {language} must be 0 or more, not {weight}")
+        if self.arm == "bl-cs" and len(self.lexicons) != 1:
+            raise InputError(f"bl-cs needs one lexicon, not {len(self.lexicons)}")
+        settled: dict[str, object] = {"lexicons": tuple(self._load())}
+        if self.translation_prob is None:
+            settled["translation_prob"] = 1.0 if self.arm == "wiki-cs" else 0.5
+        if isinstance(self.stop_words, str):
+            from cslir.lexicons.stop_words import stop_words
+
+            settled["stop_words"] = tuple(stop_words(self.stop_words))
+        else:
+            settled["stop_words"] = tuple(self.stop_words)
+        for name, value in settled.items():
+            object.__setattr__(self, name, value)
+        self._switcher(None)  # what does not go together is refused now
+
+    def _load(self) -> Iterable[Lexicon]:
+        named = [one for one in self.lexicons if isinstance(one, str)]
+        if named or not self.lexicons:
+            from cslir.lexicons.embedded_lexicons import parse_lexicons
+
+            files = parse_lexicons(named, titles=self.arm == "wiki-cs")
+            loaded = iter(load_lexicons(files, lemma_forms=self.lemma_fallback))
+            return [next(loaded) if isinstance(one, str) else one for one in self.lexicons] or list(loaded)
+        return [one for one in self.lexicons if isinstance(one, Lexicon)]
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The target languages, in the order of the lexicons."""
+        return tuple(language_label(one.target_language) for one in self.loaded)
+
+    @property
+    def loaded(self) -> Sequence[Lexicon]:
+        """The lexicons, opened."""
+        return self.lexicons  # type: ignore[return-value]
+
+    def _switcher(self, translation_prob: float | None) -> Switcher:
+        weights = {language_label(one): weight for one, weight in (self.language_weights or {}).items()}
+        for language in weights:
+            if language not in self.languages:
+                raise InputError(
+                    f"no lexicon for the weight of {language!r}; there are {', '.join(self.languages)}",
+                    remedy="give weights to languages of lexicons",
+                )
+        return Switcher(
+            self.loaded,
+            translation_prob=self.translation_prob if translation_prob is None else translation_prob,  # type: ignore[arg-type]
+            seed=self.seed,
+            language_choice=self.language_choice,
+            miss_policy=self.miss_policy,
+            target_choice=self.target_choice,
+            language_weights=[weights.get(one, 1.0) for one in self.languages] if weights else None,
+            stop_words=self.stop_words,
+            switch_stop_words=self.switch_stop_words,
+            lemma_fallback=self.lemma_fallback,
+            protect=self.protect,
+        )
+
+    @cached_property
+    def switcher(self) -> Switcher:
+        """The core's switcher for texts that are neither queries nor passages."""
+        return self._switcher(None)
+
+    @overload
+    def __call__(self, texts: str, ids: str | None = None, *, field: str = "text", epoch: int = 0) -> str: ...
+    @overload
+    def __call__(
+        self, texts: Sequence[str], ids: Sequence[str] | None = None, *, field: str = "text", epoch: int = 0
+    ) -> list[str]: ...
+    def __call__(
+        self,
+        texts: str | Sequence[str],
+        ids: str | Sequence[str] | None = None,
+        *,
+        field: str = "text",
+        epoch: int = 0,
+    ) -> str | list[str]:
+        """Return a text switched, or a list of texts.
+
+        Args:
+            texts: One text, or several.
+            ids: The record id of each; their numbers from 0 if None.
+            field: Of the record; another field of the same record draws anew.
+            epoch: Another epoch draws anew.
+        """
+        if isinstance(texts, str):
+            return self.switched(texts, ids if isinstance(ids, str) else "0", field=field, epoch=epoch).text
+        names = [str(number) for number in range(len(texts))] if ids is None else list(ids)
+        return self.switcher.switch_batch(list(texts), names, field=field, epoch=epoch)[0]
+
+    def switched(self, text: str, record_id: str = "0", *, field: str = "text", epoch: int = 0) -> Switched:
+        """Return a text switched, with its spans and counts; arguments as for a call."""
+        return self.switcher.switch_with_spans(text, record_id, field=field, epoch=epoch)
+
+    def spans(self, text: str, record_id: str = "0", *, field: str = "text", epoch: int = 0) -> list[Span]:
+        """Return what is replaced by what in a text; arguments as for a call."""
+        return self.switched(text, record_id, field=field, epoch=epoch).spans
+
+    def augmenter(self, *, threads: int | None = None) -> "Augmenter":
+        """Return what switches training examples anew in every epoch, and adds up what it switched."""
+        return Augmenter(self, threads=threads)
+
+    def map(
+        self,
+        dataset: "HuggingFaceDataset",
+        columns: Sequence[str],
+        *,
+        epoch: int = 0,
+        id_column: str | None = None,
+    ) -> "HuggingFaceDataset":
+        """Return a Hugging Face `Dataset` with columns of texts switched.
+
+        Args:
+            dataset: A `datasets.Dataset` (or anything with its `map`).
+            columns: Of texts; each is a field of its own.
+            epoch: Another epoch draws anew.
+            id_column: Holds the record ids; the rows' numbers if None.
+        """
+
+        def switch(batch: Mapping[str, Sequence[str]], rows: Sequence[int]) -> dict[str, list[str]]:
+            ids = [str(one) for one in (batch[id_column] if id_column else rows)]
+            return {name: self(batch[name], ids, field=name, epoch=epoch) for name in columns}
+
+        return dataset.map(switch, batched=True, with_indices=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options as JSON values, with the language pairs of the lexicons."""
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "lexicons"}
+        pairs = [f"{one.source_language}-{one.target_language}" for one in self.loaded]
+        weights = None if self.language_weights is None else dict(self.language_weights)
+        return {**values, "lexicons": pairs, "stop_words": list(self.stop_words), "language_weights": weights}
+
+
+class Augmenter:
+    """Makes fresh code-switched training examples for every epoch; made by `Switching.augmenter`.
+
+    A passage that is in several examples of an epoch is switched alike in all. The fields are `query`,
+    `title` and `text`.
+
+    Example:
+        >>> german = Lexicon.from_entries("en", "de", [("house", [("Haus", 1.0)])])
+        >>> switching = Switching([german], query_translation_prob=1.0, passage_translation_prob=0.0)
+        >>> switching.augmenter().queries([Query("q1", "red house")], epoch=0)[0].text
         'red Haus'
     """
 
-    def __init__(
-        self,
-        lexicons: Sequence[Lexicon],
-        *,
-        query_translation_prob: float,
-        passage_translation_prob: float,
-        seed: int,
-        language_choice: Literal["token", "text"] = "token",
-        miss_policy: Literal["keep", "redraw"] = "keep",
-        target_choice: Literal["weighted", "best"] = "weighted",
-        language_weights: Sequence[float] | None = None,
-        stop_words: Sequence[str] = (),
-        switch_stop_words: bool = False,
-        lemma_fallback: bool = False,
-        protect: bool = True,
-        threads: int | None = None,
-    ) -> None:
-        def switcher(translation_prob: float) -> Switcher:
-            return Switcher(
-                lexicons,
-                translation_prob=translation_prob,
-                seed=seed,
-                language_choice=language_choice,
-                miss_policy=miss_policy,
-                target_choice=target_choice,
-                language_weights=language_weights,
-                stop_words=stop_words,
-                switch_stop_words=switch_stop_words,
-                lemma_fallback=lemma_fallback,
-                protect=protect,
-            )
-
-        self._queries = switcher(query_translation_prob)
-        self._passages = switcher(passage_translation_prob)
+    def __init__(self, switching: Switching, *, threads: int | None = None) -> None:
+        self._queries = switching._switcher(switching.query_translation_prob)
+        self._passages = switching._switcher(switching.passage_translation_prob)
         self._threads = threads
         self.totals = SwitchingTotals()
         """What was switched so far."""
+
+    def __call__(self, examples: Sequence[Example], epoch: int) -> tuple[list[str], list[str]]:
+        """Return the queries and the positives' full texts of a batch of examples, switched for an epoch."""
+        switched = self.examples(examples, epoch=epoch)
+        return [one.query.text for one in switched], [one.positive.full_text for one in switched]
 
     def queries(self, queries: Sequence[Query], *, epoch: int) -> list[Query]:
         """Return the queries with their texts switched for an epoch."""

@@ -24,7 +24,6 @@ __all__ = [
     "Seed",
     "Strict",
     "choose_dataset",
-    "parse_lexicons",
 ]
 
 CollectionFile = Annotated[
@@ -86,7 +85,7 @@ Seed = Annotated[int, typer.Option(help="Seed of every random choice.", min=0, m
 def choose_dataset(
     dataset: str | None, collection: Path | None, queries: Path | None, qrels: Path | None
 ) -> "str | DatasetFiles":
-    """Return what `open_dataset` takes: the dataset's name or folder, or its three files.
+    """Return what `load_dataset` takes: the dataset's name or folder, or its three files.
 
     Raises:
         InputError: Neither was given, both were, or a file is missing.
@@ -106,29 +105,3 @@ def choose_dataset(
     raise InputError(
         "a dataset is needed", remedy="give its name or folder, or --collection, --queries and --qrels"
     )
-
-
-def parse_lexicons(specifications: list[str] | None, *, titles: bool = False) -> list[tuple[str, str, Path]]:
-    """Return source language, target language and file of each `--lexicon`; none gives the embedded ones.
-
-    Args:
-        specifications: Each a pair, which stands for an embedded lexicon, or `PAIR=FILE`.
-        titles: Embedded are the lexicons of names, of the same languages if there is no specification.
-
-    Raises:
-        InputError: A pair is malformed, given twice, or has no embedded lexicon; or sources differ.
-    """
-    from cslir.languages import parse_pair
-    from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path, embedded_titles_path
-
-    embedded = embedded_titles_path if titles else embedded_lexicon_path
-    parsed: list[tuple[str, str, Path]] = []
-    for specification in specifications or [f"{source}-{target}" for source, target in EMBEDDED_PAIRS]:
-        pair, equals, name = specification.partition("=")
-        source, target = parse_pair(pair)
-        if any((source, target) == (one, other) for one, other, _ in parsed):
-            raise InputError(f"the lexicon {pair} is given twice", remedy="name each pair once")
-        parsed.append((source, target, Path(name) if equals else embedded(source, target)))
-    if len({source for source, _, _ in parsed}) > 1:
-        raise InputError("the lexicons have different source languages", remedy="use one source language")
-    return parsed

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cslir.cli.arguments import Lexicons, Seed, Strict, parse_lexicons
+from cslir.cli.arguments import Lexicons, Seed, Strict
 from cslir.cli.switching_options import (
     LanguageChoice,
     LanguageWeights,
@@ -18,10 +18,8 @@ from cslir.cli.switching_options import (
     SwitchingArm,
     SwitchStopWords,
     TargetChoice,
-    check_arm,
     parse_language_weights,
     parse_translation_probs,
-    read_stop_words,
 )
 from cslir.plain_text import plain_json
 from cslir.progress import announce, reading
@@ -93,24 +91,24 @@ def switch(
     A record's id is the first column of a tsv line, or _id, id, doc_id or query_id of a jsonl record.
     A run that was interrupted or killed goes on when the same command is given again.
     """
+    from cslir.lexicons.embedded_lexicons import parse_lexicons
     from cslir.lexicons.misfits import find_misfits
     from cslir.streaming import summary_record, summary_text, switch_file
-    from cslir.switching import Switcher, load_lexicons, weights_by_language
+    from cslir.switching import Switching, load_lexicons
 
-    check_arm(arm, lexicon)
-    specified = parse_lexicons(lexicon, titles=arm == "wiki-cs")
-    general_prob, field_probs = parse_translation_probs(translation_prob, 1.0 if arm == "wiki-cs" else 0.5)
-    weights = parse_language_weights(language_weight, [target for _, target, _ in specified])
+    specified = parse_lexicons(lexicon or (), titles=arm == "wiki-cs")
+    general_prob, field_probs = parse_translation_probs(translation_prob)
     lexicons = load_lexicons(specified, strict=strict, lemma_forms=lemma_fallback, notice=announce)
-    switcher = Switcher(
+    switching = Switching(
         lexicons,
+        arm=arm,
         translation_prob=general_prob,
         seed=seed,
         language_choice=language_choice,
+        language_weights=parse_language_weights(language_weight, lexicons),
         miss_policy=miss_policy,
         target_choice=target_choice,
-        language_weights=weights_by_language(lexicons, weights),
-        stop_words=read_stop_words(stop_words),
+        stop_words=stop_words or (),
         switch_stop_words=switch_stop_words,
         lemma_fallback=lemma_fallback,
         protect=protect,
@@ -120,7 +118,7 @@ def switch(
             summary = switch_file(
                 source,
                 destination,
-                switcher,
+                switching.switcher,
                 fields=field or (),
                 translation_probs=field_probs,
                 line_ids=no_id,

@@ -1,12 +1,14 @@
 """The options of code-switching, and their parsing into what the core takes."""
 
-from collections.abc import Collection, Sequence
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cslir.errors import InputError
 from cslir.languages import language_label
+
+if TYPE_CHECKING:
+    from cslir.switching import Lexicon
 
 __all__ = [
     "LanguageChoice",
@@ -18,10 +20,8 @@ __all__ = [
     "SwitchStopWords",
     "SwitchingArm",
     "TargetChoice",
-    "check_arm",
     "parse_language_weights",
     "parse_translation_probs",
-    "read_stop_words",
 ]
 
 SwitchingArm = Literal["bl-cs", "ml-cs", "wiki-cs"]
@@ -71,22 +71,11 @@ Protect = Annotated[
 ]
 
 
-def check_arm(arm: SwitchingArm, lexicons: Sequence[str] | None) -> None:
-    """Refuse an arm that does not go with the lexicons that were named.
-
-    Raises:
-        InputError: bl-cs without a single lexicon.
-    """
-    if arm == "bl-cs" and (lexicons is None or len(lexicons) != 1):
-        raise InputError("bl-cs takes one lexicon", remedy="give one --lexicon, or --arm ml-cs")
-
-
-def parse_translation_probs(given: Sequence[str] | None, default: float) -> tuple[float, dict[str, float]]:
-    """Return the chance that a token is chosen, and that of single fields.
+def parse_translation_probs(given: Sequence[str] | None) -> tuple[float | None, dict[str, float]]:
+    """Return the chance that a token is chosen, None where it is left out, and that of single fields.
 
     Args:
         given: Each `P`, or `FIELD=P`.
-        default: Where no `P` is given.
 
     Raises:
         BadParameter: One is no number from 0 to 1, or is given twice.
@@ -109,21 +98,22 @@ def parse_translation_probs(given: Sequence[str] | None, default: float) -> tupl
             by_field[field] = translation_prob
         else:
             general = translation_prob
-    return default if general is None else general, by_field
+    return general, by_field
 
 
 def parse_language_weights(
-    given: Sequence[str] | None, languages: Collection[str]
+    given: Sequence[str] | None, lexicons: "Sequence[Lexicon]"
 ) -> dict[str, float] | None:
     """Return the weights that are given, by language; None without any.
 
     Args:
         given: Each `LANGUAGE=WEIGHT`.
-        languages: Target languages of the lexicons.
+        lexicons: Whose target languages have weights.
 
     Raises:
         BadParameter: One is no language of a lexicon with a number of 0 or more, or is given twice.
     """
+    languages = [language_label(one.target_language) for one in lexicons]
     weights: dict[str, float] = {}
     for text in given or ():
         language, _, number = text.partition("=")
@@ -144,16 +134,3 @@ def parse_language_weights(
             raise typer.BadParameter(f"{language!r} is given twice.", param_hint=hint)
         weights[language] = weight
     return weights or None
-
-
-def read_stop_words(name: str | None) -> list[str]:
-    """Return the stop words of a language or a file, as `cslir.lexicons.stop_words` reads them.
-
-    Raises:
-        InputError: As `stop_words`.
-    """
-    if name is None:
-        return []
-    from cslir.lexicons.stop_words import stop_words
-
-    return stop_words(name)

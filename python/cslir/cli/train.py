@@ -15,7 +15,6 @@ from cslir.cli.arguments import (
     Seed,
     Strict,
     choose_dataset,
-    parse_lexicons,
 )
 from cslir.cli.switching_options import (
     LanguageChoice,
@@ -27,11 +26,10 @@ from cslir.cli.switching_options import (
     SwitchStopWords,
     TargetChoice,
     parse_language_weights,
-    read_stop_words,
 )
 from cslir.errors import InputError
 from cslir.plurals import count_of
-from cslir.progress import announce, counting, duration
+from cslir.progress import announce, duration, terminal_progress
 from cslir.shell import own_command
 
 if TYPE_CHECKING:
@@ -106,29 +104,42 @@ def train(
     seed: Seed = 1,
 ) -> None:
     """Train an encoder on English pairs, code-switched afresh in every epoch."""
-    from cslir.datasets.collections import examples_of, open_dataset
+    from cslir.datasets.collections import examples_of, load_dataset
+    from cslir.lexicons.embedded_lexicons import parse_lexicons
+    from cslir.switching import Switching, load_lexicons
     from cslir.training.configuration import TrainingConfiguration
     from cslir.training.record import read_training_record
     from cslir.training.train import train_model
 
     started = time.perf_counter()
 
-    lexicons = parse_lexicons(lexicon, titles=arm == "wiki-cs") if arm != "zero-shot" or align else []
+    lexicons = None
+    if arm != "zero-shot" or align:
+        named = parse_lexicons(lexicon or (), titles=arm == "wiki-cs")
+        forms = lemma_fallback and arm != "zero-shot"
+        lexicons = load_lexicons(named, strict=strict, lemma_forms=forms, notice=announce)
+    switching = None
+    if arm != "zero-shot":
+        switching = Switching(
+            lexicons or (),
+            arm=arm,
+            translation_prob=translation_prob,
+            query_translation_prob=query_translation_prob,
+            passage_translation_prob=passage_translation_prob,
+            language_choice=language_choice,
+            language_weights=parse_language_weights(language_weight, lexicons or ()),
+            miss_policy=miss_policy,
+            target_choice=target_choice,
+            stop_words=stop_words or (),
+            switch_stop_words=switch_stop_words,
+            lemma_fallback=lemma_fallback,
+            protect=protect,
+            seed=seed,
+        )
     configuration = TrainingConfiguration.of(
         encoder,
-        arm=arm,
+        switching=switching,
         align=align,
-        translation_prob=translation_prob,
-        query_translation_prob=query_translation_prob,
-        passage_translation_prob=passage_translation_prob,
-        language_choice=language_choice,
-        language_weights=parse_language_weights(language_weight, [target for _, target, _ in lexicons]),
-        miss_policy=miss_policy,
-        target_choice=target_choice,
-        stop_words=read_stop_words(stop_words),
-        switch_stop_words=switch_stop_words,
-        lemma_fallback=lemma_fallback,
-        protect=protect,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -137,18 +148,16 @@ def train(
         checkpoint_steps=checkpoint_steps,
         seed=seed,
     )
-    opened = open_dataset(choose_dataset(dataset, collection, queries, qrels))
+    opened = load_dataset(choose_dataset(dataset, collection, queries, qrels))
     folder = train_model(
         examples_of(opened, split, notice=announce)[:max_examples],
         configuration,
         base=model,
         lexicons=lexicons,
-        strict=strict,
         device=device,
-        notice=announce,
         output=output,
         resume=resume,
-        stage=counting,
+        progress=terminal_progress(),
     )
     announce(_outcome(read_training_record(folder), time.perf_counter() - started))
     data = dataset if dataset is not None else str(collection)

@@ -25,7 +25,7 @@ from cslir.demo.tables import (
 from cslir.evaluation.latency import ResponseTime, measure_response_time
 from cslir.evaluation.parallel import MEAN_TEXTS, ParallelVectors, embed_split, evaluate_vectors
 from cslir.evaluation.results import (
-    ResultFile,
+    Result,
     SettingScores,
     SystemResult,
     group_values,
@@ -134,7 +134,7 @@ def _static_rows(
     """Train and evaluate the static arms; return their rows, and the best on dev with its name."""
     from cslir.models.folders import BASES
     from cslir.models.resolve import resolve_model
-    from cslir.switching import load_lexicon
+    from cslir.switching import Switching, load_lexicon
     from cslir.training.configuration import TrainingConfiguration
     from cslir.training.train import static_base, train_static_arm
 
@@ -156,7 +156,8 @@ def _static_rows(
     rows: list[SystemResult] = []
     arms: dict[str, TrainedStatic] = {}
     for name, (arm, align) in ARMS.items():
-        configuration = TrainingConfiguration.of("static", arm=arm, align=align, seed=seed)
+        switching = None if arm == "zero-shot" else Switching(lexicons, arm=arm, seed=seed)
+        configuration = TrainingConfiguration.of("static", switching=switching, align=align, seed=seed)
         with counting(f"training {name}", "step") as update:
             trained = train_static_arm(base, examples, configuration, lexicons, progress=update)
         arms[name] = trained
@@ -322,11 +323,11 @@ def _result_file(
     configuration: dict[str, Any],
     seconds: dict[str, float],
     saved: _Saved,
-) -> ResultFile:
+) -> Result:
     """Return the demo's outcome as documented in docs/demo.md."""
     comparisons = compare_rows(rows, SEEN_LANGUAGES)
     alignment = alignment_rows(rows, SEEN_LANGUAGES)
-    return ResultFile(
+    return Result(
         dataset=EMBEDDED_NAME,
         split="test",
         systems=[with_groups(row, comparisons, alignment, SEEN_LANGUAGES) for row in rows],

@@ -1,12 +1,20 @@
 """The lexicons that the package carries, with checksums that are verified before use."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 from cslir.errors import InputError
 from cslir.files import read_lines, sha256_of
+from cslir.languages import parse_pair
 
-__all__ = ["EMBEDDED_PAIRS", "EMBEDDED_TITLE_PAIRS", "embedded_lexicon_path", "embedded_titles_path"]
+__all__ = [
+    "EMBEDDED_PAIRS",
+    "EMBEDDED_TITLE_PAIRS",
+    "embedded_lexicon_path",
+    "embedded_titles_path",
+    "parse_lexicons",
+]
 
 EMBEDDED_PAIRS: tuple[tuple[str, str], ...] = (("en", "de"), ("en", "fr"), ("en", "it"), ("en", "ru"))
 """Source and target languages of the embedded lexicons."""
@@ -57,3 +65,29 @@ def _verified(path: Path) -> Path:
     if not path.is_file() or sha256_of(path) != sums.get(path.name):
         raise InputError("is missing or was changed", path=path, remedy="install cslir again")
     return path
+
+
+def parse_lexicons(
+    specifications: Iterable[str] = (), *, titles: bool = False
+) -> list[tuple[str, str, Path]]:
+    """Return source language, target language and file of lexicons.
+
+    Args:
+        specifications: Each a pair, `en-de`, which means the embedded lexicon, or `PAIR=FILE`; without any,
+            all embedded lexicons.
+        titles: Embedded are the lexicons of names, of the same languages if there is no specification.
+
+    Raises:
+        InputError: A pair is malformed, given twice, or has no embedded lexicon; or sources differ.
+    """
+    embedded = embedded_titles_path if titles else embedded_lexicon_path
+    parsed: list[tuple[str, str, Path]] = []
+    for specification in list(specifications) or [f"{source}-{target}" for source, target in EMBEDDED_PAIRS]:
+        pair, equals, name = specification.partition("=")
+        source, target = parse_pair(pair)
+        if any((source, target) == (one, other) for one, other, _ in parsed):
+            raise InputError(f"the lexicon {pair} is given twice", remedy="name each pair once")
+        parsed.append((source, target, Path(name) if equals else embedded(source, target)))
+    if len({source for source, _, _ in parsed}) > 1:
+        raise InputError("the lexicons have different source languages", remedy="use one source language")
+    return parsed

@@ -1,7 +1,8 @@
 """What both trainers share: batches of examples as texts, lexicon pairs, and the report of a step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -9,12 +10,20 @@ from torch import Tensor
 
 from cslir.errors import InputError
 from cslir.records import Example
+from cslir.switching import SwitchingTotals
 from cslir.training.configuration import TrainingConfiguration
 
 __all__ = ["Augment", "Step", "check_inputs", "draw_pairs", "group_keys", "plain_texts", "text_keys"]
 
-Augment = Callable[[Sequence[Example], int], tuple[list[str], list[str]]]
-"""Makes (queries, passages) of a batch of examples in an epoch: how code-switching enters training."""
+
+class Augment(Protocol):
+    """How code-switching enters training; `Switching.augmenter` makes one."""
+
+    totals: SwitchingTotals
+    """What was switched so far."""
+
+    def __call__(self, examples: Sequence[Example], epoch: int) -> tuple[list[str], list[str]]:
+        """Return the queries and the passages of a batch of examples in an epoch."""
 
 
 @dataclass(frozen=True)

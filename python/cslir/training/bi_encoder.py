@@ -64,7 +64,6 @@ def train_bi_encoder(
     *,
     output: Path,
     augment: Augment | None = None,
-    switching: SwitchingTotals | None = None,
     word_pairs: Sequence[tuple[str, str]] = (),
     inputs: Mapping[str, Any] | None = None,
     resume: bool = False,
@@ -86,7 +85,6 @@ def train_bi_encoder(
         configuration: Settings.
         output: Folder to write; it appears when training is complete.
         augment: Called with each batch and the epoch; without it the texts are taken as they are.
-        switching: What `augment` adds up, for the record.
         word_pairs: (source, target) pairs of lexicons, for the alignment loss.
         inputs: What the model is made from (base, lexicons, data), for the record and so that a run is
             resumed only with the same.
@@ -122,7 +120,7 @@ def train_bi_encoder(
         )
         encoder.model_card_data.generate_widget_examples = False  # the dataset holds no texts to show
         _freeze_word_embeddings(encoder)
-        collator = _Collator(encoder, texts, examples, configuration, augment, word_pairs, switching)
+        collator = _Collator(encoder, texts, examples, configuration, augment, word_pairs)
         loss = _RankingAndAlignment(encoder, configuration)
         reporter = _Reporter(loss, collator, progress)
         trainer = SentenceTransformerTrainer(
@@ -246,7 +244,6 @@ class _Collator:
         configuration: TrainingConfiguration,
         augment: Augment | None,
         word_pairs: Sequence[tuple[str, str]],
-        switching: SwitchingTotals | None,
     ) -> None:
         self.epoch = 0
         self._tokenizer = encoder.tokenizer
@@ -257,7 +254,6 @@ class _Collator:
         self._augment = augment
         self._word_pairs = word_pairs
         self._query_keys, self._passage_keys = group_keys(examples)
-        self._switching = switching
         self.switched: deque[SwitchingTotals] = deque()
         """The totals after each batch that was made and not yet trained on: loaders work ahead."""
 
@@ -265,8 +261,8 @@ class _Collator:
         rows = [feature["row"] for feature in features]
         examples = [self._examples[row] for row in rows]
         queries, passages = self._augment(examples, self.epoch) if self._augment else plain_texts(examples)
-        if self._switching is not None:
-            self.switched.append(copy.deepcopy(self._switching))
+        if self._augment is not None:
+            self.switched.append(copy.deepcopy(self._augment.totals))
         batch = self._tokenize(_QUERY, queries, "query") | self._tokenize(_PASSAGE, passages, "passage")
         batch["label"] = repeated(self._query_keys[rows], self._passage_keys[rows])
         if self._configuration.alignment_weight:

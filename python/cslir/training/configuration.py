@@ -1,25 +1,17 @@
 """The settings of a training run, checked when they are made."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, Self
 
 from cslir.errors import InputError
+from cslir.switching import Switching
 
-__all__ = ["ARMS", "ENCODERS", "Arm", "EncoderName", "TrainingConfiguration"]
+__all__ = ["ENCODERS", "Arm", "EncoderName", "TrainingConfiguration"]
 
 EncoderName = Literal["static", "bi-encoder", "cross-encoder"]
 Arm = Literal["zero-shot", "bl-cs", "ml-cs", "wiki-cs"]
 ENCODERS: tuple[EncoderName, ...] = ("static", "bi-encoder", "cross-encoder")
-ARMS: tuple[Arm, ...] = ("zero-shot", "bl-cs", "ml-cs", "wiki-cs")
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "encoder": ENCODERS,
-    "language_choice": ("token", "text"),
-    "miss_policy": ("keep", "redraw"),
-    "target_choice": ("weighted", "best"),
-}
-
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "static": {"epochs": 2, "batch_size": 256, "temperature": 0.05, "learning_rate": 2e-2, "max_length": 512},
     "bi-encoder": {
@@ -47,33 +39,14 @@ class TrainingConfiguration:
     """
 
     encoder: EncoderName = "static"
-    arm: Arm = "ml-cs"
-    """`zero-shot` trains on English pairs alone; `bl-cs` and `ml-cs` switch words into one language or
-    several, `wiki-cs` titles and phrases, freshly each epoch. The switching itself is passed to the trainer
-    as `augment`."""
+    switching: Switching | None = None
+    """How queries and passages are switched, freshly in each epoch; None trains on the pairs as they are
+    (zero-shot)."""
     epochs: int = 2
     batch_size: int = 256
     temperature: float = 0.05
     learning_rate: float = 2e-2
     seed: int = 1
-    translation_prob: float = 0.5
-    """Chance that a token is chosen for switching; `of` takes 1 for `wiki-cs` where it is left out."""
-    query_translation_prob: float | None = None
-    """That of queries; None for `translation_prob`."""
-    passage_translation_prob: float | None = None
-    """That of passages; None for `translation_prob`."""
-    language_choice: Literal["token", "text"] = "token"
-    language_weights: Mapping[str, float] | None = None
-    """Weight by target language in the draw, 1 for those left out."""
-    miss_policy: Literal["keep", "redraw"] = "keep"
-    target_choice: Literal["weighted", "best"] = "weighted"
-    stop_words: Sequence[str] = ()
-    """Words that are not switched by themselves."""
-    switch_stop_words: bool = False
-    lemma_fallback: bool = False
-    """Look words out of lexicon up by their base forms."""
-    protect: bool = True
-    """Leave URLs, e-mail addresses, numbers and code alone."""
     align: str | None = None
     """Alignment loss as LEVEL:WEIGHT, for example `word:0.5`; None for none."""
     alignment_pairs: int = 256
@@ -93,16 +66,14 @@ class TrainingConfiguration:
         if encoder not in ENCODERS:
             raise InputError(f"no encoder named {encoder}", remedy=f"choose among {', '.join(ENCODERS)}")
         chosen: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-        by_arm = {"translation_prob": 1.0} if chosen.get("arm") == "wiki-cs" else {}
-        return cls(encoder=encoder, **(_DEFAULTS[encoder] | by_arm | chosen))
+        return cls(encoder=encoder, **(_DEFAULTS[encoder] | chosen))
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            value = getattr(self, name)
-            _require(
-                value in choices, f"no {_words(name)} named {value}", f"choose among {', '.join(choices)}"
-            )
-        _require(self.arm in ARMS, f"no training arm named {self.arm}", f"choose among {', '.join(ARMS)}")
+        _require(
+            self.encoder in ENCODERS,
+            f"no encoder named {self.encoder}",
+            f"choose among {', '.join(ENCODERS)}",
+        )
         for name in ("epochs", "batch_size", "alignment_pairs", "max_length", "negatives"):
             least = 2 if name in {"batch_size", "alignment_pairs"} else 1
             value = getattr(self, name)
@@ -110,24 +81,22 @@ class TrainingConfiguration:
         for name in ("temperature", "learning_rate"):
             value = getattr(self, name)
             _require(math.isfinite(value) and value > 0, f"{_words(name)} must be above 0, not {value}")
-        for name in ("translation_prob", "query_translation_prob", "passage_translation_prob", "warmup"):
-            value = getattr(self, name)
-            _require(value is None or 0 <= value <= 1, f"{_words(name)} must be between 0 and 1, not {value}")
+        _require(0 <= self.warmup <= 1, f"warmup must be between 0 and 1, not {self.warmup}")
         _require(0 <= self.seed < 2**63, f"seed must be between 0 and 2^63 - 1, not {self.seed}")
         _require(
             self.checkpoint_steps >= 0, f"checkpoint steps must be 0 or more, not {self.checkpoint_steps}"
         )
-        for language, weight in (self.language_weights or {}).items():
-            _require(
-                math.isfinite(weight) and weight >= 0, f"weight of {language} must be 0 or more, not {weight}"
-            )
         _require(
             self.encoder != "cross-encoder" or self.align is None,
             "a cross-encoder has no embeddings of words to align",
             "leave the alignment out",
         )
-        object.__setattr__(self, "stop_words", tuple(self.stop_words))  # equal to what comes back from JSON
         _alignment_weight(self.align)
+
+    @property
+    def arm(self) -> Arm:
+        """The training arm of the paper."""
+        return "zero-shot" if self.switching is None else self.switching.arm
 
     @property
     def alignment_weight(self) -> float:
@@ -135,8 +104,10 @@ class TrainingConfiguration:
         return _alignment_weight(self.align)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as a JSON object."""
-        return asdict(self) | {"stop_words": list(self.stop_words)}
+        """Return the settings as a JSON object, those of switching beside the others."""
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "switching"}
+        options = {} if self.switching is None else self.switching.to_json()
+        return {**options, **values, "arm": self.arm}
 
 
 def _words(name: str) -> str:

@@ -31,7 +31,6 @@ from cslir.outputs import replace_folder
 from cslir.records import Example, Passage
 from cslir.retrieval import encode_texts
 from cslir.search import Encoder
-from cslir.switching import SwitchingTotals
 from cslir.training.arguments import trainer_arguments
 from cslir.training.batches import Augment, Step, check_inputs, plain_texts
 from cslir.training.configuration import TrainingConfiguration
@@ -92,7 +91,6 @@ def train_cross_encoder(
     *,
     output: Path,
     augment: Augment | None = None,
-    switching: SwitchingTotals | None = None,
     inputs: Mapping[str, Any] | None = None,
     device: Device = "auto",
     progress: Callable[[Step], None] | None = None,
@@ -109,7 +107,6 @@ def train_cross_encoder(
         configuration: Settings.
         output: Folder to write; it appears when training is complete.
         augment: Called with examples and the epoch; without it the texts are taken as they are.
-        switching: What `augment` has switched so far, for the record.
         inputs: What the model is made from (base, lexicons, data), for the record.
         device: Where it is trained; the same seed gives the same bytes on a CPU.
         progress: Called after every step.
@@ -164,7 +161,7 @@ def train_cross_encoder(
             "training": configuration.to_json(),
             "device": str(encoder.device),
         }
-        record = TrainingRecord.of(reporter.curve, switching)
+        record = TrainingRecord.of(reporter.curve, augment.totals if augment else None)
         (work / TRAINING_RECORD).write_bytes(record.to_bytes())
         (work / TRAINING_SETTINGS).write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
     return output

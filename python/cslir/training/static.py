@@ -147,7 +147,8 @@ def train_static(
         languages=base.languages,
         configuration={"base": base.source, "training": configuration.to_json(), "examples": len(examples)},
     )
-    return TrainedStatic(encoder, tuple(curve), time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return TrainedStatic(encoder, tuple(curve), seconds, augment.totals if augment else None)
 
 
 def _align(table: _Table, pairs: Sequence[tuple[str, str]], temperature: float) -> Tensor:

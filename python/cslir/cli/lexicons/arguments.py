@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cslir.cli.arguments import parse_lexicons
 from cslir.plurals import count_of
 from cslir.progress import announce
 
@@ -31,6 +30,7 @@ def read_named(specifications: Sequence[str], file_format: str | None, strict: b
     Raises:
         InputError: A pair, format or file is wrong.
     """
+    from cslir.lexicons.embedded_lexicons import parse_lexicons
     from cslir.lexicons.tables import read_table
     from cslir.lexicons.translations import SkippedLines
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cslir.cli.arguments import Strict, parse_lexicons
+from cslir.cli.arguments import Strict
 from cslir.cli.lexicons.arguments import Format, read_named, source_texts
 from cslir.errors import InputError
 from cslir.languages import primary_language
@@ -176,8 +176,10 @@ def _by_lemma(asked: bool | None, language: str, *, stored: bool) -> bool:
 
 def _of_one_source(specifications: list[str] | None) -> list[tuple[str, str, Path]]:
     """Return pairs and files; unlike elsewhere several lexicons may have the same pair."""
+    from cslir.lexicons.embedded_lexicons import parse_lexicons
+
     if not specifications:
-        return parse_lexicons(None)
+        return parse_lexicons()
     named = [parse_lexicons([specification])[0] for specification in specifications]
     if len({source for source, _, _ in named}) > 1:
         raise InputError(
