@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from cslir.evaluation.metrics import Judged
-from cslir.evaluation.results import ResultFile, SettingScores, SystemResult, write_results
+from cslir.evaluation.results import Result, SettingScores, SystemResult, write_results
 from cslir.evaluation.settings import language_pairs, mixed_settings, pair_group
 
 SEEN, UNSEEN = ("en", "de", "ru"), ("ja",)
@@ -52,7 +52,7 @@ def write_parallel(path, *, seed=1, systems=SYSTEMS, queries=60, **changes):
         "machine": {"cpu": "abacus", "cores": 2},
         "versions": {"cslir": "0.1.0", "numpy": "2.0"},
     }
-    write_results(path, ResultFile(systems=results, **(file | changes)))
+    write_results(path, Result(systems=results, **(file | changes)))
     return path
 
 
@@ -66,7 +66,7 @@ def write_plain(path, *, systems=("BM25", "static"), queries=40):
         results.append(
             SystemResult(name, systems[0] if number else "", None, {"all": SettingScores("", judged)})
         )
-    write_results(path, ResultFile("scifact", "test", results))
+    write_results(path, Result("scifact", "test", results))
     return path
 
 

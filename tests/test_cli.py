@@ -171,7 +171,7 @@ BAD_CALLS = {
     ),
     "bl-cs with many": (
         ["switch", "{tmp}/good.tsv", "{tmp}/o.tsv", "--arm", "bl-cs"],
-        "bl-cs takes one lexicon",
+        "bl-cs needs one lexicon, not 4",
     ),
     "no dataset": (["eval", "{tmp}/absent", "--run", "r"], "no such folder"),
     "not a dataset": (["eval", "{tmp}", "--run", "r"], "not a dataset"),

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from cslir.evaluation.comparison import compare
 from cslir.evaluation.metrics import Judged
-from cslir.evaluation.results import ResultFile, SettingScores, SystemResult, read_results, write_results
+from cslir.evaluation.results import Result, SettingScores, SystemResult, read_results, write_results
 
 QUERIES = tuple(f"q{number}" for number in range(30))
 TEXTS = ["بحث بلا حدود في لغات كثيرة", "検索エンジンの評価方法について説明する", "свободная программа"]
@@ -63,7 +63,7 @@ def results(dataset, tmp_path):
     for seed in (1, 2):
         systems = [system("base", seed=seed), system("better", "base", seed, 1.0)]
         paths.append(tmp_path / f"seed-{seed}.json")
-        write_results(paths[-1], ResultFile(str(dataset), "test", systems, ("en", "de")))
+        write_results(paths[-1], Result(str(dataset), "test", systems, ("en", "de")))
     return paths
 
 

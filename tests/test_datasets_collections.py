@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from cslir.datasets.collections import DatasetFiles, PlainDataset, examples_of, open_dataset, passages_of
+from cslir.datasets.collections import DatasetFiles, PlainDataset, examples_of, load_dataset, passages_of
 from cslir.datasets.judgements import Missing
 from cslir.datasets.parallel import ParallelDataset
 from cslir.errors import InputError
@@ -22,7 +22,7 @@ def msmarco(tmp_path):
 
 
 def test_msmarco_folder(msmarco):
-    dataset = open_dataset(str(msmarco), "ar")
+    dataset = load_dataset(str(msmarco), "ar")
     assert isinstance(dataset, PlainDataset)
     assert [query.query_id for query in dataset.queries("dev")] == ["7", "8"]
     assert dataset.passages()[1] == Passage("1", "لعبة ورق", "", "ar")
@@ -42,13 +42,13 @@ def test_files_named_one_by_one(msmarco):
     files = DatasetFiles(
         msmarco / "collection.tsv.gz", msmarco / "queries.dev.tsv", msmarco / "qrels.dev.tsv"
     )
-    assert examples_of(open_dataset(files), "any") == examples_of(open_dataset(str(msmarco)), "dev")
+    assert examples_of(load_dataset(files), "any") == examples_of(load_dataset(str(msmarco)), "dev")
 
 
 def test_judged_ids_without_text_are_left_out_of_training_and_told(msmarco):
     (msmarco / "qrels.dev.tsv").write_text("7\t0\t0\t1\n8\t0\t77\t1\n8\t0\t78\t0\n70\t0\t0\t1\n")
     told = []
-    examples = examples_of(open_dataset(str(msmarco)), "dev", notice=told.append)
+    examples = examples_of(load_dataset(str(msmarco)), "dev", notice=told.append)
     assert [(one.query.query_id, one.positive.doc_id) for one in examples] == [("7", "0")]
     assert told == [
         f"{msmarco / 'qrels.dev.tsv'}: queries without text, whose pairs are left out: 1; relevant passages"
@@ -58,7 +58,7 @@ def test_judged_ids_without_text_are_left_out_of_training_and_told(msmarco):
 
 def test_judged_passages_that_the_collection_lacks_count_as_never_found(msmarco):
     (msmarco / "qrels.dev.tsv").write_text("7\t0\t0\t1\n7\t0\t77\t1\n8\t0\t78\t1\n70\t0\t0\t1\n")
-    dataset = open_dataset(str(msmarco))
+    dataset = load_dataset(str(msmarco))
     assert [qrel[:2] for qrel in dataset.qrels("dev")] == [("7", "0"), ("7", "77"), ("8", "78")]
     assert dataset.missing("dev", {"0", "1", "2"}) == Missing(queries=1, passages=2)
     assert dataset.missing("dev", None) == Missing(queries=1)
@@ -69,16 +69,16 @@ def test_qrels_of_another_collection_are_refused(msmarco):
     with pytest.raises(
         InputError, match="no relevant passage that is judged is in .*collection.tsv.gz, neither '77'"
     ):
-        examples_of(open_dataset(str(msmarco)), "dev")
+        examples_of(load_dataset(str(msmarco)), "dev")
     (msmarco / "qrels.dev.tsv").write_text("70\t0\t0\t1\n80\t0\t1\t1\n")
     with pytest.raises(InputError, match="no query that is judged is in .*queries.dev.tsv, neither '70'"):
-        open_dataset(str(msmarco)).queries("dev")
+        load_dataset(str(msmarco)).queries("dev")
 
 
 def test_split_without_relevant_pair(msmarco):
     (msmarco / "qrels.dev.tsv").write_text("7\t0\t0\t0\n")
     with pytest.raises(InputError, match="no relevant pair"):
-        examples_of(open_dataset(str(msmarco)), "dev")
+        examples_of(load_dataset(str(msmarco)), "dev")
 
 
 def test_empty_collection(msmarco):
@@ -90,14 +90,14 @@ def test_empty_collection(msmarco):
 
 
 def test_embedded_parallel_and_unknown(tmp_path, monkeypatch):
-    assert isinstance(open_dataset("debian-sample"), ParallelDataset)
+    assert isinstance(load_dataset("debian-sample"), ParallelDataset)
     passages = list(passages_of("debian-sample", "dev", ["ja", "pl"]))
     assert {passage.language for passage in passages} == {"ja", "pl"}
     assert passages[0].doc_id.startswith("ja/")
     with pytest.raises(InputError, match="no such folder"):
-        open_dataset(str(tmp_path / "absent"))
+        load_dataset(str(tmp_path / "absent"))
     with pytest.raises(InputError, match="not a dataset"):
-        open_dataset(str(tmp_path))
+        load_dataset(str(tmp_path))
     monkeypatch.setenv("CSLIR_CACHE", str(tmp_path))
     with pytest.raises(InputError, match="cslir datasets build debian"):
-        open_dataset("debian")
+        load_dataset("debian")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cslir.datasets.collections import open_dataset, passages_of
+from cslir.datasets.collections import load_dataset, passages_of
 from cslir.datasets.ir_collections import IrDataset
 from cslir.errors import CslirError, InputError
 from cslir.records import Passage, Qrel, Query
@@ -73,7 +73,7 @@ def registered():
 
 
 def test_records_of_a_dataset(registered):
-    dataset = open_dataset("cslir-tests/test")
+    dataset = load_dataset("cslir-tests/test")
     assert isinstance(dataset, IrDataset)
     assert dataset.passages() == [
         Passage("d1", "lesen", "Post", "de"),
@@ -86,29 +86,29 @@ def test_records_of_a_dataset(registered):
 
 
 def test_a_split_is_the_last_part_of_an_id(registered):
-    collection = open_dataset("irds:cslir-tests")
+    collection = load_dataset("irds:cslir-tests")
     assert len(collection.qrels("test")) == len(collection.qrels("")) == 2
-    assert len(open_dataset("cslir-tests/test").qrels("test")) == 2
+    assert len(load_dataset("cslir-tests/test").qrels("test")) == 2
     with pytest.raises(
         InputError, match="no judgements of a split 'dev'; ir_datasets has them for cslir-tests/test"
     ):
         collection.qrels("dev")
     with pytest.raises(InputError, match="no judgements of a split 'dev'"):
-        open_dataset("cslir-tests/test").qrels("dev")
+        load_dataset("cslir-tests/test").qrels("dev")
 
 
 def test_unknown_ids_and_folders_that_are_not_there(registered, tmp_path):
     with pytest.raises(InputError, match="there is .*cslir-tests"):
-        open_dataset("cslir-tests/tets")
+        load_dataset("cslir-tests/tets")
     with pytest.raises(InputError, match="neither a folder nor an id"):
-        open_dataset("irds:cslir")
+        load_dataset("irds:cslir")
     with pytest.raises(InputError, match="no such folder"):
-        open_dataset(str(tmp_path / "absent"))
+        load_dataset(str(tmp_path / "absent"))
 
 
 def test_what_fails_in_the_library_is_one_error(registered, run):
     with pytest.raises(CslirError, match="could not give the passages .ConnectionError: no route to host"):
-        open_dataset("cslir-broken/test").passages()
+        load_dataset("cslir-broken/test").passages()
     outcome = run("datasets", "describe", "cslir-broken/test")
     assert outcome.status == 1
     assert "Traceback" not in outcome.err
@@ -127,7 +127,7 @@ def test_ctrl_c_during_a_download(registered, run, monkeypatch):
 def test_without_the_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "ir_datasets", None)
     with pytest.raises(InputError, match=r"pip install 'cslir\[ir-datasets\]'"):
-        open_dataset("mmarco/v2/de/dev/small")
+        load_dataset("mmarco/v2/de/dev/small")
 
 
 def test_files_that_lie_where_the_library_keeps_them(tmp_path):
@@ -140,8 +140,8 @@ def test_files_that_lie_where_the_library_keeps_them(tmp_path):
     (folder / "v2" / "german.queries.dev.tsv").write_text("7\tBriefe\n8\tSpiel\n9\tohne\n", encoding="utf-8")
     (folder / "qrels.dev.small.tsv").write_text("7\t0\t0\t1\n8\t0\t1\t1\n")
     program = (
-        "from cslir.datasets.collections import open_dataset\n"
-        "dataset = open_dataset('mmarco/v2/de/dev/small')\n"
+        "from cslir.datasets.collections import load_dataset\n"
+        "dataset = load_dataset('mmarco/v2/de/dev/small')\n"
         "print(dataset.passages(), dataset.queries(''), dataset.qrels(''))\n"
     )
     environment = os.environ | {"IR_DATASETS_HOME": str(tmp_path), "IR_DATASETS_DL_TRIES": "1"}

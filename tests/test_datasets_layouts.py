@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from cslir.datasets.collections import examples_of, open_dataset, passages_of
+from cslir.datasets.collections import examples_of, load_dataset, passages_of
 from cslir.datasets.mixing import languages_of, setting_texts
 from cslir.datasets.parallel import ParallelDataset
 from cslir.datasets.plain import DatasetFiles, PlainDataset
@@ -37,7 +37,7 @@ MMARCO = ("german_collection.tsv.gz", "german_queries.train.tsv", "german_querie
 @pytest.mark.parametrize(("names", "language"), [(MSMARCO, ""), (MMARCO, "de")])
 @pytest.mark.parametrize("split", ["dev", "dev.small"])
 def test_the_published_names(tmp_path, names, language, split):
-    dataset = open_dataset(write(tmp_path / "marco", names))
+    dataset = load_dataset(write(tmp_path / "marco", names))
     assert isinstance(dataset, PlainDataset)
     assert dataset.queries(split) == [Query("9", "nine", language)]
     assert dataset.passages()[2] == Passage("2", "zwei", "", language)
@@ -49,25 +49,25 @@ def test_the_published_names(tmp_path, names, language, split):
 
 
 def test_a_small_split_beside_the_whole_one_is_chosen_by_its_own_name(tmp_path):
-    dataset = open_dataset(write(tmp_path, (*MSMARCO, "queries.dev.tsv", "qrels.dev.tsv")))
+    dataset = load_dataset(write(tmp_path, (*MSMARCO, "queries.dev.tsv", "qrels.dev.tsv")))
     assert [query.query_id for query in dataset.queries("dev")] == ["9", "11"]
     assert [query.query_id for query in dataset.queries("dev.small")] == ["9"]
 
 
 def test_queries_of_a_small_split_are_among_those_of_the_whole_one(tmp_path):
     names = ("german_collection.tsv", "german_queries.dev.tsv", "qrels.dev.small.tsv")
-    dataset = open_dataset(write(tmp_path, names))
+    dataset = load_dataset(write(tmp_path, names))
     assert [query.query_id for query in dataset.queries("dev")] == ["9"]
     with pytest.raises(InputError, match=r"no german_qrels.test.tsv or qrels.test.tsv.*splits dev.small$"):
         dataset.qrels("test")
     (tmp_path / "german_queries.dev.tsv").rename(tmp_path / "english_queries.dev.tsv")
     with pytest.raises(InputError, match=r"no german_queries.dev.small.tsv or .* or queries.dev.tsv"):
-        open_dataset(str(tmp_path)).queries("dev")
+        load_dataset(str(tmp_path)).queries("dev")
 
 
 def test_one_folder_with_several_languages_is_parallel(tmp_path):
     names = (*MSMARCO, *MMARCO, "portuguese_collection.tsv", "portuguese_queries.dev.small.tsv")
-    dataset = open_dataset(write(tmp_path, names))
+    dataset = load_dataset(write(tmp_path, names))
     assert isinstance(dataset, ParallelDataset)
     assert dataset.languages == ("en", "de", "pt")
     assert languages_of(dataset, "dev") == list(dataset.languages)
@@ -76,14 +76,14 @@ def test_one_folder_with_several_languages_is_parallel(tmp_path):
     assert [one.query.text for one in examples_of(dataset)] == ["seven", "eight"]
     write(tmp_path, ["english_collection.tsv"])
     with pytest.raises(InputError, match="are the same language, en"):
-        open_dataset(str(tmp_path))
+        load_dataset(str(tmp_path))
 
 
 def test_a_folder_per_language(tmp_path):
     write(tmp_path / "en", MSMARCO)
     write(tmp_path / "de", MMARCO)
     write(tmp_path / "pt-BR", MSMARCO)
-    dataset = open_dataset(str(tmp_path))
+    dataset = load_dataset(str(tmp_path))
     assert isinstance(dataset, ParallelDataset)
     assert dataset.languages == ("en", "de", "pt-BR")
     assert dataset.queries("dev", "pt-BR") == [Query("9", "nine", "pt-BR")]
@@ -95,7 +95,7 @@ def test_a_folder_per_language(tmp_path):
 def test_files_of_two_languages_tell_them(tmp_path):
     write(tmp_path, ("german_collection.tsv", "english_queries.dev.small.tsv", "qrels.dev.small.tsv"))
     names = ("german_collection.tsv", "english_queries.dev.small.tsv", "qrels.dev.small.tsv")
-    dataset = open_dataset(DatasetFiles(*(tmp_path / name for name in names)))
+    dataset = load_dataset(DatasetFiles(*(tmp_path / name for name in names)))
     assert dataset.queries("any")[0].language == "en"
     assert dataset.passages()[0].language == "de"
     assert next(passages_of(str(tmp_path / names[0]), "any")).language == "de"

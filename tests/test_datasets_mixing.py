@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 
 from cslir.datasets import load_parallel
-from cslir.datasets.collections import open_dataset
+from cslir.datasets.collections import load_dataset
 from cslir.datasets.mixing import setting_texts, write_mixture
 from cslir.errors import InputError
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
@@ -97,7 +97,7 @@ def written(dataset, folder, seed=1, suffix=""):
 
 def test_a_mixture_is_a_beir_folder_with_languages_and_a_description(dataset, tmp_path):
     texts = written(dataset, tmp_path / "mix")
-    opened = open_dataset(str(tmp_path / "mix"))
+    opened = load_dataset(str(tmp_path / "mix"))
     assert opened.passages() == texts.passages
     assert opened.queries("test") == texts.queries
     assert opened.qrels("test") == texts.qrels
@@ -134,13 +134,13 @@ def test_a_changed_or_damaged_mixture_is_refused(dataset, tmp_path):
     corpus = folder / "corpus.jsonl"
     corpus.write_bytes(corpus.read_bytes()[:-20])
     with pytest.raises(InputError, match="SHA-256 differs"):
-        open_dataset(str(folder))
+        load_dataset(str(folder))
     (folder / "dataset.json").write_text('{"setting": {"na')
     with pytest.raises(InputError, match="not JSON"):
-        open_dataset(str(folder))
+        load_dataset(str(folder))
     (folder / "dataset.json").write_text(json.dumps({"setting": {"name": 3}, "files": {}}))
     with pytest.raises(InputError, match="not a mixture's description"):
-        open_dataset(str(folder))
+        load_dataset(str(folder))
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", '{"name": "theirs"}'])
@@ -148,7 +148,7 @@ def test_other_peoples_descriptions_are_left_alone(dataset, tmp_path, content):
     folder = tmp_path / "theirs"
     write_beir_corpus(folder / "corpus.jsonl", [Passage("1", "text")])
     (folder / "dataset.json").write_text(content)
-    assert open_dataset(str(folder)).description == {}
+    assert load_dataset(str(folder)).description == {}
     with pytest.raises(InputError, match="not part of an output of cslir"):
         written(dataset, folder)
 

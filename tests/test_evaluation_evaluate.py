@@ -343,7 +343,7 @@ def test_an_output_that_fails_costs_no_other(run, beir, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise OSError(28, "No space left on device", "r.run")
 
-    monkeypatch.setattr("cslir.evaluation.evaluate.write_run", fail)
+    monkeypatch.setattr("cslir.formats.write_run", fail)
     out = ["--json", tmp_path / "r.json", "--run-out", tmp_path / "r.run"]
     outcome = run("eval", beir, "--model", "letters", *out)
     assert (outcome.status, "No space left" in outcome.err) == (1, True)
@@ -351,7 +351,7 @@ def test_an_output_that_fails_costs_no_other(run, beir, tmp_path, monkeypatch):
     assert "AP" in outcome.out
     monkeypatch.undo()
     monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda *_, **__: LetterEncoder())
-    monkeypatch.setattr("cslir.evaluation.evaluate.write_results", fail)
+    monkeypatch.setattr("cslir.evaluation.results.write_results", fail)
     outcome = run("eval", beir, "--model", "letters", *out)
     assert outcome.status == 1
     assert (tmp_path / "r.run").is_file()

@@ -12,7 +12,7 @@ from cslir.errors import InputError
 from cslir.evaluation.checksums import Checksums, checksum
 from cslir.evaluation.metrics import Judged
 from cslir.evaluation.results import (
-    ResultFile,
+    Result,
     SettingScores,
     SystemResult,
     group_values,
@@ -43,7 +43,7 @@ def results():
         SystemResult("ML-CS", "zero-shot", 1, {"en-de": scores("CLIR en-x", (1.0, 1.0, 1.0)), "X-X": mixed}),
         SystemResult("run", "", None, {"en-de": scores("CLIR en-x")}),
     ]
-    return ResultFile(
+    return Result(
         "mine",
         "test",
         systems,
@@ -102,7 +102,7 @@ def test_values_are_kept_to_the_last_bit(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("values") / "results.json"
     queries = tuple(f"q{place}" for place in range(len(values)))
     system = SystemResult("one", "", None, {"all": scores("", values, queries)})
-    write_results(path, ResultFile("mine", "test", [system]))
+    write_results(path, Result("mine", "test", [system]))
     assert read_results(path).systems[0].settings["all"].judged.values["RR@10"].tolist() == values
 
 

@@ -18,7 +18,7 @@ from report_files import SYSTEMS, training, write_coverage, write_latency, write
 from cslir.datasets import load_embedded
 from cslir.errors import InputError
 from cslir.evaluation.metrics import Judged
-from cslir.evaluation.results import ResultFile, SettingScores, SystemResult, read_results, write_results
+from cslir.evaluation.results import Result, SettingScores, SystemResult, read_results, write_results
 from cslir.report import write_report
 from cslir.report.drawing.lines import Point, front, label_offsets
 from cslir.report.drawing.style import WIDTH, one_line, readable_ink
@@ -227,7 +227,7 @@ def test_a_query_is_shown_once_among_those_that_changed_most(tmp_path):
             "en-en": SettingScores("MoIR", judged, top=dict.fromkeys(query_ids, next(iter(top.values()))))
         }
         systems.append(SystemResult(name, "base" if number else "", 1, settings))
-    write_results(tmp_path / "r.json", ResultFile("debian-sample", "test", systems, seen=("en",)))
+    write_results(tmp_path / "r.json", Result("debian-sample", "test", systems, seen=("en",)))
     page = write_report([tmp_path / "r.json"], tmp_path / "out", changed=2).read_text(encoding="utf-8")
     notes = re.findall(r"query (\S+) in en-en", page)
     assert len(notes) == len(set(notes)) > 6

@@ -1,18 +1,68 @@
-"""cslir: search in any language, trained in English."""
+"""cslir: search in any language, trained in English.
+
+Code-switch English training data with bilingual lexicons, train an encoder on it, and see what that does to
+retrieval in other languages:
+
+    import cslir
+
+    data = cslir.load_dataset("debian-sample")
+    switching = cslir.Switching(["en-de", "en-ru"], translation_prob=0.5, seed=1)
+    switching("A free library to read files")           # a switched text; .spans(...) says what was replaced
+    model = cslir.train(data, switching=switching, alignment="word:0.5", output="model")
+    result = cslir.evaluate(model, data, pair="en-de")  # its repr is the table
+    result.save("result.json")                          # `cslir compare` and `cslir report` read it
+
+`Index` holds vectors of your own and searches them exactly. Names are imported when they are first used, so
+that nothing loads PyTorch before it is needed.
+"""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cslir._core import Index, __version__
+    from cslir._core import Index, Lexicon, __version__
+    from cslir.datasets.collections import load_dataset
     from cslir.errors import CslirError, InputError
+    from cslir.evaluation.evaluate import evaluate
+    from cslir.evaluation.results import Result
+    from cslir.models import load_encoder
+    from cslir.records import Example, Passage, Qrel, Query
+    from cslir.switching import Switching
+    from cslir.training.train import train
 
-__all__ = ["CslirError", "Index", "InputError", "__version__"]
+__all__ = [
+    "CslirError",
+    "Example",
+    "Index",
+    "InputError",
+    "Lexicon",
+    "Passage",
+    "Qrel",
+    "Query",
+    "Result",
+    "Switching",
+    "__version__",
+    "evaluate",
+    "load_dataset",
+    "load_encoder",
+    "train",
+]
 
 _MODULES = {
     "CslirError": "cslir.errors",
+    "Example": "cslir.records",
     "Index": "cslir._core",
     "InputError": "cslir.errors",
+    "Lexicon": "cslir._core",
+    "Passage": "cslir.records",
+    "Qrel": "cslir.records",
+    "Query": "cslir.records",
+    "Result": "cslir.evaluation.results",
+    "Switching": "cslir.switching",
     "__version__": "cslir._core",
+    "evaluate": "cslir.evaluation.evaluate",
+    "load_dataset": "cslir.datasets.collections",
+    "load_encoder": "cslir.models",
+    "train": "cslir.training.train",
 }
 
 

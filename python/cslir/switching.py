@@ -360,11 +360,16 @@ class Switching:
     def __call__(self, texts: str, ids: str | None = None, *, field: str = "text", epoch: int = 0) -> str: ...
     @overload
     def __call__(
-        self, texts: Sequence[str], ids: Sequence[str] | None = None, *, field: str = "text", epoch: int = 0
+        self,
+        texts: list[str] | tuple[str, ...],
+        ids: Sequence[str] | None = None,
+        *,
+        field: str = "text",
+        epoch: int = 0,
     ) -> list[str]: ...
     def __call__(
         self,
-        texts: str | Sequence[str],
+        texts: str | list[str] | tuple[str, ...],
         ids: str | Sequence[str] | None = None,
         *,
         field: str = "text",
@@ -414,7 +419,7 @@ class Switching:
 
         def switch(batch: Mapping[str, Sequence[str]], rows: Sequence[int]) -> dict[str, list[str]]:
             ids = [str(one) for one in (batch[id_column] if id_column else rows)]
-            return {name: self(batch[name], ids, field=name, epoch=epoch) for name in columns}
+            return {name: self(list(batch[name]), ids, field=name, epoch=epoch) for name in columns}
 
         return dataset.map(switch, batched=True, with_indices=True)
 

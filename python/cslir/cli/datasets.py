@@ -75,14 +75,14 @@ def mix(
     seed: Seed = 1,
 ) -> None:
     """Write one setting of a parallel dataset as a BEIR folder, so that others evaluate the same mixture."""
-    from cslir.datasets.collections import open_dataset
+    from cslir.datasets.collections import load_dataset
     from cslir.datasets.mixing import setting_texts, write_mixture
     from cslir.datasets.parallel import ParallelDataset
     from cslir.errors import InputError
     from cslir.outputs import require_output_folder
 
     require_output_folder(output, "mixture")
-    opened = open_dataset(dataset)
+    opened = load_dataset(dataset)
     if not isinstance(opened, ParallelDataset):
         raise InputError("is no parallel dataset", path=dataset, remedy="mixing needs a folder per language")
     texts = setting_texts(opened, split, setting, language, seed=seed)
@@ -102,10 +102,10 @@ def describe(
     from rich.table import Table
 
     from cslir.console import Console
-    from cslir.datasets.collections import open_dataset
+    from cslir.datasets.collections import load_dataset
     from cslir.datasets.parallel import ParallelDataset
 
-    opened = open_dataset(dataset)
+    opened = load_dataset(dataset)
     table = Table(title=opened.name, title_justify="left")
     if isinstance(opened, ParallelDataset):
         for heading in ("split", "language", "queries", "passages"):

@@ -1,7 +1,8 @@
 """`cslir eval`."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +17,11 @@ from cslir.cli.arguments import (
     Seed,
     choose_dataset,
 )
+from cslir.errors import CslirError, InputError
+from cslir.progress import terminal_progress
+
+if TYPE_CHECKING:
+    from cslir.evaluation.results import Result
 
 __all__ = ["evaluate"]
 
@@ -107,6 +113,9 @@ def evaluate(
 ) -> None:
     """Judge a model, or a run: exact search over the whole collection (or given candidates), then metrics."""
     from cslir.evaluation.evaluate import EvaluationOptions, evaluate_dataset
+    from cslir.evaluation.results import write_results
+    from cslir.formats import require_text_output
+    from cslir.outputs import require_output_file
 
     # Judgements do for a run, and beside a file of candidates with their texts.
     alone = dataset is None and collection is None and queries is None and qrels is not None
@@ -130,6 +139,58 @@ def evaluate(
         device=device,
         seed=seed,
     )
-    evaluate_dataset(
-        source, options, qrels=qrels if source is None else None, run_out=run_out, json_file=json_file
+    if json_file is not None:
+        require_output_file(json_file)
+    if run_out is not None:
+        require_text_output(run_out)
+    if run_out is not None and json_file is not None and run_out.resolve() == json_file.resolve():
+        raise InputError("--json and --run-out name one file", path=run_out, remedy="name two files")
+    result = evaluate_dataset(
+        source,
+        options,
+        qrels=qrels if source is None else None,
+        writes_run=run_out is not None,
+        progress=terminal_progress(),
     )
+    steps: list[Callable[[], None]] = []
+    if json_file is not None:
+        steps.append(lambda: write_results(json_file, result))
+    if run_out is not None:
+        steps.append(lambda: _write_run(run_out, result))
+    steps.append(lambda: _print(result))
+    _take_all(steps)
+
+
+def _write_run(path: Path, result: "Result") -> None:
+    from cslir.formats import write_run
+    from cslir.records import ScoredPassage
+
+    run = next(iter(result.runs.values()), {})
+    lines = (
+        ScoredPassage(query_id, doc_id, score)
+        for query_id, scores in run.items()
+        for doc_id, score in scores.items()
+    )
+    write_run(path, lines, tag="cslir")
+
+
+def _print(result: "Result") -> None:
+    from cslir.console import Console
+    from cslir.evaluation.tables import print_result
+
+    print_result(Console(), result)
+
+
+def _take_all(steps: "Sequence[Callable[[], None]]") -> None:
+    """Take every step, also where one before it fails; then raise the first failure.
+
+    So an output that can't be written, a closed terminal among them, costs none of the others.
+    """
+    failed: Exception | None = None
+    for step in steps:
+        try:
+            step()
+        except (CslirError, OSError, ValueError) as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from os import PathLike, fspath
 from pathlib import Path
 
 from cslir.datasets.debian import default_output
@@ -17,14 +18,16 @@ from cslir.languages import language_codes
 from cslir.records import Example, Passage
 from cslir.shell import own_command
 
-__all__ = ["EMBEDDED_NAME", "DatasetFiles", "PlainDataset", "examples_of", "open_dataset", "passages_of"]
+__all__ = ["EMBEDDED_NAME", "DatasetFiles", "PlainDataset", "examples_of", "load_dataset", "passages_of"]
 
 EMBEDDED_NAME = "debian-sample"
 FULL_NAME = "debian"
 _IR_DATASETS_ID = re.compile(r"\w[\w.-]*(/[\w.:-]+)+")
 
 
-def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelDataset | PlainDataset:
+def load_dataset(
+    source: str | PathLike[str] | DatasetFiles, language: str = ""
+) -> ParallelDataset | PlainDataset:
     """Return the dataset of that name, folder or files.
 
     Args:
@@ -46,6 +49,7 @@ def open_dataset(source: str | DatasetFiles, language: str = "") -> ParallelData
         return FileDataset(
             source.collection.name, source.collection, lambda _: queries, lambda _: qrels, language
         )
+    source = fspath(source)
     if source == EMBEDDED_NAME:
         return load_embedded()
     if source == FULL_NAME and not Path(source).is_dir():
@@ -126,7 +130,7 @@ def passages_of(source: str, split: str, languages: Sequence[str] | None = None)
     """Yield a collection for indexing.
 
     Args:
-        source: A dataset as for `open_dataset`, or one `corpus.jsonl` or `collection.tsv`, a pipe too.
+        source: A dataset as for `load_dataset`, or one `corpus.jsonl` or `collection.tsv`, a pipe too.
         split: Of a parallel dataset, whose passages get ids of the form `language/doc_id`.
         languages: Of a parallel dataset; all of them if None.
 
@@ -146,7 +150,7 @@ def _passages_of(source: str, split: str, languages: Sequence[str] | None) -> It
     if path.exists() and not path.is_dir():
         yield from read_passages(path)
         return
-    dataset = open_dataset(source)
+    dataset = load_dataset(source)
     if isinstance(dataset, PlainDataset):
         yield from dataset.iterate_passages()
         return

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["run_demo"]
 
 LANGUAGES = (*SEEN_LANGUAGES, *UNSEEN_LANGUAGES)
-ARMS = {
+ARMS: dict[str, tuple[Literal["zero-shot", "ml-cs"], str | None]] = {
     "static zero-shot": ("zero-shot", None),
     "static ML-CS": ("ml-cs", None),
     "static ML-CS + align": ("ml-cs", "word:0.5"),

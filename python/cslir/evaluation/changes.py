@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cslir.datasets.collections import DatasetFiles, PlainDataset, open_dataset
+from cslir.datasets.collections import DatasetFiles, PlainDataset, load_dataset
 from cslir.datasets.parallel import ParallelDataset
 from cslir.evaluation.comparison import TIE
 from cslir.evaluation.pairing import SeedValues, baselines, common_places, runs_by_name, values_by_seed
@@ -171,7 +171,7 @@ def dataset_texts(
     """Return the texts of a dataset that changes need.
 
     Args:
-        source: As for `open_dataset`.
+        source: As for `load_dataset`.
         split: Of the dataset.
         seen: The languages among which those of X were drawn.
         changes: Whose queries and passages are wanted.
@@ -179,7 +179,7 @@ def dataset_texts(
     Raises:
         InputError: There is no such dataset, or a file of it is bad.
     """
-    dataset = open_dataset(source)
+    dataset = load_dataset(source)
     if isinstance(dataset, ParallelDataset):
         return _parallel_texts(dataset, split, seen)
     return _plain_texts(dataset, split, list(changes))

@@ -8,7 +8,7 @@ from cslir.errors import InputError
 from cslir.evaluation.metrics import measure_names, run_of, without_identical_ids
 from cslir.evaluation.results import (
     ONLY_SETTING,
-    ResultFile,
+    Result,
     SettingScores,
     SystemResult,
     read_results,
@@ -64,7 +64,7 @@ def read_inputs(
         InputError: A file is missing or malformed, a run comes without qrels, or qrels without a run.
     """
     systems: list[SystemResult] = []
-    files: list[ResultFile] = []
+    files: list[Result] = []
     runs = 0
     judgements: list[Qrel] = []
     for source in sources:

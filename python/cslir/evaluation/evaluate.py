@@ -1,7 +1,8 @@
-"""Judging a model or a run on a dataset, and printing and saving the outcome."""
+"""Judging a model or a run on a dataset."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.datasets.candidates import CandidatesDataset, is_top1000
-from cslir.datasets.collections import DatasetFiles, PlainDataset, open_dataset
+from cslir.datasets.collections import DatasetFiles, PlainDataset, load_dataset
 from cslir.datasets.ir_collections import IrDataset
 from cslir.datasets.judgements import Missing
 from cslir.datasets.mixing import languages_of, merged_qrels, seen_and_unseen, setting_texts
 from cslir.datasets.parallel import ParallelDataset
-from cslir.errors import CslirError, InputError
+from cslir.errors import InputError
 from cslir.evaluation.metrics import (
     MEASURES,
     largest_cutoff,
@@ -27,12 +28,11 @@ from cslir.evaluation.metrics import (
 from cslir.evaluation.parallel import MEAN_TEXTS, Rerank, embed_split, evaluate_vectors
 from cslir.evaluation.results import (
     ONLY_SETTING,
-    ResultFile,
+    Result,
     SettingScores,
     SystemResult,
     installed_versions,
     this_machine,
-    write_results,
 )
 from cslir.evaluation.scoring import score_run
 from cslir.evaluation.setting import (
@@ -44,24 +44,25 @@ from cslir.evaluation.setting import (
     texts_of_setting,
 )
 from cslir.evaluation.settings import parse_setting, setting_languages
-from cslir.evaluation.tables import print_notes, print_settings, print_single
-from cslir.formats import read_qrels, read_run, require_run_id, require_text_output, write_run
+from cslir.formats import read_qrels, read_run, require_run_id
 from cslir.languages import language_codes
 from cslir.models import Device, load_encoder
 from cslir.models.cross_encoder import Scorer, load_cross_encoder
-from cslir.outputs import require_output_file
-from cslir.progress import announce, counting
-from cslir.records import Passage, Qrel, ScoredPassage
+from cslir.plurals import count_of
+from cslir.progress import SILENT, Progress
+from cslir.records import Passage, Qrel
 from cslir.rerank import rerank
 from cslir.search import Encoder
 
-__all__ = ["EvaluationOptions", "evaluate_dataset"]
+__all__ = ["EvaluationOptions", "evaluate", "evaluate_dataset"]
 
 PLAIN_MEASURES = ("nDCG@10", "RR@10", "AP", "R@100")
 LEAST_DEPTH = 100
 RERANK_DEPTH = 50
 
 Run = dict[str, dict[str, float]]
+Dataset = ParallelDataset | PlainDataset
+_PLAIN = (str, int, float, bool, list, tuple, type(None))
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,12 @@ class EvaluationOptions:
         seed: Of the language draws of X-en, en-X and X-X.
     """
 
-    model: str | None = None
+    model: str | Encoder | None = None
     precision: str = "float32"
     reranker: str | None = None
     reranker_precision: str = "float32"
     rerank_depth: int | None = None
-    run: Path | None = None
+    run: Path | Mapping[str, Mapping[str, float]] | None = None
     split: str | None = None
     pair: str | None = None
     languages: Sequence[str] | None = None
@@ -142,13 +143,13 @@ class EvaluationOptions:
         """How many candidates per query the cross-encoder scores; None for all."""
         return None if self.scores_candidates_alone else self.rerank_depth or RERANK_DEPTH
 
-    def depth_for(self, measures: Sequence[str]) -> int:
+    def depth_for(self, measures: Sequence[str], progress: Progress) -> int:
         """Return the depth; a smaller one than a measure looks at is allowed, and said."""
         cutoff = largest_cutoff(measures)
         if self.depth is None:
             return max(LEAST_DEPTH, cutoff)
         if self.depth < cutoff:
-            announce(
+            progress.notice(
                 f"depth {self.depth} is less than a measure's cutoff of {cutoff}: its values are lower bounds"
             )
         return self.depth
@@ -156,10 +157,29 @@ class EvaluationOptions:
     @property
     def system_name(self) -> str:
         """The name of the system."""
+        if self.name:
+            return self.name
+        if isinstance(self.run, Path):
+            return self.run.name.partition(".")[0] or self.run.name
         if self.run is not None:
-            return self.name or self.run.name.partition(".")[0] or self.run.name
-        model = str(self.model or self.reranker)
-        return self.name or (Path(model).resolve().name if Path(model).is_dir() else model)
+            return "run"
+        model = self.model_name or str(self.reranker)
+        return Path(model).resolve().name if Path(model).is_dir() else model
+
+    @property
+    def model_name(self) -> str | None:
+        """The model's name; the kind of an encoder that is in memory."""
+        return self.model if isinstance(self.model, str | None) else type(self.model).__name__
+
+    @property
+    def run_place(self) -> Path | None:
+        """The run's file, for messages; None for a run in memory."""
+        return self.run if isinstance(self.run, Path) else None
+
+    @property
+    def run_name(self) -> str | None:
+        """The run's file; None for a run in memory."""
+        return str(self.run) if isinstance(self.run, Path) else None
 
 
 @dataclass(frozen=True)
@@ -173,36 +193,67 @@ class _Outcome:
     unjudged: int = 0
 
 
+def evaluate(
+    system: "str | PathLike[str] | Encoder | Mapping[str, Mapping[str, float]]",
+    data: "Dataset | DatasetFiles | str | PathLike[str]",
+    *,
+    progress: Progress = SILENT,
+    **options: Any,  # noqa: ANN401
+) -> Result:
+    """Judge a model end to end, or a run, on a dataset.
+
+    Args:
+        system: An encoder, or its name or folder; or a run: scores by query id and passage id.
+        data: A dataset, or its name, folder or files as for `load_dataset`.
+        progress: Told how far the work is, and what deserves a look.
+        **options: Fields of `EvaluationOptions`: `split`, `pair` (one setting of a parallel dataset, `en-de`
+            or `X-X`; all if left out), `languages`, `measures`, `depth`, `candidates`, `reranker`,
+            `remove_language_means`, `name`, `seed` ...
+
+    Returns:
+        The value of every query in every setting. Its repr is the table.
+
+    Raises:
+        InputError: An input is bad, or options do not go together.
+    """
+    if isinstance(system, Mapping):
+        options["run"] = system
+    else:
+        options["model"] = fspath(system) if isinstance(system, PathLike) else system
+    return evaluate_dataset(
+        fspath(data) if isinstance(data, PathLike) else data, EvaluationOptions(**options), progress=progress
+    )
+
+
 def evaluate_dataset(
-    source: str | DatasetFiles | None,
+    source: "str | DatasetFiles | Dataset | None",
     options: EvaluationOptions,
     *,
     qrels: Path | None = None,
-    run_out: Path | None = None,
-    json_file: Path | None = None,
-) -> None:
-    """Judge a model end to end, or a run, write what is asked for, and print the outcome.
+    writes_run: bool = False,
+    progress: Progress = SILENT,
+) -> Result:
+    """Judge a model end to end, or a run.
 
     Args:
-        source: A dataset as for `open_dataset`; None where `qrels` and a run, or a top1000 file, are all.
+        source: A dataset, or what `load_dataset` takes; None where `qrels` and a run, or a top1000 file, are
+            all.
         options: What to do.
         qrels: Judgements, without a dataset.
-        run_out: Where to write the run of a plain dataset or of one setting.
-        json_file: Where to write the result file.
+        writes_run: Refuse ids that a TREC run can't hold, before the work.
+        progress: Told how far the work is, and what deserves a look.
 
     Raises:
         InputError: The arguments do not go together, or an input is bad.
     """
     options.check()
-    if json_file is not None:
-        require_output_file(json_file)
-    if run_out is not None:
-        require_text_output(run_out)
-    if run_out is not None and json_file is not None and run_out.resolve() == json_file.resolve():
-        raise InputError("--json and --run-out name one file", path=run_out, remedy="name two files")
-    dataset = _without_dataset(options, qrels) if source is None else open_dataset(source)
+    dataset: Dataset | None
+    if source is None:
+        dataset = _without_dataset(options, qrels)
+    else:
+        dataset = load_dataset(source) if isinstance(source, str | DatasetFiles) else source
     split = options.split or ("" if isinstance(dataset, IrDataset) else "test")
-    if run_out is not None and options.pair is None and isinstance(dataset, ParallelDataset):
+    if writes_run and options.pair is None and isinstance(dataset, ParallelDataset):
         raise InputError("--run-out needs one setting", remedy="add --pair, en-de for example")
     if dataset is None:
         measures = measure_names(options.measures or PLAIN_MEASURES)
@@ -210,30 +261,8 @@ def evaluate_dataset(
         title, split = _given(qrels).name, ""
     else:
         title = f"{dataset.name} {split}".strip()
-        outcome = _evaluate(dataset, split, options, writes_run=run_out is not None)
-    steps: list[Callable[[], None]] = []
-    if json_file is not None:
-        results = _result_file(source, title, split, dataset, outcome, options)
-        steps.append(lambda: write_results(json_file, results))
-    if run_out is not None:
-        steps.append(lambda: write_run(run_out, _lines(outcome.run), tag="cslir"))
-    steps.append(lambda: _print(title, outcome))
-    _all_of(steps)
-
-
-def _all_of(steps: Sequence[Callable[[], None]]) -> None:
-    """Take every step, also where one before it fails; then raise the first failure.
-
-    So an output that can't be written, a closed terminal among them, costs none of the others.
-    """
-    failed: Exception | None = None
-    for step in steps:
-        try:
-            step()
-        except (CslirError, OSError, ValueError) as error:
-            failed = failed or error
-    if failed is not None:
-        raise failed
+        outcome = _evaluate(dataset, split, options, writes_run=writes_run, progress=progress)
+    return _result(source, title, split, dataset, outcome, options)
 
 
 def _given(path: Path | None) -> Path:
@@ -265,7 +294,12 @@ def _without_dataset(options: EvaluationOptions, qrels: Path | None) -> Candidat
 
 
 def _evaluate(
-    dataset: ParallelDataset | PlainDataset, split: str, options: EvaluationOptions, *, writes_run: bool
+    dataset: ParallelDataset | PlainDataset,
+    split: str,
+    options: EvaluationOptions,
+    *,
+    writes_run: bool,
+    progress: Progress,
 ) -> _Outcome:
     if isinstance(dataset, PlainDataset):
         if options.pair or options.languages:
@@ -276,18 +310,21 @@ def _evaluate(
             )
         mixture = "setting" in dataset.description
         measures = measure_names(options.measures or (MEASURES if mixture else PLAIN_MEASURES))
-        return _evaluate_texts(plain_texts(dataset, split), options, measures, None, writes_run=writes_run)
+        return _evaluate_texts(
+            plain_texts(dataset, split), options, measures, None, writes_run=writes_run, progress=progress
+        )
     measures = measure_names(options.measures or MEASURES)
     if options.pair is not None:
         texts = setting_texts(dataset, split, options.pair, options.languages, seed=options.seed)
         if texts.left_out:
-            announce(texts.summary)
+            progress.notice(texts.summary)
         return _evaluate_texts(
             texts_of_setting(texts, dataset),
             options,
             measures,
             (dataset, split, texts.languages),
             writes_run=writes_run,
+            progress=progress,
         )
     if options.candidates is not None:
         raise InputError("--candidates are of one setting", remedy="add --pair, en-de for example")
@@ -296,9 +333,9 @@ def _evaluate(
             raise InputError("a run is of one setting", remedy="add --pair, en-de for example")
         having = languages_of(dataset, split)
         place = f"{dataset.name} {split}"
-        _announce_missing(dataset.missing(split, having), place)
+        _tell_missing(dataset.missing(split, having), place, progress)
         return _judge_run(options, merged_qrels(dataset, split, having), measures, place)
-    return _evaluate_all(dataset, split, options, measures)
+    return _evaluate_all(dataset, split, options, measures, progress)
 
 
 def _judge_run(
@@ -311,12 +348,14 @@ def _judge_run(
         measures,
         identical_ids=identical,
         qrels_place=qrels_place,
-        run_place=options.run,
+        run_place=options.run_place,
     )
     return _Outcome({ONLY_SETTING: scores}, run, qrels, unjudged=_unjudged(run, qrels))
 
 
 def _read_run(options: EvaluationOptions) -> Run:
+    if isinstance(options.run, Mapping):
+        return {query_id: dict(scores) for query_id, scores in options.run.items()}
     path = _given(options.run)
     if not (run := run_of(read_run(path))):
         raise InputError("holds no line", path=path, remedy="check the run")
@@ -341,6 +380,7 @@ def _evaluate_texts(
     parallel: tuple[ParallelDataset, str, Sequence[str]] | None,
     *,
     writes_run: bool,
+    progress: Progress,
 ) -> _Outcome:
     """Evaluate one setting: end to end, over candidates, or a run of it; reranked if that is asked for."""
     if writes_run:
@@ -350,13 +390,13 @@ def _evaluate_texts(
     depth: int | None = None
     scorer = None
     if options.model is not None:
-        depth = options.depth_for(measures)
-        encoder = load_encoder(options.model, options.precision, device=options.device)
+        depth = options.depth_for(measures, progress)
+        encoder = _encoder(options)
         means = _language_means(encoder, parallel) if options.remove_language_means else {}
         scorer = _scorer(options)
         # One passage more, for the one that may be left out.
         ranker = Ranker(encoder, depth + options.ignore_identical_ids, options.candidates, means)
-        retrieved = rank_texts(texts, ranker)
+        retrieved = rank_texts(texts, ranker, progress)
         run, languages = retrieved.run, retrieved.languages
         found = retrieved.doc_ids if options.candidates is None else None
     elif options.run is not None:
@@ -365,11 +405,11 @@ def _evaluate_texts(
     else:
         run = _candidates_run(texts, _given(options.candidates))
         scorer = _scorer(options)
-    _announce_missing(texts.missing(found), texts.collection_place)
+    _tell_missing(texts.missing(found), texts.collection_place, progress)
     run, identical = _without_identical_ids(run, texts.qrels, options, depth)
     unjudged = _unjudged(run, texts.qrels)
     if scorer is not None:
-        run = _rerank(run, texts, scorer, options)
+        run = _rerank(run, texts, scorer, options, progress)
     if languages is None:
         languages = texts.languages_of({doc_id for scores in run.values() for doc_id in scores})
     scores = score_run(
@@ -382,7 +422,7 @@ def _evaluate_texts(
         query_texts=texts.query_texts,
         identical_ids=identical,
         qrels_place=texts.qrels_place,
-        run_place=options.run,
+        run_place=options.run_place,
     )
     return _Outcome({texts.name: scores}, run, texts.qrels, texts, unjudged)
 
@@ -411,9 +451,15 @@ def _candidates_run(texts: EvaluatedTexts, path: Path) -> Run:
     }
 
 
-def _announce_missing(missing: Missing, place: Path | str) -> None:
+def _tell_missing(missing: Missing, place: Path | str, progress: Progress) -> None:
     if missing.any():
-        announce(missing.note(place))
+        progress.notice(missing.note(place))
+
+
+def _encoder(options: EvaluationOptions) -> Encoder:
+    if isinstance(options.model, str | None):
+        return load_encoder(str(options.model), options.precision, device=options.device)
+    return options.model
 
 
 def _scorer(options: EvaluationOptions) -> Scorer | None:
@@ -423,29 +469,37 @@ def _scorer(options: EvaluationOptions) -> Scorer | None:
     return load_cross_encoder(options.reranker, options.reranker_precision, device=options.device)
 
 
-def _rerank(run: Run, texts: EvaluatedTexts, scorer: Scorer, options: EvaluationOptions) -> Run:
+def _rerank(
+    run: Run, texts: EvaluatedTexts, scorer: Scorer, options: EvaluationOptions, progress: Progress
+) -> Run:
     """Score each judged query's first candidates anew; those behind them follow as they were."""
     queries, depth = texts.query_texts, options.reranked_candidates
     run = {query_id: scores for query_id, scores in run.items() if query_id in queries}
-    _announce_depth(run, depth)
+    _tell_depth(run, depth, progress)
     wanted = {doc_id for scores in run.values() for doc_id in trec_order(scores)[:depth]}
     passages = {one.doc_id: one for one in texts.passages() if one.doc_id in wanted}
-    with counting("reranking", "pair") as update:
-        return run_of(rerank(run, queries, passages, scorer, depth=depth, progress=update, place=options.run))
+    with progress.stage("reranking", "pair") as update:
+        return run_of(
+            rerank(run, queries, passages, scorer, depth=depth, progress=update, place=options.run_place)
+        )
 
 
-def _announce_depth(run: Run, depth: int | None) -> None:
+def _tell_depth(run: Run, depth: int | None, progress: Progress) -> None:
     """Say how many candidates the cross-encoder scores, where that is not all of them."""
     most = max(map(len, run.values()), default=0)
     if depth is not None and most > depth:
-        announce(
+        progress.notice(
             f"of up to {most:,} candidates per query the first {depth:,} are reranked (--rerank-depth);"
             " the others follow as they were"
         )
 
 
 def _evaluate_all(
-    dataset: ParallelDataset, split: str, options: EvaluationOptions, measures: Sequence[str]
+    dataset: ParallelDataset,
+    split: str,
+    options: EvaluationOptions,
+    measures: Sequence[str],
+    progress: Progress,
 ) -> _Outcome:
     """Evaluate every setting of a parallel dataset."""
     having = languages_of(dataset, split)
@@ -457,16 +511,16 @@ def _evaluate_all(
             remedy=f"there is {', '.join(having)}",
         )
     seen, unseen = (chosen, []) if chosen else seen_and_unseen(dataset, split, having)
-    _announce_missing(dataset.missing(split, [*seen, *unseen]), f"{dataset.name} {split}")
-    depth = options.depth_for(measures)
-    encoder = load_encoder(str(options.model), options.precision, device=options.device)
+    _tell_missing(dataset.missing(split, [*seen, *unseen]), f"{dataset.name} {split}", progress)
+    depth = options.depth_for(measures, progress)
+    encoder = _encoder(options)
     scorer = _scorer(options)
     languages = [*seen, *unseen]
-    with counting("encoding", "text") as update:
+    with progress.stage("encoding", "text") as update:
         vectors = embed_split(dataset, split, languages, encoder, progress=update)
     if options.remove_language_means:
         vectors = vectors.without_language_means(_language_means(encoder, (dataset, split, languages)))
-    with counting("evaluating", "setting") as update:
+    with progress.stage("evaluating", "setting") as update:
         outcome = evaluate_vectors(
             vectors,
             merged_qrels(dataset, split, languages),
@@ -476,20 +530,20 @@ def _evaluate_all(
             measures=measures,
             depth=depth,
             ignore_identical_ids=options.ignore_identical_ids,
-            rerank=None if scorer is None else _setting_reranker(scorer, options),
+            rerank=None if scorer is None else _setting_reranker(scorer, options, progress),
             progress=update,
         )
     return _Outcome(outcome.scores, {})
 
 
-def _setting_reranker(scorer: Scorer, options: EvaluationOptions) -> Rerank:
+def _setting_reranker(scorer: Scorer, options: EvaluationOptions, progress: Progress) -> Rerank:
     """Return what reranks a setting's run; it says its depth once."""
     depth, said = options.reranked_candidates, False
 
     def reranked(run: Run, queries: Mapping[str, str], passages: Mapping[str, Passage]) -> Run:
         nonlocal said
         if not said:
-            _announce_depth(run, depth)
+            _tell_depth(run, depth, progress)
             said = True
         return run_of(rerank(run, queries, passages, scorer, depth=depth))
 
@@ -522,28 +576,40 @@ def _language_means(
     )
 
 
-def _print(title: str, outcome: _Outcome) -> None:
-    if len(outcome.scores) == 1:
-        name, scores = next(iter(outcome.scores.items()))
-        print_single(title if name == ONLY_SETTING else f"{title} {name}", scores)
-        if outcome.texts is not None:
-            outcome.texts.print_cells(outcome.run, next(iter(scores.judged.values)))
-        judged = set(scores.judged.query_ids)
-        irrelevant = len({qrel.query_id for qrel in outcome.qrels} - judged)
-        ties = tied_queries({one: scores for one, scores in outcome.run.items() if one in judged})
-        print_notes(outcome.unjudged, irrelevant, ties)
-    else:
-        print_settings(title, outcome.scores)
+def _remarks(outcome: _Outcome) -> tuple[str, ...]:
+    """Return what a reader of the values of one setting should know."""
+    if len(outcome.scores) != 1:
+        return ()
+    judged = set(next(iter(outcome.scores.values())).judged.query_ids)
+    irrelevant = len({qrel.query_id for qrel in outcome.qrels} - judged)
+    ties = tied_queries({one: scores for one, scores in outcome.run.items() if one in judged})
+    remarks = []
+    if outcome.unjudged:
+        remarks.append(f"{outcome.unjudged:,} further queries of the run are not judged")
+    if irrelevant:
+        remarks.append(
+            f"{irrelevant:,} further queries have no passage that is judged relevant, and are left out"
+        )
+    if ties:
+        remarks.append(
+            f"{count_of(ties, 'query')} with passages of equal score: the greater id comes first, as for"
+            " trec_eval"
+        )
+    return tuple(remarks)
 
 
-def _result_file(
-    source: str | DatasetFiles | None,
+def _result(
+    source: str | DatasetFiles | Dataset | None,
     title: str,
     split: str,
     dataset: ParallelDataset | PlainDataset | None,
     outcome: _Outcome,
     options: EvaluationOptions,
-) -> ResultFile:
+) -> Result:
+    name, scores = next(iter(outcome.scores.items()))
+    cells: Mapping[tuple[str, str], float] = {}
+    if outcome.texts is not None:
+        cells = outcome.texts.cells(outcome.run, next(iter(scores.judged.values)))
     seen: Sequence[str] = ()
     unseen: Sequence[str] = ()
     drawn = isinstance(dataset, ParallelDataset)
@@ -555,12 +621,14 @@ def _result_file(
         elif languages:
             seen, unseen = seen_and_unseen(dataset, split, languages)
     configuration: dict[str, Any] = {"command": "eval"} | {
-        key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()
+        one.name: value if isinstance(value := getattr(options, one.name), _PLAIN) else str(value)
+        for one in fields(options)
     }
+    configuration |= {"model": options.model_name, "run": options.run_name}
     configuration["languages"] = list(options.languages or ())
     configuration["measures"] = list(options.measures or ())
-    return ResultFile(
-        dataset=source if isinstance(source, str) else str(source.collection) if source else title,
+    return Result(
+        dataset=source if isinstance(source, str) else _name_of(source, title),
         split=split,
         systems=[SystemResult(options.system_name, "", options.seed if drawn else None, outcome.scores)],
         seen=tuple(seen),
@@ -568,12 +636,14 @@ def _result_file(
         configuration=configuration,
         machine=this_machine(),
         versions=installed_versions(),
+        title=title,
+        runs={name: outcome.run} if outcome.run else {},
+        cells=cells,
+        remarks=_remarks(outcome),
     )
 
 
-def _lines(run: Run) -> list[ScoredPassage]:
-    return [
-        ScoredPassage(query_id, doc_id, score)
-        for query_id, scores in run.items()
-        for doc_id, score in scores.items()
-    ]
+def _name_of(source: "DatasetFiles | Dataset | None", title: str) -> str:
+    if isinstance(source, DatasetFiles):
+        return str(source.collection)
+    return title if source is None else str(getattr(source, "folder", source.name))

@@ -5,8 +5,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,16 @@ from cslir.evaluation.settings import setting_languages
 from cslir.json_values import JsonValue, read_json
 from cslir.outputs import replace_file
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
     "ONLY_SETTING",
     "TOP",
     "QueryValues",
-    "ResultFile",
+    "Result",
     "SettingScores",
     "SystemResult",
     "group_values",
@@ -93,8 +97,8 @@ class SystemResult:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class ResultFile:
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
     """What `cslir eval --json` and `cslir demo` write.
 
     Attributes:
@@ -107,6 +111,10 @@ class ResultFile:
         machine: `cpu`, `cores`, `system`.
         versions: Of the packages that took part.
         details: Further keys of the file, as JSON values.
+        title: Of the table; the dataset's name if empty. This and what follows is not in the file.
+        runs: Of the one setting that was evaluated, scores by query id and passage id.
+        cells: A measure by query language and passage language, of a collection in several languages.
+        remarks: What a reader of the values should know.
     """
 
     dataset: str
@@ -118,6 +126,43 @@ class ResultFile:
     machine: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ""
+    runs: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    cells: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, path: str | PathLike[str]) -> "Result":
+        """Read a result file, plain or compressed; see `read_results`."""
+        return read_results(Path(path))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write a result file, whole or not at all; `cslir compare` and `report` read it."""
+        write_results(Path(path), self)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return one row per system, setting, query and measure, as a pandas `DataFrame`."""
+        import pandas as pd
+
+        rows = [
+            (system.name, system.seed, name, query_id, measure, value)
+            for system in self.systems
+            for name, scores in system.settings.items()
+            for measure, values in scores.judged.values.items()
+            for query_id, value in zip(scores.judged.query_ids, values.tolist(), strict=True)
+        ]
+        return pd.DataFrame(rows, columns=["system", "seed", "setting", "query_id", "measure", "value"])
+
+    def __repr__(self) -> str:
+        """Return the tables as text."""
+        from cslir.evaluation.tables import result_text
+
+        return result_text(self)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(repr(self))}</pre>"
 
 
 class QueryValues(NamedTuple):
@@ -230,7 +275,7 @@ def installed_versions() -> dict[str, str]:
     return versions
 
 
-def write_results(path: Path, results: ResultFile) -> None:
+def write_results(path: Path, results: Result) -> None:
     """Write a result file, whole or not at all."""
     content = {
         "format": FORMAT,
@@ -291,7 +336,7 @@ def _setting_json(scores: SettingScores) -> dict[str, Any]:
     }
 
 
-def read_results(path: Path) -> ResultFile:
+def read_results(path: Path) -> Result:
     """Read a result file, plain or compressed.
 
     Raises:
@@ -310,7 +355,7 @@ def read_results(path: Path) -> ResultFile:
         seen.add((system.name, system.seed))
     known = {"format", "format_version", "cslir", "dataset", "split", "languages", "configuration", "machine"}
     known |= {"versions", "systems"}
-    return ResultFile(
+    return Result(
         dataset=file.get("dataset", str).value,
         split=file.get("split", str).value,
         systems=systems,

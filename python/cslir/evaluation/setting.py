@@ -16,9 +16,8 @@ from cslir.datasets.parallel import ParallelDataset
 from cslir.datasets.plain import PlainDataset
 from cslir.evaluation.results import ONLY_SETTING
 from cslir.evaluation.scoring import cells_by_language, group_of_languages
-from cslir.evaluation.tables import print_cells
 from cslir.models.language_means import LanguageSample, complete_means, remove_language_means
-from cslir.progress import counting
+from cslir.progress import SILENT, Progress
 from cslir.records import Passage, Qrel, Query
 from cslir.retrieval import Retrieved, encode_texts, retrieve_passages, score_candidates
 from cslir.search import Encoder
@@ -75,16 +74,13 @@ class EvaluatedTexts:
             return {}
         return {one.doc_id: one.language for one in self.passages() if one.doc_id in doc_ids and one.language}
 
-    def print_cells(self, run: Mapping[str, Mapping[str, float]], measure: str) -> None:
-        """Print a measure by query language and passage language, if there are several of the latter."""
+    def cells(self, run: Mapping[str, Mapping[str, float]], measure: str) -> Mapping[tuple[str, str], float]:
+        """Return a measure by query language and passage language; empty for passages in one language."""
         relevant = {qrel.doc_id for qrel in self.qrels if qrel.relevance > 0}
         languages = self.languages_of(relevant)
-        if len(set(languages.values())) > 1:
-            cells = cells_by_language(run, self.qrels, measure, self.queries, languages)
-            if len(cells) > 1:
-                print_cells(
-                    f"{measure} by the language of the query (down) and of its relevant passage", cells
-                )
+        if len(set(languages.values())) < 2:
+            return {}
+        return cells_by_language(run, self.qrels, measure, self.queries, languages)
 
 
 @dataclass(frozen=True)
@@ -155,8 +151,8 @@ def candidates_of(texts: EvaluatedTexts, path: Path) -> Candidates:
     )
 
 
-def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
-    """Rank the passages for every query, with a progress bar.
+def rank_texts(texts: EvaluatedTexts, ranker: Ranker, progress: Progress = SILENT) -> Retrieved:
+    """Rank the passages for every query.
 
     Raises:
         InputError: The collection is empty, the candidates are malformed or name what is not there, or means
@@ -165,7 +161,7 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
     candidates = None if ranker.candidates is None else candidates_of(texts, ranker.candidates)
     queries, encoder = texts.queries, ranker.encoder
     means = _means_of_all(ranker.language_means, texts, encoder) if ranker.language_means else {}
-    with counting("encoding queries", "query") as update:
+    with progress.stage("encoding queries", "query") as update:
         update(0, len(queries))
         vectors = encode_texts(
             encoder.encode_queries,
@@ -173,10 +169,10 @@ def rank_texts(texts: EvaluatedTexts, ranker: Ranker) -> Retrieved:
             lambda done: update(done, len(queries)),
         )
     vectors = remove_language_means(vectors, [query.language for query in queries], means)
-    with counting("encoding passages", "passage") as update:
+    with progress.stage("encoding passages", "passage") as update:
         if candidates is None:
             # Counting the lines of a compressed file takes a while, and only the bar needs it.
-            total = texts.count() if sys.stderr.isatty() else None
+            total = texts.count() if sys.stderr.isatty() and progress is not SILENT else None
             update(0, total)
             return retrieve_passages(
                 queries,

@@ -1,4 +1,4 @@
-"""Tables in the terminal: 80 columns, plain when piped."""
+"""Tables of results: 80 columns, plain where nobody watches."""
 
 from collections.abc import Mapping
 
@@ -7,20 +7,48 @@ from rich.table import Table
 
 from cslir.console import Console
 from cslir.evaluation.metrics import PERSISTENCE
-from cslir.evaluation.results import SettingScores
+from cslir.evaluation.results import ONLY_SETTING, Result, SettingScores
 from cslir.evaluation.settings import GROUPS, MIXTURES, setting_languages
 from cslir.plurals import count_of
 
-__all__ = ["print_cells", "print_notes", "print_settings", "print_single"]
+__all__ = ["print_cells", "print_result", "result_text"]
 
 _COLUMNS = 9
 """Languages beside each other; more go into a further table."""
 
 
-def print_single(title: str, scores: SettingScores) -> None:
+def print_result(console: Console, result: Result) -> None:
+    """Print each system's means: of one setting, or of groups of settings and pairs of languages."""
+    title = result.title or f"{result.dataset} {result.split}".strip()
+    for system in result.systems:
+        heading = title if len(result.systems) == 1 else f"{title}: {system.name}"
+        name, scores = next(iter(system.settings.items()))
+        if len(system.settings) > 1:
+            _print_settings(console, heading, system.settings)
+            continue
+        _print_single(console, heading if name == ONLY_SETTING else f"{heading} {name}", scores)
+        if len(result.cells) > 1:
+            measure = next(iter(scores.judged.values))
+            print_cells(
+                console,
+                f"{measure} by the language of the query (down) and of its relevant passage",
+                result.cells,
+            )
+    for remark in result.remarks:
+        console.print(remark, highlight=False)
+
+
+def result_text(result: Result) -> str:
+    """Return what `print_result` prints, 80 columns wide and without colours."""
+    console = Console(width=80, color_system=None)
+    with console.capture() as captured:
+        print_result(console, result)
+    return captured.get()
+
+
+def _print_single(console: Console, title: str, scores: SettingScores) -> None:
     """Print the means of one setting over all judged queries, and how languages share its rankings."""
     judged = scores.judged
-    console = Console()
     console.print(title, style="bold", highlight=False)
     table = _table()
     table.add_column("measure")
@@ -36,33 +64,8 @@ def print_single(title: str, scores: SettingScores) -> None:
     _print_languages(console, "", scores)
 
 
-def print_notes(unjudged: int, irrelevant: int, tied: int) -> None:
-    """Print what a reader of a run's values should know.
-
-    Args:
-        unjudged: Queries of the run without judgements.
-        irrelevant: Queries whose passages are all judged irrelevant.
-        tied: Queries with passages of equal score.
-    """
-    console = Console()
-    if unjudged:
-        console.print(f"{unjudged:,} further queries of the run are not judged", highlight=False)
-    if irrelevant:
-        console.print(
-            f"{irrelevant:,} further queries have no passage that is judged relevant, and are left out",
-            highlight=False,
-        )
-    if tied:
-        console.print(
-            f"{count_of(tied, 'query')} with passages of equal score: the greater id comes first, as for"
-            " trec_eval",
-            highlight=False,
-        )
-
-
-def print_settings(title: str, settings: Mapping[str, SettingScores]) -> None:
+def _print_settings(console: Console, title: str, settings: Mapping[str, SettingScores]) -> None:
     """Print the aggregates, a matrix of the language pairs for each measure, and what mixtures prefer."""
-    console = Console()
     measures = list(next(iter(settings.values())).judged.values)
     queries = {name: len(scores.judged.query_ids) for name, scores in settings.items()}
     most = max(queries.values())
@@ -86,7 +89,7 @@ def print_settings(title: str, settings: Mapping[str, SettingScores]) -> None:
             for name, scores in settings.items()
             if name not in MIXTURES and (pair := setting_languages(name))
         }
-        print_cells(f"{measure} by the language of the queries (down) and of the passages", cells)
+        print_cells(console, f"{measure} by the language of the queries (down) and of the passages", cells)
     fewer = [f"{name} {count:,}" for name, count in queries.items() if count < most]
     if fewer:
         console.print(
@@ -99,9 +102,8 @@ def print_settings(title: str, settings: Mapping[str, SettingScores]) -> None:
             _print_languages(console, f"{name}: ", settings[name])
 
 
-def print_cells(title: str, cells: Mapping[tuple[str, str], float]) -> None:
+def print_cells(console: Console, title: str, cells: Mapping[tuple[str, str], float]) -> None:
     """Print values by query language (down) and passage language (across)."""
-    console = Console()
     console.print(title, style="bold", highlight=False)
     down, across = (list(dict.fromkeys(pair[side] for pair in cells)) for side in (0, 1))
     for start in range(0, len(across), _COLUMNS):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir.datasets.collections import DatasetFiles, PlainDataset, open_dataset
+from cslir.datasets.collections import DatasetFiles, PlainDataset, load_dataset
 from cslir.datasets.mixing import setting_texts
 from cslir.records import Passage, Qrel, Query
 
@@ -36,7 +36,7 @@ def load_collection(
     """Return one setting of a dataset.
 
     Args:
-        source: As for `open_dataset`.
+        source: As for `load_dataset`.
         split: The dataset's split.
         pair: Of a parallel dataset: a language pair, or X-en, en-X or X-X.
         languages: Of a parallel dataset, those that X is drawn among; all that have every id if None.
@@ -45,7 +45,7 @@ def load_collection(
     Raises:
         InputError: There is no such dataset, split or setting.
     """
-    dataset = open_dataset(source)
+    dataset = load_dataset(source)
     if isinstance(dataset, PlainDataset):
         passages = dataset.passages()
         dataset.missing(

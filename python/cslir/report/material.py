@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cslir.errors import InputError
 from cslir.evaluation.results import FORMAT as RESULT_FORMAT
-from cslir.evaluation.results import ResultFile, read_results
+from cslir.evaluation.results import Result, read_results
 from cslir.json_values import read_json
 
 __all__ = ["Coverage", "Latency", "Material", "Measurement", "Training", "read_material"]
@@ -108,7 +108,7 @@ class Material:
         inputs: Names of the files and folders in the order given.
     """
 
-    results: dict[str, ResultFile] = field(default_factory=dict)
+    results: dict[str, Result] = field(default_factory=dict)
     latency: dict[str, Latency] = field(default_factory=dict)
     training: tuple[Training, ...] = ()
     coverage: tuple[Coverage, ...] = ()
@@ -121,7 +121,7 @@ def read_material(paths: Sequence[Path]) -> Material:
     Raises:
         InputError: There is none, one is missing, damaged or of another kind, or they do not go together.
     """
-    results: dict[Path, ResultFile] = {}
+    results: dict[Path, Result] = {}
     latency: dict[str, Latency] = {}
     training: list[Training] = []
     coverage: list[Coverage] = []
@@ -251,9 +251,9 @@ def _read_coverage(path: Path, rows: list[Any]) -> list[Coverage]:
     return found
 
 
-def _refuse_other_datasets(results: dict[Path, ResultFile]) -> None:
+def _refuse_other_datasets(results: dict[Path, Result]) -> None:
     """Refuse results of different datasets: their means can't be compared."""
-    first: tuple[Path, ResultFile] | None = None
+    first: tuple[Path, Result] | None = None
     for path, file in results.items():
         if first is None:
             first = (path, file)
@@ -266,7 +266,7 @@ def _refuse_other_datasets(results: dict[Path, ResultFile]) -> None:
             )
 
 
-def _refuse_twins(results: dict[Path, ResultFile]) -> None:
+def _refuse_twins(results: dict[Path, Result]) -> None:
     """Refuse two systems of one name and seed: which of them a number is of could not be told."""
     seen: dict[tuple[str, int | None], Path] = {}
     for path, file in results.items():

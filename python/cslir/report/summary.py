@@ -10,7 +10,7 @@ from cslir.errors import InputError
 from cslir.evaluation.alignment import compare_alignment
 from cslir.evaluation.comparison import Compared, compare
 from cslir.evaluation.metrics import Judged, usual_name
-from cslir.evaluation.results import ONLY_SETTING, ResultFile, SettingScores, SystemResult, group_values
+from cslir.evaluation.results import ONLY_SETTING, Result, SettingScores, SystemResult, group_values
 from cslir.evaluation.settings import GROUPS
 from cslir.evaluation.significance import paired_t_test
 
@@ -100,9 +100,7 @@ def milliseconds(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def summarise(
-    files: Sequence[ResultFile], measure: str | None = None, baseline: str | None = None
-) -> Summary:
+def summarise(files: Sequence[Result], measure: str | None = None, baseline: str | None = None) -> Summary:
     """Average over seeds, and test.
 
     Args:

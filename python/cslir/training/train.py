@@ -205,10 +205,10 @@ def train(
     configuration = TrainingConfiguration.of(
         encoder, switching=switching, align=alignment, seed=seed, **settings
     )
-    if isinstance(data, list | tuple) and not isinstance(data, DatasetFiles):
-        examples = list(data)
+    opened = load_dataset(data) if isinstance(data, str | PathLike | DatasetFiles) else data
+    if isinstance(opened, Sequence):
+        examples: Sequence[Example] = opened
     else:
-        opened = load_dataset(data) if isinstance(data, str | PathLike | DatasetFiles) else data
         examples = examples_of(opened, split, notice=progress.notice)
     if lexicons is None and alignment is not None and switching is None:
         lexicons = load_lexicons(parse_lexicons())

@@ -1,0 +1,126 @@
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+
+import cslir
+from cslir import InputError, Lexicon, Switching
+
+
+def test_every_public_name_is_there_and_documented():
+    assert set(cslir.__all__) == set(cslir._MODULES)
+    for name in cslir.__all__:
+        value = getattr(cslir, name)
+        assert name in dir(cslir)
+        assert isinstance(value, str) or inspect.getdoc(value), name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        cslir.nothing  # noqa: B018
+
+
+def test_importing_it_loads_nothing_large():
+    code = "import sys, cslir; print(json.dumps([*sys.modules]))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"import json; {code}"], capture_output=True, text=True, check=True
+    ).stdout
+    assert not {"torch", "numpy", "rich", "typer", "cslir._core"} & set(json.loads(loaded))
+
+
+def test_a_switching_switches_texts_and_says_what_it_replaced():
+    german = Lexicon.from_entries("en", "de", [("house", [("Haus", 1.0)]), ("red", [("rot", 1.0)])])
+    switching = Switching([german], arm="bl-cs", translation_prob=1.0)
+    assert switching("A red house.") == "A rot Haus."
+    assert [
+        (span.source_start, span.source_end, span.language) for span in switching.spans("A red house.")
+    ] == [
+        (2, 5, "de"),
+        (6, 11, "de"),
+    ]
+    half = Switching([german], translation_prob=0.5, seed=3)
+    texts = ["red house " * 20] * 3
+    assert half(texts, ["a", "b", "a"])[0] == half(texts, ["a", "b", "a"])[2] == half(texts[0], "a")
+    assert half(texts[0], "a") != half(texts[0], "b")
+    assert half(texts[0], "a") != half(texts[0], "a", epoch=1)
+    assert half(texts[0], "a") != half(texts[0], "a", field="title")
+    assert half == Switching([german], translation_prob=0.5, seed=3)
+
+
+def test_lexicons_of_a_switching_are_named_embedded_files_or_in_memory(tmp_path):
+    (tmp_path / "en-de.tsv").write_text("library\tBücherei\t1\n", encoding="utf-8")
+    named = Switching(
+        [f"en-de={tmp_path}/en-de.tsv", "en-it"], translation_prob=1.0, language_weights={"it": 0}
+    )
+    assert named.languages == ("de", "it")
+    assert named("library") == "Bücherei"
+    assert Switching().languages == ("de", "fr", "it", "ru")
+    assert len(Switching(arm="wiki-cs").languages) == 4
+    for wrong, message in (
+        ({"lexicons": ["en-de", "en-de"]}, "given twice"),
+        ({"lexicons": ["en-de", f"fr-de={tmp_path}/en-de.tsv"]}, "different source languages"),
+        ({"lexicons": ["en-de", "en-it"], "arm": "bl-cs"}, "bl-cs needs one lexicon, not 2"),
+        ({"lexicons": ["en-xx"]}, "no lexicon en-xx is embedded"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Switching(**wrong)
+
+
+def test_a_data_set_of_hugging_face_is_switched_by_columns():
+    datasets = pytest.importorskip("datasets")
+    german = Lexicon.from_entries("en", "de", [("house", [("Haus", 1.0)])])
+    switching = Switching([german], translation_prob=1.0)
+    rows = datasets.Dataset.from_dict({"query": ["a house"], "positive": ["the house"], "label": ["house"]})
+    assert switching.map(rows, ["query", "positive"])[0] == {
+        "query": "a Haus", "positive": "the Haus", "label": "house",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run_and_qrels(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("beir")
+    (folder / "qrels").mkdir()
+    (folder / "corpus.jsonl").write_text('{"_id": "d1", "text": "a"}\n{"_id": "d2", "text": "b"}\n')
+    (folder / "queries.jsonl").write_text('{"_id": "q1", "text": "a"}\n{"_id": "q2", "text": "b"}\n')
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t1\n")
+    return {"q1": {"d1": 2.0, "d2": 1.0}, "q2": {"d1": 2.0, "d2": 1.0}}, folder
+
+
+def test_a_run_in_memory_is_evaluated_and_saved(run_and_qrels, tmp_path):
+    run, folder = run_and_qrels
+    result = cslir.evaluate(run, folder, measures=["RR@10"], name="mine")
+    assert result.systems[0].settings["all"].judged.means == {"RR@10": 0.75}
+    assert "RR@10" in repr(result)
+    assert "0.7500" in repr(result)
+    assert "<pre>" in result._repr_html_()
+    assert result.runs["all"] == run
+    result.save(tmp_path / "mine.json")
+    read = cslir.Result.read(str(tmp_path / "mine.json"))
+    assert (read.systems[0].name, read.split) == ("mine", "test")
+    assert read.systems[0].settings["all"].judged.means == {"RR@10": 0.75}
+    pandas = pytest.importorskip("pandas")
+    frame = read.to_pandas()
+    assert isinstance(frame, pandas.DataFrame)
+    assert frame.value.tolist() == [1.0, 0.5]
+    assert frame.columns.tolist() == ["system", "seed", "setting", "query_id", "measure", "value"]
+    with pytest.raises(TypeError, match="unexpected"):
+        cslir.evaluate(run, folder, measurs=["RR@10"])
+    assert cslir.evaluate(run, cslir.load_dataset(folder), measures=["RR@10"]).dataset == "beir0"
+
+
+def test_a_model_is_trained_in_memory_and_evaluated(tmp_path):
+    pytest.importorskip("torch")
+    data = cslir.load_dataset("debian-sample")
+    switching = Switching(["en-de", "en-ru"], translation_prob=0.5)
+    model = cslir.train(
+        data, switching=switching, alignment="word:0.5", max_examples=64, batch_size=32, epochs=1
+    )
+    saved = cslir.train(
+        data, switching=switching, alignment="word:0.5", max_examples=64, batch_size=32, epochs=1,
+        output=tmp_path / "model",
+    )  # fmt: skip
+    texts = ["A free library to read files"]
+    assert model.encode_queries(texts).tobytes() == saved.encode_queries(texts).tobytes()
+    result = cslir.evaluate(model, data, pair="en-de", measures=["RR@10"], split="dev")
+    scores = result.systems[0].settings["en-de"]
+    assert len(scores.judged.query_ids) == 400
+    assert 0 < scores.judged.means["RR@10"] < 1
