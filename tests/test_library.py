@@ -104,7 +104,7 @@ def test_a_run_in_memory_is_evaluated_and_saved(run_and_qrels, tmp_path):
     assert frame.columns.tolist() == ["system", "seed", "setting", "query_id", "measure", "value"]
     with pytest.raises(TypeError, match="unexpected"):
         cslir.evaluate(run, folder, measurs=["RR@10"])
-    assert cslir.evaluate(run, cslir.load_dataset(folder), measures=["RR@10"]).dataset == "beir0"
+    assert cslir.evaluate(run, cslir.load_dataset(folder), measures=["RR@10"]).dataset == folder.name
 
 
 def test_a_model_is_trained_in_memory_and_evaluated(tmp_path):
