@@ -32,6 +32,7 @@ FILE_LIST = ".cslir.json"
 """Name of the list of files in each folder that `replace_folder` writes."""
 
 _FORMAT = "cslir output"
+_NOT_OPEN = -1
 _MOST_SHOWN = 3
 
 
@@ -54,21 +55,23 @@ def replace_file(path: str | os.PathLike[str], *, wait: bool = False) -> Iterato
     """
     place = require_output_file(path)
     part = _part_of(place)
-    with _refusing(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _claim(part, _open_file, wait)
-    # All is done before the file is closed, while the lock is held.
-    with _saying(place, part), os.fdopen(descriptor, "r+b") as file:
-        try:
+    descriptor = _NOT_OPEN
+    try:
+        with _refusing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = _claim(part, _open_file, wait)
+        with _saying(place, part), os.fdopen(descriptor, "r+b", closefd=False) as file:
             file.truncate()
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(descriptor)
             part.replace(place)
-        except BaseException:
-            if _is_still(descriptor, part):
-                part.unlink()
-            raise
+    except BaseException:
+        if _is_still(descriptor, part):
+            part.unlink()
+        raise
+    finally:
+        _close(descriptor)
 
 
 @contextmanager
@@ -94,11 +97,11 @@ def replace_folder(folder: str | os.PathLike[str], kind: str | None, *, wait: bo
     """
     place = require_output_folder(folder, kind)
     part, retired = _part_of(place), place.with_name(f".{place.name}.old")
-    with _refusing(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _claim(part, _open_folder, wait)
+    descriptor = _NOT_OPEN
     try:
         with _refusing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = _claim(part, _open_folder, wait)
             _recover(place, retired)
             _empty(part)
         with _saying(place, part):
@@ -111,7 +114,7 @@ def replace_folder(folder: str | os.PathLike[str], kind: str | None, *, wait: bo
             shutil.rmtree(part, ignore_errors=True)
         raise
     finally:
-        os.close(descriptor)
+        _close(descriptor)
 
 
 def require_output_file(path: str | os.PathLike[str]) -> Path:
@@ -243,7 +246,12 @@ def _claim(part: Path, open_part: Callable[[Path], int], wait: bool) -> int:
             # The writer before us may have renamed or removed what we opened, before we had the lock.
             if _is_still(descriptor, part):
                 return descriptor
-        except BaseException:
+        except InputError:
+            os.close(descriptor)
+            raise
+        except BaseException:  # Ctrl-C: what nobody else writes goes
+            if _lock(descriptor, wait=False) and _is_still(descriptor, part):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
             os.close(descriptor)
             raise
         os.close(descriptor)
@@ -264,7 +272,14 @@ def _lock(descriptor: int, wait: bool) -> bool:
     return True
 
 
+def _close(descriptor: int) -> None:
+    if descriptor != _NOT_OPEN:
+        os.close(descriptor)
+
+
 def _is_still(descriptor: int, part: Path) -> bool:
+    if descriptor == _NOT_OPEN:
+        return False
     try:
         return os.path.samestat(os.fstat(descriptor), part.lstat())
     except FileNotFoundError:
