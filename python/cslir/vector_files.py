@@ -199,7 +199,7 @@ def build_index(
     columns = {name: _Lines(path, vectors.rows) for name, path in (metadata or {}).items()}
     own_ids = None if ids is None else _Lines(ids, vectors.rows)
     step = max(1, _CHUNK_BYTES // (vectors.dimension * 4))
-    with Index.writer(output, vectors.dimension, dtype=dtype) as writer:
+    with _ids_named(ids or source), Index.writer(output, vectors.dimension, dtype=dtype) as writer:
         for start in range(0, vectors.rows, step):
             end = min(start + step, vectors.rows)
             chunk = vectors.read(start, end)
@@ -218,6 +218,17 @@ def build_index(
         for lines in (*columns.values(), *([own_ids] if own_ids is not None else [])):
             lines.require_end()
     return Index.open(output)
+
+
+@contextmanager
+def _ids_named(path: Path) -> Iterator[None]:
+    """Let an error about two rows of one id name the file with the ids."""
+    try:
+        yield
+    except InputError as error:
+        if error.path is not None or " have the same id " not in error.message:
+            raise
+        raise InputError(error.message, path=path, remedy=error.remedy) from None
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What `cslir compare` takes: result files and TREC runs, with names."""
 
+import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -108,7 +109,7 @@ def _is_json(path: Path) -> bool:
     # Read again below as what it is.
     with open_bytes(path, pipe=False) as file:
         try:
-            first = file.read(64).lstrip()[:1]
+            first = file.read(64).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
         except DAMAGE_ERRORS as error:
             raise InputError(
                 f"truncated or corrupt ({error})", path=path, remedy="write or fetch the file again"

@@ -288,6 +288,7 @@ def _without_dataset(options: EvaluationOptions, qrels: Path | None) -> Candidat
     if options.candidates is None or not is_top1000(options.candidates):
         raise InputError(
             "--qrels alone goes with --run, or with --candidates and a top1000 file",
+            path=options.candidates,
             remedy="give DATA, or --collection and --queries too",
         )
     return CandidatesDataset(options.candidates.name, options.candidates, judgements)
