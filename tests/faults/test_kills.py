@@ -36,9 +36,16 @@ def vectors_of(path):
     return index.ids(rows), languages, hashlib.sha256(index.vectors(rows).tobytes()).hexdigest()
 
 
+def difference(now, wanted):
+    """Return which files of a folder are others, for a message."""
+    if isinstance(now, dict) and isinstance(wanted, dict):
+        return sorted(name for name in now.keys() | wanted.keys() if now.get(name) != wanted.get(name))
+    return "all of it"
+
+
 def without_ignored(err):
     """Leave out what Python says of an interrupt that came where none can be raised: in a destructor, say."""
-    return re.sub(r"Exception ignored in: .*\nTraceback[^\n]*\n(?: .*\n)*KeyboardInterrupt:? *\n?", "", err)
+    return re.sub(r"Exception ignored in: .*\nTraceback.*\n(?: .*\n|\n)*KeyboardInterrupt:? *\n?", "", err)
 
 
 @dataclass(frozen=True)
@@ -252,7 +259,7 @@ def test_a_kill_loses_nothing_and_leaves_nothing(scenario, plan, material, reque
                 plan.count("kills", scenario.name, sent.name)
             state = trial.state()
             for now, old, new in zip(state, before, trial.new, strict=True):
-                assert now in (old, new), f"neither old nor new: {told}"
+                assert now in (old, new), f"neither old nor new: {difference(now, new)}; {told}"
             plan.count(
                 "kills", scenario.name, "new output is whole" if state == trial.new else "old output stays"
             )
@@ -266,7 +273,8 @@ def test_a_kill_loses_nothing_and_leaves_nothing(scenario, plan, material, reque
             if outcome.status == 0:
                 break
         trial.seconds.append(trial.finish(is_resumed=draw.random() < 0.7).seconds)
-        assert trial.state() == trial.new, f"another output after kills, the last: {told}"
+        for now, new in zip(trial.state(), trial.new, strict=True):
+            assert now == new, f"another output after kills: {difference(now, new)}; the last kill: {told}"
         assert trial.remains() == trial.names, (
             f"left over: {trial.remains() ^ trial.names}; the last kill: {told}"
         )
