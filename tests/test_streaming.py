@@ -481,7 +481,7 @@ def test_a_stop_word_of_two_tokens_is_shown_with_its_line(command, tmp_path):
         (["--language-weight", "de=1", "--language-weight", "de=2"], "'de' is given twice"),
         (["--language-weight", "de=0", "--language-weight", "nl=0"], "not all 0"),
         (["--field", "text"], "give the number of a column, from 2"),
-        (["--arm", "bl-cs"], "bl-cs takes one lexicon"),
+        (["--arm", "bl-cs"], "bl-cs needs one lexicon, not"),
         (["--threads", "0"], "Invalid value for '--threads'"),
         (["--seed", str(2**64)], "Invalid value for '--seed'"),
         (["--epoch", str(2**64)], "Invalid value for '--epoch'"),

@@ -22,6 +22,7 @@ from cslir.records import Example, Passage, Query  # noqa: E402
 from cslir.switching import Lexicon, Switching, SwitchingTotals  # noqa: E402
 from cslir.training.bi_encoder import checkpoint_folder, train_bi_encoder  # noqa: E402
 from cslir.training.configuration import TrainingConfiguration  # noqa: E402
+from cslir.training.record import TrainingRecord  # noqa: E402
 from cslir.training.record import read_training_record  # noqa: E402
 
 ENGLISH = WORDS[:9]
@@ -175,7 +176,7 @@ def stops(monkeypatch):
     monkeypatch.setattr(sentence_transformers.SentenceTransformer, "save_pretrained", full)
     yield "when the first checkpoint begins", {}
     monkeypatch.undo()
-    monkeypatch.setattr("cslir.training.bi_encoder.TrainingRecord.of", full)
+    monkeypatch.setattr(TrainingRecord, "of", full)
     yield "when the model is saved", {}
     monkeypatch.undo()
 
