@@ -22,10 +22,7 @@ from cslir.records import Example, Passage, Query  # noqa: E402
 from cslir.switching import Lexicon, Switching, SwitchingTotals  # noqa: E402
 from cslir.training.bi_encoder import checkpoint_folder, train_bi_encoder  # noqa: E402
 from cslir.training.configuration import TrainingConfiguration  # noqa: E402
-from cslir.training.record import (
-    TrainingRecord,
-    read_training_record,
-)
+from cslir.training.record import TrainingRecord, read_training_record  # noqa: E402
 
 ENGLISH = WORDS[:9]
 EXAMPLES = [
