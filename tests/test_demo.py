@@ -63,7 +63,7 @@ def test_removing_language_means_lowers_the_language_bias(outcome):
 
 
 def test_saved_model_is_the_best_on_dev(outcome):
-    on_dev = {one["name"]: one["dev_mrr"] for one in outcome["systems"] if one.get("response_time_ms")}
+    on_dev = {one["name"]: one["dev_mrr"] for one in outcome["systems"] if one.get("dev_mrr")}
     assert outcome["saved_model"] == max(on_dev, key=on_dev.get)
 
 
