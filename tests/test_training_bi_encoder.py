@@ -143,6 +143,25 @@ def test_a_stopped_run_resumes_to_the_same_weights(base, tmp_path):
     assert not checkpoint_folder(output).exists()
 
 
+def test_a_run_stopped_after_its_last_step_resumes_to_the_same_files(base, tmp_path, monkeypatch):
+    configuration = settings(checkpoint_steps=1)
+    whole = train_bi_encoder(base, EXAMPLES, configuration, output=tmp_path / "whole")
+    kind = sentence_transformers.SentenceTransformer
+    real = kind.save_pretrained
+
+    def stop(self, path, **options):
+        if "checkpoint-" not in path:
+            raise StoppedError
+        real(self, path, **options)
+
+    with monkeypatch.context() as patched, pytest.raises(StoppedError):
+        patched.setattr(kind, "save_pretrained", stop)
+        train_bi_encoder(base, EXAMPLES, configuration, output=tmp_path / "stopped")
+    stopped = train_bi_encoder(base, EXAMPLES, configuration, output=tmp_path / "stopped", resume=True)
+    names = sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file())
+    assert [name for name in names if (whole / name).read_bytes() != (stopped / name).read_bytes()] == []
+
+
 def stops(monkeypatch):
     """Yield what stops a training at some moment: the moment's name, and options of the call."""
 

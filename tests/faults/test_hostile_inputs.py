@@ -126,7 +126,7 @@ READERS = [
         "compare", p, m.folder / "system-1.run", "--qrels", m.qrels]),
     Reader("report", ".json", read("result-0.json"), lambda m, p: ["report", p, m.folder / "result-1.json", "-o", "report"]),
     Reader("Debian's descriptions", "", lambda m: (m.debian_lists / "Translation-de").read_bytes(), lambda m, p: [
-        "datasets", "build", "debian", "--lists", m.lists_with(p, "Translation-de"), "--dev", 3, "--test", 5, "--output", "debian"]),
+        "datasets", "build", "debian", "--lists", m.lists_with(p, "Translation-de"), "--dev", 3, "--test", 5, "--output", "debian"], named="input|lists"),
 ]  # fmt: skip
 
 

@@ -141,6 +141,10 @@ def train_bi_encoder(
             if not configuration.checkpoint_steps:  # nothing to go on from
                 shutil.rmtree(checkpoint_folder(output), ignore_errors=True)
             raise
+        # A tokenizer notes how it was called last, and a training that goes on from its end calls it no more.
+        if (tokenizer := getattr(encoder.tokenizer, "backend_tokenizer", None)) is not None:
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
         encoder.save_pretrained(str(work), create_model_card=False)
         noted = {"cslir_version": cslir.__version__, **settings, "device": str(encoder.device)}
         record = TrainingRecord.of(reporter.curve, reporter.switching)
