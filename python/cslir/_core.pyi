@@ -698,7 +698,7 @@ class ZstandardReader:
     """Reads a zstandard file of one frame or several; a truncated or corrupt one raises OSError."""
 
     def __new__(cls, file: BinaryIO) -> ZstandardReader: ...
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int) -> bytes:
         """Returns up to so many bytes, none at the end alone."""
 
 def read_bandwidth(
