@@ -9,6 +9,7 @@ import pytest
 
 from cslir.datasets import load_embedded
 from cslir.demo import run_demo
+from cslir.demo.run import TRIED_QUERIES
 from cslir.evaluation.settings import GROUPS
 from cslir.models import load_encoder
 from cslir.models.language_means import remove_language_means
@@ -38,6 +39,13 @@ def test_code_switching_beats_zero_shot_across_languages(outcome):
         assert test["difference"] > 0, group
         assert test["adjusted_p"] < 0.05, group
         assert test["queries"] == 1000
+
+
+def test_alignment_is_tested_against_the_arm_without_it(outcome):
+    for suffix in ("", ", language means removed"):
+        groups = row(outcome, f"static ML-CS + align{suffix}")["groups"]
+        assert {groups[group]["alignment_test"]["baseline"] for group in GROUPS} == {f"static ML-CS{suffix}"}
+    assert "alignment_test" not in row(outcome, "static ML-CS")["groups"]["MoIR"]
 
 
 def test_every_row_has_every_setting(outcome):
@@ -98,6 +106,22 @@ def test_search_finds_passages_in_every_language(output, run):
     assert languages.count("ru") < 20
     scores = [hit["score"] for hit in hits]
     assert scores == sorted(scores, reverse=True)
+
+
+ANSWERS = {
+    "Batteriestand anzeigen": {"batmon.app", "acpitail"},
+    "sauvegarde de fichiers": {"backup-manager", "hdup"},
+    "電子メールを読む": {"procmail", "courier-faxmail", "sqwebmail"},
+}
+
+
+def test_the_suggested_queries_find_what_they_ask_for(output, run):
+    assert set(TRIED_QUERIES) == set(ANSWERS)
+    for query in TRIED_QUERIES:
+        hits = run("search", query, "--index", output / "index", "-k", "5", "--json").out.splitlines()
+        found = [json.loads(hit)["doc_id"].split("/") for hit in hits]
+        assert {package for _, package in found} <= ANSWERS[query], query
+        assert len({language for language, _ in found}) >= 3, query
 
 
 def test_search_of_a_file_of_queries_agrees_with_eval(output, run, tmp_path):

@@ -70,9 +70,7 @@ def search(
     from cslir.search import PassageIndex
 
     if (query is None) == (queries is None):
-        raise InputError(
-            "one query or --queries FILE is needed", remedy=own_command("search", "free software")
-        )
+        raise InputError("one query or --queries FILE is needed", remedy=own_command("search", "read e-mail"))
     if query is not None and not query.strip():
         raise InputError("the query is empty", remedy="give at least one word")
     if query is not None and not is_unicode(query):
