@@ -157,7 +157,7 @@ def test_empty_collection_and_foreign_folder(tmp_path):
         (lambda folder: _truncate(folder / "vectors" / "00000001.segment"), "truncated"),
         (
             lambda folder: _make_a_folder(folder / "vectors" / "00000001.segment"),
-            "segment: incomplete or corr",
+            "segment: is a folder",
         ),
         (lambda folder: _make_a_pipe(folder / "vectors" / "manifest.jsonl"), "manifest.jsonl: "),
         (lambda folder: _truncate(folder / "passages.jsonl"), "offsets.npy: does not fit passages.jsonl"),

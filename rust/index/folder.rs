@@ -279,6 +279,10 @@ pub(super) fn another_writer() -> Error {
 
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(LOCK);
+    match regular::require(&path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => return Err(failed(&path, source)),
+        _ => {}
+    }
     let file = File::options()
         .write(true)
         .create(true)

@@ -1,16 +1,16 @@
 //! An opened segment: rows that were added together, their filter, ids and metadata.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use memmap2::Mmap;
 
-use crate::Result;
 use crate::bitmap::Bitmap;
 use crate::interrupt::Interrupt;
 use crate::regular;
 use crate::topk::{Element, Filter, Matrix};
+use crate::{Error, Result};
 
 use super::columns::Column;
 use super::format::{HEADER, Header, Kind, NAMES, SECTIONS, Shape, damaged};
@@ -28,6 +28,8 @@ pub(super) struct Segment {
     filter: Option<BoundFilter>,
     ids: Ids,
     columns: Vec<Column>,
+    /// Its file, for messages; `None` in memory.
+    path: Option<PathBuf>,
     /// The rows of a column's value, by the numbers of both.
     remembered: Mutex<HashMap<(usize, u32), Arc<Bitmap>>>,
 }
@@ -49,7 +51,11 @@ impl Segment {
     pub(super) fn open(path: &Path) -> Result<Segment> {
         let file = regular::open(path).map_err(|source| failed(path, source))?;
         let map = Arc::new(map_file(&file, path)?);
-        Self::of_map(&map).map_err(|error| error.in_file(path))
+        let segment = Self::of_map(&map).map_err(|error| error.in_file(path))?;
+        Ok(Segment {
+            path: Some(path.to_owned()),
+            ..segment
+        })
     }
 
     /// Reads a copy of the bytes of a segment file.
@@ -114,6 +120,7 @@ impl Segment {
             filter,
             header,
             sections,
+            path: None,
             remembered: Mutex::default(),
         })
     }
@@ -146,6 +153,13 @@ impl Segment {
             .sum()
     }
 
+    fn damaged(&self, what: &str) -> Error {
+        match &self.path {
+            Some(path) => damaged(what).in_file(path),
+            None => damaged(what),
+        }
+    }
+
     fn section(&self, kind: Kind) -> &[u8] {
         self.sections[kind as usize].bytes()
     }
@@ -169,7 +183,7 @@ impl Segment {
     pub(super) fn id(&self, row: usize) -> Result<&str> {
         self.ids
             .get(row)
-            .ok_or_else(|| damaged("an id is not readable"))
+            .ok_or_else(|| self.damaged("an id is not readable"))
     }
 
     pub(super) fn find(&self, id: &str) -> Option<usize> {
@@ -183,12 +197,12 @@ impl Segment {
     fn column(&self, name: &str) -> Result<(usize, &Column)> {
         let place = self.columns.iter().position(|column| column.name == name);
         let column = place.and_then(|place| Some((place, self.columns.get(place)?)));
-        column.ok_or_else(|| damaged(&format!("no column {name}")))
+        column.ok_or_else(|| self.damaged(&format!("no column {name}")))
     }
 
     pub(super) fn metadata(&self, column: &str, row: usize) -> Result<&str> {
         let value = self.column(column)?.1.get(row);
-        value.ok_or_else(|| damaged("a value of metadata is not readable"))
+        value.ok_or_else(|| self.damaged("a value of metadata is not readable"))
     }
 
     /// The rows whose value in a column is that; `None` where no row's is.
