@@ -1,5 +1,6 @@
 import inspect
 import json
+import pkgutil
 import subprocess
 import sys
 
@@ -17,6 +18,12 @@ def test_every_public_name_is_there_and_documented():
         assert isinstance(value, str) or inspect.getdoc(value), name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         cslir.nothing  # noqa: B018
+
+
+def test_no_module_takes_the_place_of_a_function():
+    # Importing a module sets its name on the package: `import cslir.report` would hide `cslir.report`.
+    modules = {one.name for one in pkgutil.iter_modules(cslir.__path__)}
+    assert not modules & set(cslir.__all__)
 
 
 def test_importing_it_loads_nothing_large():

@@ -15,7 +15,7 @@ from cslir.evaluation.results import read_results
 from cslir.lexicons.coverage import read_texts
 from cslir.lexicons.readers import detect_format, read_lexicon
 from cslir.lexicons.readers.detection import is_compiled
-from cslir.report.material import read_material
+from cslir.reporting.material import read_material
 from cslir.switching import Lexicon
 from cslir.vector_files import open_vector_file
 

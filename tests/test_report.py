@@ -19,12 +19,12 @@ from cslir.datasets import load_embedded
 from cslir.errors import InputError
 from cslir.evaluation.metrics import Judged
 from cslir.evaluation.results import Result, SettingScores, SystemResult, read_results, write_results
-from cslir.report import write_report
-from cslir.report.drawing.lines import Point, front, label_offsets
-from cslir.report.drawing.style import WIDTH, one_line, readable_ink
-from cslir.report.findings import findings
-from cslir.report.material import read_material
-from cslir.report.summary import over_seeds, summarise
+from cslir.reporting import report
+from cslir.reporting.drawing.lines import Point, front, label_offsets
+from cslir.reporting.drawing.style import WIDTH, one_line, readable_ink
+from cslir.reporting.findings import findings
+from cslir.reporting.material import read_material
+from cslir.reporting.summary import over_seeds, summarise
 
 VOID = {"meta", "link", "img", "br"}
 
@@ -69,7 +69,7 @@ def everything(tmp_path_factory):
         write_coverage(folder / "coverage.json"),
         model,
     ]
-    return write_report(inputs, folder / "report"), inputs
+    return report(inputs, folder / "report"), inputs
 
 
 def page_of(everything):
@@ -127,7 +127,7 @@ def test_names_are_escaped_and_kept(everything):
 
 
 def test_the_same_inputs_give_the_same_bytes(everything, tmp_path):
-    again = write_report(everything[1], tmp_path / "again")
+    again = report(everything[1], tmp_path / "again")
     first = {path.name: path.read_bytes() for path in everything[0].parent.iterdir()}
     assert first == {path.name: path.read_bytes() for path in again.parent.iterdir()}
 
@@ -146,7 +146,7 @@ def test_marks_are_those_of_the_tests(tmp_path):
     assert {summary.mark(by_name["better"], column) for column in summary.columns} == {"+"}
     assert {summary.mark(by_name["worse"], column) for column in summary.columns} == {"-"}
     assert {summary.mark(by_name["base"], column) for column in summary.columns} == {""}
-    text = Page(write_report([file], tmp_path / "out").read_text(encoding="utf-8")).text
+    text = Page(report([file], tmp_path / "out").read_text(encoding="utf-8")).text
     assert "better, against base: significantly better in all 7 groups" in text
     assert "worse, against base: significantly worse in all 7 groups" in text
 
@@ -158,7 +158,7 @@ def test_a_person_reads_three_sentences_first(tmp_path):
         "other": ("zero-shot", 0.3, 0.6),
     }
     file = write_parallel(tmp_path / "r.json", systems=systems, queries=300)
-    page = write_report([file], tmp_path / "out").read_text(encoding="utf-8")
+    page = report([file], tmp_path / "out").read_text(encoding="utf-8")
     sentences = re.findall(r'<p class="finding">(.*?)</p>', page)
     assert [one.partition(" ")[0] for one in sentences] == ["ML-CS", "ML-CS", "From"]
     assert re.fullmatch(
@@ -198,18 +198,18 @@ def test_alignment_is_tested_against_the_arm_without_it(tmp_path):
     # Holm's correction over all of them.
     smallest = min(tests.values(), key=lambda one: one.p_value)
     assert smallest.adjusted_p == pytest.approx(len(tests) * smallest.p_value)
-    text = Page(write_report([file], tmp_path / "out").read_text(encoding="utf-8")).text
+    text = Page(report([file], tmp_path / "out").read_text(encoding="utf-8")).text
     assert "ML-CS + align, against ML-CS: significantly better in all 7 groups" in text
 
 
 def test_the_best_system_is_drawn_or_named_where_its_time_was_not_measured(tmp_path):
     file = write_parallel(tmp_path / "r.json")
     caption = r"Not shown, as no response time was measured: (.*?)\."
-    assert not re.search(caption, write_report([file], tmp_path / "all").read_text(encoding="utf-8"))
+    assert not re.search(caption, report([file], tmp_path / "all").read_text(encoding="utf-8"))
     content = json.loads(file.read_text(encoding="utf-8"))
     del content["systems"][1]["response_time_ms"]
     file.write_text(json.dumps(content), encoding="utf-8")
-    text = Page(write_report([file], tmp_path / "out").read_text(encoding="utf-8")).text
+    text = Page(report([file], tmp_path / "out").read_text(encoding="utf-8")).text
     assert re.search(caption, text)[1] == "ML-CS"
 
 
@@ -228,7 +228,7 @@ def test_a_query_is_shown_once_among_those_that_changed_most(tmp_path):
         }
         systems.append(SystemResult(name, "base" if number else "", 1, settings))
     write_results(tmp_path / "r.json", Result("debian-sample", "test", systems, seen=("en",)))
-    page = write_report([tmp_path / "r.json"], tmp_path / "out", changed=2).read_text(encoding="utf-8")
+    page = report([tmp_path / "r.json"], tmp_path / "out", changed=2).read_text(encoding="utf-8")
     notes = re.findall(r"query (\S+) in en-en", page)
     assert len(notes) == len(set(notes)) > 6
     assert {query_ids[0], query_ids[1]} <= set(notes)
@@ -261,7 +261,7 @@ def test_seeds_are_averaged_per_query(tmp_path):
 
 
 def test_a_dataset_without_languages(tmp_path):
-    page = write_report([write_plain(tmp_path / "plain.json")], tmp_path / "out")
+    page = report([write_plain(tmp_path / "plain.json")], tmp_path / "out")
     text = Page(page.read_text(encoding="utf-8")).text
     assert "nDCG@10" in text
     assert "No heat maps" in text
@@ -269,14 +269,14 @@ def test_a_dataset_without_languages(tmp_path):
 
 
 def test_one_system_is_reported_without_tests(tmp_path):
-    page = write_report([write_plain(tmp_path / "plain.json", systems=("BM25",))], tmp_path / "out")
+    page = report([write_plain(tmp_path / "plain.json", systems=("BM25",))], tmp_path / "out")
     text = Page(page.read_text(encoding="utf-8")).text
     assert "One system was judged" in text
     assert "no difference is tested" in text
 
 
 def test_response_times_alone(tmp_path):
-    page = write_report([write_latency(tmp_path / "l.json")], tmp_path / "out")
+    page = report([write_latency(tmp_path / "l.json")], tmp_path / "out")
     text = Page(page.read_text(encoding="utf-8")).text
     assert "No result file was given" in text
     assert {path.stem for path in page.parent.glob("*.svg")} == {"pareto", "growth", "stages"}
@@ -289,7 +289,7 @@ def test_trainings_of_systems_are_drawn(tmp_path):
     file.write_text(json.dumps(content), encoding="utf-8")
     (found,) = read_material([file]).training
     assert (found.system, found.switch_rate, found.by_language) == ("ML-CS", 0.3, {"de": 0.1, "ru": 0.2})
-    assert (write_report([file], tmp_path / "out").parent / "switch-rates.svg").is_file()
+    assert (report([file], tmp_path / "out").parent / "switch-rates.svg").is_file()
 
 
 WRONG = {
@@ -338,7 +338,7 @@ def test_a_folder_of_something_else_is_not_replaced(run, tmp_path):
     assert outcome.status == 2
     assert "not part of an output of cslir" in outcome.err
     with pytest.raises(InputError, match="is a file"):
-        write_report([tmp_path / "plain.json"], tmp_path / "plain.json")
+        report([tmp_path / "plain.json"], tmp_path / "plain.json")
 
 
 def test_the_command_prints_where_the_page_is(run, tmp_path):
@@ -348,7 +348,7 @@ def test_the_command_prints_where_the_page_is(run, tmp_path):
 
 def test_matplotlib_is_loaded_for_drawing_alone():
     code = (
-        "import sys, cslir.cli.report, cslir.report, cslir.demo\n"
+        "import sys, cslir.cli.report, cslir.reporting, cslir.demo\n"
         "sys.exit(str({'matplotlib', 'jinja2'} & set(sys.modules) or 0))"
     )
     found = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
@@ -417,5 +417,5 @@ def test_results_on_other_queries_are_no_report(tmp_path):
         content["systems"][0]["settings"]["all"]["checksums"] = {"queries": queries, "qrels": "same"}
         path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="static and BM25 were evaluated with different queries in all"):
-        write_report(paths, tmp_path / "report")
+        report(paths, tmp_path / "report")
     assert not (tmp_path / "report").exists()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cslir.evaluation.results import Result
     from cslir.models import load_encoder
     from cslir.records import Example, Passage, Qrel, Query
+    from cslir.reporting.write import report
     from cslir.switching import Switching
     from cslir.training.train import train
 
@@ -44,6 +45,7 @@ __all__ = [
     "evaluate",
     "load_dataset",
     "load_encoder",
+    "report",
     "train",
 ]
 
@@ -62,6 +64,7 @@ _MODULES = {
     "evaluate": "cslir.evaluation.evaluate",
     "load_dataset": "cslir.datasets.collections",
     "load_encoder": "cslir.models",
+    "report": "cslir.reporting.write",
     "train": "cslir.training.train",
 }
 

@@ -26,7 +26,7 @@ MODULES = (
     "cslir.streaming", "cslir.vector_files", "ir_measures", "lz4.frame", "numpy", "rich.progress", "rich.table",
     "safetensors.numpy", "scipy.stats", "tokenizers",
 )  # fmt: skip
-REPORT_MODULES = ("cslir.report", "jinja2", "matplotlib.pyplot", "matplotlib.backends.backend_svg")
+REPORT_MODULES = ("cslir.reporting", "jinja2", "matplotlib.pyplot", "matplotlib.backends.backend_svg")
 TRAINING_MODULES = (
     "torch", "transformers", "sentence_transformers", "datasets", "accelerate", "cslir.training.train",
     "cslir.training.static", "cslir.training.bi_encoder", "cslir.models.bi_encoder",

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cslir.progress import terminal_progress
+
 __all__ = ["report"]
 
 
@@ -35,7 +37,15 @@ def report(
     ] = 1,
 ) -> None:
     """Write a report that people look at: one self-contained HTML page, and its pictures as SVG and PNG."""
-    from cslir.report import write_report
+    from cslir import reporting
 
-    page = write_report(inputs, output, title=title, measure=measure, baseline=baseline, changed=changed)
+    page = reporting.report(
+        inputs,
+        output,
+        title=title,
+        measure=measure,
+        baseline=baseline,
+        changed=changed,
+        progress=terminal_progress(),
+    )
     typer.echo(page)

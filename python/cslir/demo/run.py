@@ -40,8 +40,8 @@ from cslir.models.language_means import nearest_language, remove_language_means
 from cslir.models.static import StaticEncoder
 from cslir.outputs import require_output_file, require_output_folder
 from cslir.plurals import count_of
-from cslir.progress import announce, counting
-from cslir.report import write_report
+from cslir.progress import announce, counting, terminal_progress
+from cslir.reporting import report
 from cslir.search import Encoder, PassageIndex
 from cslir.shell import own_command, pip_command
 
@@ -119,7 +119,7 @@ def run_demo(
 def _report(output: Path) -> None:
     """Write the report of the tables, where the packages that it needs are installed."""
     try:
-        page = write_report([output / "demo.json"], output / "report")
+        page = report([output / "demo.json"], output / "report", progress=terminal_progress())
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in {"jinja2", "matplotlib"}:
             raise

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from cslir.evaluation.significance import LEVEL
 from cslir.languages import split_pair
-from cslir.report.drawing.heat_maps import MARGINS, difference_map, heat_map_height, value_map
-from cslir.report.drawing.pictures import Figure, Panel, Table
-from cslir.report.summary import PERCENT, Summary
+from cslir.reporting.drawing.heat_maps import MARGINS, difference_map, heat_map_height, value_map
+from cslir.reporting.drawing.pictures import Figure, Panel, Table
+from cslir.reporting.summary import PERCENT, Summary
 
 __all__ = ["difference_figure", "language_pair_figures", "mean_figure"]
 

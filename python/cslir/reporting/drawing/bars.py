@@ -4,12 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cslir.report.drawing.style import ACCENT, CATEGORIES, INK, MUTED, NEUTRAL, PAPER, one_line, readable_ink
+from cslir.reporting.drawing.style import (
+    ACCENT,
+    CATEGORIES,
+    INK,
+    MUTED,
+    NEUTRAL,
+    PAPER,
+    one_line,
+    readable_ink,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from cslir.report.drawing.pictures import Drawing
+    from cslir.reporting.drawing.pictures import Drawing
 
 __all__ = ["MARGINS", "Bar", "Stack", "bars", "bars_height", "stacks", "stacks_height", "stacks_margins"]
 

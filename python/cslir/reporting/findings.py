@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from cslir.evaluation.comparison import Compared
 from cslir.plurals import count_of
-from cslir.report.material import Material
-from cslir.report.summary import PERCENT, Summary, milliseconds, significance_mark
+from cslir.reporting.material import Material
+from cslir.reporting.summary import PERCENT, Summary, milliseconds, significance_mark
 
 __all__ = ["Findings", "compared", "findings"]
 

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cslir.report.drawing.style import GRID, MUTED, PAPER, readable_ink
+from cslir.reporting.drawing.style import GRID, MUTED, PAPER, readable_ink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from cslir.report.drawing.pictures import Drawing
+    from cslir.reporting.drawing.pictures import Drawing
 
 __all__ = ["MARGINS", "difference_map", "heat_map_height", "value_map"]
 

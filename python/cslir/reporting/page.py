@@ -8,9 +8,9 @@ from importlib.resources import files
 from typing import Any
 
 from cslir import __version__
-from cslir.report.drawing.pictures import Image, Table
-from cslir.report.drawing.style import WIDTH
-from cslir.report.material import Material
+from cslir.reporting.drawing.pictures import Image, Table
+from cslir.reporting.drawing.style import WIDTH
+from cslir.reporting.material import Material
 
 __all__ = ["Front", "PageFigure", "Passage", "QueryPair", "Record", "Section", "Side", "html", "records"]
 
@@ -109,7 +109,7 @@ def html(
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("cslir.report"),
+        loader=PackageLoader("cslir.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -138,7 +138,7 @@ def html(
         missing=missing,
         sources=sources,
         width=WIDTH,
-        style=(files("cslir.report") / "templates" / "report.css").read_text(encoding="utf-8").strip(),
+        style=(files("cslir.reporting") / "templates" / "report.css").read_text(encoding="utf-8").strip(),
     )
     # Half of a character, which JSON may hold, can't be written.
     return page.encode("utf-8", "replace").decode()

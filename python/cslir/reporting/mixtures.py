@@ -2,7 +2,7 @@
 
 from cslir.evaluation.results import SystemResult
 from cslir.evaluation.settings import GROUPS
-from cslir.report.drawing.bars import (
+from cslir.reporting.drawing.bars import (
     MARGINS,
     Bar,
     Stack,
@@ -12,8 +12,8 @@ from cslir.report.drawing.bars import (
     stacks_height,
     stacks_margins,
 )
-from cslir.report.drawing.pictures import Figure, Panel, Table
-from cslir.report.summary import PERCENT, Summary
+from cslir.reporting.drawing.pictures import Figure, Panel, Table
+from cslir.reporting.summary import PERCENT, Summary
 
 __all__ = ["bias_figure", "interval_figure", "mixture_figures", "share_figure"]
 

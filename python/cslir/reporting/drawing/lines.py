@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cslir.report.drawing.style import ACCENT, CATEGORIES, INK, MUTED, NEUTRAL, PAPER, WIDTH, one_line
+from cslir.reporting.drawing.style import ACCENT, CATEGORIES, INK, MUTED, NEUTRAL, PAPER, WIDTH, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from cslir.report.drawing.pictures import Drawing
+    from cslir.reporting.drawing.pictures import Drawing
 
 __all__ = [
     "Line",

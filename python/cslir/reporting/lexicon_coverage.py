@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from cslir.plurals import count_of
-from cslir.report.drawing.bars import MARGINS, Bar, bars, bars_height
-from cslir.report.drawing.pictures import Figure, Panel, Table
-from cslir.report.material import Coverage
-from cslir.report.summary import PERCENT
+from cslir.reporting.drawing.bars import MARGINS, Bar, bars, bars_height
+from cslir.reporting.drawing.pictures import Figure, Panel, Table
+from cslir.reporting.material import Coverage
+from cslir.reporting.summary import PERCENT
 
 __all__ = ["coverage_figure"]
 

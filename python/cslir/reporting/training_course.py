@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from cslir.report.drawing.bars import MARGINS, Bar, bars, bars_height
-from cslir.report.drawing.lines import Line, lines, lines_height, lines_margins
-from cslir.report.drawing.pictures import Figure, Panel, Table
-from cslir.report.material import Training
-from cslir.report.summary import PERCENT
+from cslir.reporting.drawing.bars import MARGINS, Bar, bars, bars_height
+from cslir.reporting.drawing.lines import Line, lines, lines_height, lines_margins
+from cslir.reporting.drawing.pictures import Figure, Panel, Table
+from cslir.reporting.material import Training
+from cslir.reporting.summary import PERCENT
 
 __all__ = ["curve_figure", "switch_figure", "training_figures"]
 

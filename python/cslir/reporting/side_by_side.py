@@ -4,9 +4,9 @@ from collections import Counter
 
 from cslir.errors import InputError
 from cslir.evaluation.changes import Change, Ranked, Texts, changed_queries, dataset_texts
-from cslir.report.material import Material
-from cslir.report.page import Passage, QueryPair, Side
-from cslir.report.summary import PERCENT, Summary
+from cslir.reporting.material import Material
+from cslir.reporting.page import Passage, QueryPair, Side
+from cslir.reporting.summary import PERCENT, Summary
 
 __all__ = ["most_changed"]
 

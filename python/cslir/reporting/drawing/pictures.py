@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cslir.report.drawing.style import SUBTITLE, TITLE, WIDTH, inches, one_line, saved, styled
+from cslir.reporting.drawing.style import SUBTITLE, TITLE, WIDTH, inches, one_line, saved, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from cslir.plurals import count_of
-from cslir.report.drawing.bars import Stack, stacks, stacks_height, stacks_margins
-from cslir.report.drawing.lines import (
+from cslir.reporting.drawing.bars import Stack, stacks, stacks_height, stacks_margins
+from cslir.reporting.drawing.lines import (
     Line,
     Point,
     front,
@@ -15,10 +15,10 @@ from cslir.report.drawing.lines import (
     points_height,
     points_margins,
 )
-from cslir.report.drawing.pictures import Figure, Panel, Table
-from cslir.report.drawing.style import one_line
-from cslir.report.material import Material, Measurement
-from cslir.report.summary import Summary, milliseconds
+from cslir.reporting.drawing.pictures import Figure, Panel, Table
+from cslir.reporting.drawing.style import one_line
+from cslir.reporting.material import Material, Measurement
+from cslir.reporting.summary import Summary, milliseconds
 
 __all__ = ["growth_figure", "measurements_of", "pareto_figure", "response_time_figures", "stage_figure"]
 

@@ -1,47 +1,50 @@
 """From files to a report: read, sum up, draw, write."""
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 from cslir.evaluation.significance import LEVEL
 from cslir.outputs import replace_folder, require_output_folder
-from cslir.progress import counting
-from cslir.report.drawing.pictures import Figure, Image, Table, render
-from cslir.report.findings import compared, findings
-from cslir.report.language_pairs import language_pair_figures
-from cslir.report.lexicon_coverage import coverage_figure
-from cslir.report.material import Material, read_material
-from cslir.report.mixtures import interval_figure, mixture_figures
-from cslir.report.page import Front, PageFigure, Section, html, records
-from cslir.report.response_times import response_time_figures
-from cslir.report.side_by_side import most_changed
-from cslir.report.summary import PERCENT, Summary, summarise
-from cslir.report.training_course import training_figures
+from cslir.progress import SILENT, Progress
+from cslir.reporting.drawing.pictures import Figure, Image, Table, render
+from cslir.reporting.findings import compared, findings
+from cslir.reporting.language_pairs import language_pair_figures
+from cslir.reporting.lexicon_coverage import coverage_figure
+from cslir.reporting.material import Material, read_material
+from cslir.reporting.mixtures import interval_figure, mixture_figures
+from cslir.reporting.page import Front, PageFigure, Section, html, records
+from cslir.reporting.response_times import response_time_figures
+from cslir.reporting.side_by_side import most_changed
+from cslir.reporting.summary import PERCENT, Summary, summarise
+from cslir.reporting.training_course import training_figures
 
-__all__ = ["PAGE", "write_report"]
+__all__ = ["PAGE", "report"]
 
 PAGE = "index.html"
 _MIXED = "X-X"
 
 
-def write_report(
-    paths: Sequence[Path],
-    output: Path,
+def report(
+    results: Sequence[str | PathLike[str]],
+    folder: str | PathLike[str],
     *,
     title: str | None = None,
     measure: str | None = None,
     baseline: str | None = None,
     changed: int = 1,
+    progress: Progress = SILENT,
 ) -> Path:
     """Write a report: a page that needs nothing else, and the pictures as files beside it.
 
     Args:
-        paths: Files and folders that it is made of; see `read_material`.
-        output: The folder; replaced if it holds a report.
+        results: Files and folders that it is made of; see `read_material`.
+        folder: Where to write it; replaced if it holds a report.
         title: Of the page.
         measure: That is compared; see `summarise`.
         baseline: That all systems are compared with; each one's own if None.
         changed: So many queries are shown that gained most from each baseline, and that lost most.
+        progress: Told how far the work is.
 
     Returns:
         The page's path.
@@ -49,10 +52,11 @@ def write_report(
     Raises:
         InputError: An input is bad, or the folder holds something else.
     """
+    output = Path(folder)
     require_output_folder(output, "report")
-    material = read_material(paths)
+    material = read_material([Path(one) for one in results])
     summary = summarise(list(material.results.values()), measure, baseline) if material.results else None
-    drawn = _draw_all(_figures(summary, material))
+    drawn = _draw_all(_figures(summary, material), progress)
     sections = [
         Section(name, _HEADINGS[name], figures=tuple(page for page, _ in figures))
         for name, figures in drawn.items()
@@ -69,12 +73,12 @@ def write_report(
         [note for name, note in _HOW.items() if name not in present],
         ", ".join(Path(name).name for name in material.inputs),
     )
-    with replace_folder(output, "report") as folder:
-        (folder / PAGE).write_text(page, encoding="utf-8", errors="replace")
+    with replace_folder(output, "report") as part:
+        (part / PAGE).write_text(page, encoding="utf-8", errors="replace")
         for figures in drawn.values():
             for _, image in figures:
-                (folder / f"{image.name}.svg").write_bytes(image.svg)
-                (folder / f"{image.name}.png").write_bytes(image.png)
+                (part / f"{image.name}.svg").write_bytes(image.svg)
+                (part / f"{image.name}.png").write_bytes(image.png)
     return output / PAGE
 
 
@@ -118,11 +122,13 @@ def _figures(summary: Summary | None, material: Material) -> dict[str, list[Figu
     }
 
 
-def _draw_all(figures: dict[str, list[Figure]]) -> dict[str, list[tuple[PageFigure, Image]]]:
-    """Render the figures of every section, with a bar."""
+def _draw_all(
+    figures: dict[str, list[Figure]], progress: Progress
+) -> dict[str, list[tuple[PageFigure, Image]]]:
+    """Render the figures of every section."""
     total, done = sum(map(len, figures.values())), 0
     drawn: dict[str, list[tuple[PageFigure, Image]]] = {name: [] for name in figures}
-    with counting("report", "figure") as update:
+    with progress.stage("report", "figure") as update:
         for name, several in figures.items():
             for figure in several:
                 update(done, total)
