@@ -73,7 +73,7 @@ def default_threads() -> int:
 
 def make_cslir(vectors: Array, _: Array) -> dict[str, Search]:
     """The exact search of this package's index."""
-    index = cslir.Index.build(vectors)
+    index = cslir.VectorIndex.build(vectors)
     return {"": lambda queries, k: index.search(queries, k, threads=_threads)}
 
 
@@ -84,7 +84,7 @@ def make_scan(vectors: Array, _: Array) -> dict[str, Search]:
 
 def make_cslir_half(vectors: Array, _: Array) -> dict[str, Search]:
     """The exact search of this package's index, the vectors stored in 16 bits."""
-    index = cslir.Index.build(vectors, dtype="float16")
+    index = cslir.VectorIndex.build(vectors, dtype="float16")
     return {"": lambda queries, k: index.search(queries, k, threads=_threads)}
 
 

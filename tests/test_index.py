@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cslir import Index, InputError
+from cslir import InputError, VectorIndex
 
 LANGUAGES = ["de", "fr", "vi"]
 
@@ -16,7 +16,7 @@ def made(rows=9, dimension=4, **options):
     vectors = generator.integers(-5, 6, size=(rows, dimension)).astype(np.float32)
     ids = [f"d{row}" for row in range(rows)]
     metadata = {"language": [LANGUAGES[row % 3] for row in range(rows)]}
-    return Index.build(vectors, ids, metadata, **options), vectors
+    return VectorIndex.build(vectors, ids, metadata, **options), vectors
 
 
 def best(vectors, queries, k, allowed=None):
@@ -84,7 +84,7 @@ def test_append_delete_compact_and_save(place, tmp_path):
     index.append(more[:1], ["x"], {"language": ["xx"]})
     index.save(tmp_path / "saved")
     index.compact()
-    saved = Index.open(tmp_path / "saved")
+    saved = VectorIndex.open(tmp_path / "saved")
     for compacted in (index, saved):
         assert (len(compacted), compacted.rows, compacted.segments) == (10, 10, 1)
         assert compacted.ids(range(10)) == [*(f"d{row}" for row in range(1, 9)), "y", "x"]
@@ -95,7 +95,7 @@ def test_append_delete_compact_and_save(place, tmp_path):
 
 def test_other_openings_keep_their_state_until_refreshed(tmp_path):
     writer, _ = made(path=tmp_path / "index")
-    reader = Index.open(tmp_path / "index")
+    reader = VectorIndex.open(tmp_path / "index")
     writer.delete(["d1", "d2"])
     writer.compact()
     assert (len(reader), reader.ids([8])) == (9, ["d8"])
@@ -105,7 +105,7 @@ def test_other_openings_keep_their_state_until_refreshed(tmp_path):
 
 
 def test_an_empty_index_may_grow(place):
-    index = Index.build(np.empty((0, 4), dtype=np.float32), path=place)
+    index = VectorIndex.build(np.empty((0, 4), dtype=np.float32), path=place)
     assert (len(index), bool(index), index.columns) == (0, True, [])
     assert index.search(np.ones((2, 4), dtype=np.float32), 3)[0].shape == (2, 0)
     index.append(np.eye(4, dtype=np.float32), metadata={"kind": ["a", "b", "a", "b"]})
@@ -122,7 +122,7 @@ def test_an_empty_index_may_grow(place):
 
 def test_numbers_pass_over_ids_that_are_taken(place):
     eye = np.eye(4, dtype=np.float32)
-    index = Index.build(eye[:2], ["a", "3"], path=place)
+    index = VectorIndex.build(eye[:2], ["a", "3"], path=place)
     for number in ("2", "4", "5"):
         index.append(eye[:1])
         assert index.ids([index.rows - 1]) == [number]
@@ -134,7 +134,7 @@ def test_numbers_pass_over_ids_that_are_taken(place):
     index.append(eye[:2])
     assert index.ids(index.live_rows()) == ["a", "2", "4", "6", "7", "3", "11", "010", "12", "13", "14"]
     if place is not None:
-        index = Index.open(place)
+        index = VectorIndex.open(place)
     index.compact()
     index.append(eye[:1])
     assert index.ids([11]) == ["15"]
@@ -142,12 +142,12 @@ def test_numbers_pass_over_ids_that_are_taken(place):
 
 def test_a_writer_passes_over_ids_that_are_taken(tmp_path):
     eye = np.eye(4, dtype=np.float32)
-    with Index.writer(tmp_path / "index", 4) as writer:
+    with VectorIndex.writer(tmp_path / "index", 4) as writer:
         writer.add(eye[:3], ["4", "a", "3"])
         writer.add(eye)
         writer.add(eye[:2], ["9", "0"])
         writer.add(eye[:2])
-    index = Index.open(tmp_path / "index")
+    index = VectorIndex.open(tmp_path / "index")
     assert index.ids(range(11)) == ["4", "a", "3", "5", "6", "7", "8", "9", "0", "11", "12"]
 
 
@@ -155,12 +155,12 @@ def test_a_writer_passes_over_ids_that_are_taken(tmp_path):
 def test_half_precision_scores_what_is_stored(tmp_path, dtype):
     generator = np.random.default_rng(3)
     vectors = generator.normal(size=(50, 24)).astype(np.float32)
-    index = Index.build(vectors, path=tmp_path / "index", dtype=dtype)
+    index = VectorIndex.build(vectors, path=tmp_path / "index", dtype=dtype)
     stored = index.vectors(range(50))
     np.testing.assert_allclose(stored, vectors, rtol=2.0**-8)
     if dtype == "float16":
         np.testing.assert_array_equal(stored, vectors.astype(np.float16).astype(np.float32))
-        again = Index.build(vectors.astype(np.float16), dtype="float16")
+        again = VectorIndex.build(vectors.astype(np.float16), dtype="float16")
         np.testing.assert_array_equal(again.vectors(range(50)), stored)
     queries = generator.normal(size=(3, 24)).astype(np.float32)
     expected = best(stored, queries, 5)
@@ -178,7 +178,7 @@ def test_half_precision_scores_what_is_stored(tmp_path, dtype):
 def test_any_rows_and_flags_agree_with_numpy(vectors, queries, k, data):
     allowed = data.draw(arrays.arrays(bool, len(vectors)))
     cut = data.draw(st.integers(0, len(vectors)))
-    index = Index.build(vectors[:cut])
+    index = VectorIndex.build(vectors[:cut])
     index.append(vectors[cut:])
     scores, rows = index.search(queries, k, where=allowed)
     expected_scores, expected_rows = best(vectors, queries, k, allowed)
@@ -189,7 +189,7 @@ def test_any_rows_and_flags_agree_with_numpy(vectors, queries, k, data):
 def test_streamed_index_is_that_of_one_piece(tmp_path):
     index, vectors = made(rows=40, path=tmp_path / "whole")
     ids, languages = index.ids(range(40)), index.metadata("language", range(40))
-    with Index.writer(tmp_path / "streamed", 4) as writer:
+    with VectorIndex.writer(tmp_path / "streamed", 4) as writer:
         for start in range(0, 40, 7):
             rows = slice(start, start + 7)
             writer.add(vectors[rows], ids[rows], {"language": languages[rows]})
@@ -202,7 +202,7 @@ def test_streamed_index_is_that_of_one_piece(tmp_path):
 
 def test_a_writer_that_fails_leaves_nothing_behind(tmp_path):
     vectors = np.ones((3, 4), dtype=np.float32)
-    with pytest.raises(KeyboardInterrupt), Index.writer(tmp_path / "new" / "index", 4) as writer:
+    with pytest.raises(KeyboardInterrupt), VectorIndex.writer(tmp_path / "new" / "index", 4) as writer:
         writer.add(vectors)
         raise KeyboardInterrupt
     assert not (tmp_path / "new" / "index").exists()
@@ -210,13 +210,13 @@ def test_a_writer_that_fails_leaves_nothing_behind(tmp_path):
     before = {path.name: path.read_bytes() for path in index.path.iterdir()}
     with (
         pytest.raises(InputError, match="rows 0 and 3 have the same id"),
-        Index.writer(index.path, 4) as writer,
+        VectorIndex.writer(index.path, 4) as writer,
     ):
         writer.add(vectors, ["a", "b", "c"])
         writer.add(vectors[:1], ["a"])
     unusable = np.array([[0, 0, 0, 0], [np.nan, 0, 0, 0]], dtype=np.float32)
     message = "row 1 holds NaN in column 0 .after 3 rows"
-    with pytest.raises(InputError, match=message), Index.writer(index.path, 4) as writer:
+    with pytest.raises(InputError, match=message), VectorIndex.writer(index.path, 4) as writer:
         writer.add(vectors)
         writer.add(unusable)
     assert {path.name: path.read_bytes() for path in index.path.iterdir()} == before
@@ -226,15 +226,15 @@ def test_a_writer_that_fails_leaves_nothing_behind(tmp_path):
 
 def test_building_over_an_index_replaces_it(tmp_path):
     old, _ = made(path=tmp_path / "index")
-    new = Index.build(np.eye(3, dtype=np.float32), path=tmp_path / "index", dtype="float16")
+    new = VectorIndex.build(np.eye(3, dtype=np.float32), path=tmp_path / "index", dtype="float16")
     assert (len(old), old.dimension, len(new)) == (9, 4, 3)
     assert old.refresh()
     assert (len(old), old.dimension, old.dtype) == (3, 3, "float16")
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="holds no index of ours"):
-        Index.build(np.eye(3, dtype=np.float32), path=tmp_path)
+        VectorIndex.build(np.eye(3, dtype=np.float32), path=tmp_path)
     with pytest.raises(InputError, match="is a file"):
-        Index.build(np.eye(3, dtype=np.float32), path=tmp_path / "notes.txt")
+        VectorIndex.build(np.eye(3, dtype=np.float32), path=tmp_path / "notes.txt")
 
 
 VECTORS = np.ones((3, 4), dtype=np.float32)
@@ -267,16 +267,16 @@ VECTORS = np.ones((3, 4), dtype=np.float32)
 def test_what_can_t_be_built_is_refused(tmp_path, arguments, kind, message):
     for path in (None, tmp_path / "index"):
         with pytest.raises(kind, match=message):
-            Index.build(*arguments, path=path)
+            VectorIndex.build(*arguments, path=path)
     assert not list(tmp_path.iterdir())
 
 
 def test_dtypes_are_named(tmp_path):
     with pytest.raises(InputError, match='no dtype "int8"; give one of float32, float16, bfloat16'):
-        Index.build(VECTORS, dtype="int8")
+        VectorIndex.build(VECTORS, dtype="int8")
     with pytest.raises(InputError, match="row 0 holds 70000 in column 0, which float16 can't"):
-        Index.build(VECTORS * 70_000, dtype="float16", path=tmp_path / "index")
-    with pytest.raises(InputError, match="dimension 0"), Index.writer(tmp_path / "index", -1):
+        VectorIndex.build(VECTORS * 70_000, dtype="float16", path=tmp_path / "index")
+    with pytest.raises(InputError, match="dimension 0"), VectorIndex.writer(tmp_path / "index", -1):
         pass
     assert not list(tmp_path.iterdir())
 
@@ -347,12 +347,12 @@ def test_damage_is_an_error_with_the_file(tmp_path, name):
         path.unlink()  # Not in place: the opened index has it mapped.
         path.write_bytes(damaged)
         with pytest.raises(InputError, match=name):
-            Index.open(index.path)
+            VectorIndex.open(index.path)
     path.unlink()
     with pytest.raises(InputError, match="no index here|a file is missing"):
-        Index.open(index.path)
+        VectorIndex.open(index.path)
     with pytest.raises(InputError, match="no index here"):
-        Index.open(tmp_path)
+        VectorIndex.open(tmp_path)
 
 
 def test_verify_finds_a_flipped_bit_that_opening_does_not(tmp_path):
@@ -364,7 +364,7 @@ def test_verify_finds_a_flipped_bit_that_opening_does_not(tmp_path):
     path.write_bytes(content)
     index.verify()
     with pytest.raises(InputError, match="00000001.segment: the index is damaged .wrong checksum of vectors"):
-        Index.open(index.path).verify()
+        VectorIndex.open(index.path).verify()
 
 
 def test_searches_go_on_while_another_thread_writes(place):

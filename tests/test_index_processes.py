@@ -8,14 +8,14 @@ import time
 import numpy as np
 import pytest
 
-from cslir import Index, InputError
+from cslir import InputError, VectorIndex
 
 WRITER = """
 import sys
 import numpy as np
-from cslir import Index
+from cslir import VectorIndex
 
-index = Index.open(sys.argv[1])
+index = VectorIndex.open(sys.argv[1])
 batch = int(sys.argv[2])
 while True:
     index.append(np.full((5, 4), batch, dtype=np.float32), [f"{batch}-{row}" for row in range(5)])
@@ -54,7 +54,7 @@ def check_rows(index):
 
 @pytest.fixture
 def index(tmp_path):
-    return Index.build(
+    return VectorIndex.build(
         np.zeros((5, 4), dtype=np.float32), [f"0-{row}" for row in range(5)], path=tmp_path / "index"
     )
 
@@ -73,7 +73,7 @@ def test_a_killed_writer_loses_nothing_that_it_had_finished(index):
             operation, number = line.split()
             batch = int(number)
             ids = apply(ids, operation, batch)
-        survived = Index.open(index.path)
+        survived = VectorIndex.open(index.path)
         survived.verify()
         check_rows(survived)
         found = set(survived.ids(survived.live_rows()))
@@ -95,7 +95,7 @@ def test_reading_while_another_process_writes(index):
     with start_writer(index.path, 1) as writer:
         try:
             for _ in range(150):
-                reader = Index.open(index.path)
+                reader = VectorIndex.open(index.path)
                 check_rows(reader)
                 score = float(reader.search(query, 1)[0][0, 0])
                 assert score >= newest
@@ -112,10 +112,12 @@ def test_reading_while_another_process_writes(index):
 
 
 def test_a_second_writing_process_is_refused(tmp_path):
-    with Index.writer(tmp_path / "index", 4):
-        script = f"from cslir import Index\nwith Index.writer({str(tmp_path / 'index')!r}, 4): pass"
+    with VectorIndex.writer(tmp_path / "index", 4):
+        script = (
+            f"from cslir import VectorIndex\nwith VectorIndex.writer({str(tmp_path / 'index')!r}, 4): pass"
+        )
         other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         assert "another writer is changing this index; wait for its end" in other.stderr
-        with pytest.raises(InputError, match="another writer"), Index.writer(tmp_path / "index", 4):
+        with pytest.raises(InputError, match="another writer"), VectorIndex.writer(tmp_path / "index", 4):
             pass
-    assert len(Index.open(tmp_path / "index")) == 0
+    assert len(VectorIndex.open(tmp_path / "index")) == 0

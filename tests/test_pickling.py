@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from cslir import Index, InputError
+from cslir import InputError, VectorIndex
 from cslir.records import Query
 from cslir.switching import Lexicon, Switcher, Switching, load_lexicon
 
@@ -40,7 +40,7 @@ def rows(count, first=0):
 def index(request, tmp_path):
     """Two segments, the first with a deleted row whose id the second has again."""
     path = None if request.param == "memory" else tmp_path / "index"
-    index = Index.build(
+    index = VectorIndex.build(
         rows(3), ["a", "b", "7"], {"language": ["de", "fr", "de"]}, path=path, dtype="float16"
     )
     index.delete(["b"])
@@ -83,7 +83,7 @@ def test_a_copied_index_is_that_index(index, copied):
 
 
 def test_an_index_in_memory_without_rows_is_copied():
-    other = copy.deepcopy(Index.build(rows(0)))
+    other = copy.deepcopy(VectorIndex.build(rows(0)))
     other.append(rows(1))
     assert (len(other), other.dimension, other.ids([0])) == (1, 4, ["0"])
 
@@ -94,14 +94,14 @@ def test_an_index_reaches_another_process(index):
 
 def test_a_folder_is_found_from_another_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Index.build(rows(2), path="index")
-    sent = pickle.dumps(Index.open("index"))
+    VectorIndex.build(rows(2), path="index")
+    sent = pickle.dumps(VectorIndex.open("index"))
     monkeypatch.chdir("/")
     assert len(pickle.loads(sent)) == 2
 
 
 def test_damaged_images_are_refused():
-    rebuild, (manifest, segments) = Index.build(rows(3), ["a", "b", "c"]).__reduce__()
+    rebuild, (manifest, segments) = VectorIndex.build(rows(3), ["a", "b", "c"]).__reduce__()
     (segment, deleted), *_ = segments
     assert len(rebuild(manifest, [(segment, deleted)])) == 3
     for other in [
@@ -209,7 +209,7 @@ class Switched:
 def test_workers_of_a_data_loader_that_start_afresh_switch_alike(german, tmp_path):
     data = pytest.importorskip("torch.utils.data")
     augmenter = Switching([german], query_translation_prob=0.7, passage_translation_prob=0.5).augmenter()
-    dataset = Switched(augmenter, Index.build(rows(3), path=tmp_path / "index"))
+    dataset = Switched(augmenter, VectorIndex.build(rows(3), path=tmp_path / "index"))
     loader = data.DataLoader(dataset, batch_size=4, num_workers=2, multiprocessing_context="spawn")
     texts, vectors = [], []
     for some_texts, some_vectors in loader:

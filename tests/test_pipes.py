@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from cslir import Index
+from cslir import VectorIndex
 from cslir.datasets.candidates import is_top1000
 from cslir.datasets.collections import DatasetFiles, load_dataset, mixture_description, passages_of
 from cslir.errors import InputError
@@ -87,7 +87,7 @@ def test_a_pipe_is_no_compiled_lexicon(tmp_path):
 
 
 def test_a_pipe_among_the_files_of_an_index_is_refused(tmp_path):
-    index = Index.build(np.eye(4, dtype=np.float32), path=tmp_path / "index")
+    index = VectorIndex.build(np.eye(4, dtype=np.float32), path=tmp_path / "index")
     index.delete(["1"])
     del index
     files = [path for path in (tmp_path / "index").iterdir() if path.stat().st_size]
@@ -97,10 +97,10 @@ def test_a_pipe_among_the_files_of_an_index_is_refused(tmp_path):
         path.unlink()
         os.mkfifo(path)
         with pytest.raises(InputError, match="is a pipe or a device, a file is needed"):
-            Index.open(tmp_path / "index")
+            VectorIndex.open(tmp_path / "index")
         path.unlink()
         path.write_bytes(content)
-    assert len(Index.open(tmp_path / "index")) == 3
+    assert len(VectorIndex.open(tmp_path / "index")) == 3
 
 
 def test_pipes_in_a_folder_do_not_stop_a_look_at_it(tmp_path):

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from cslir import Index
+from cslir import VectorIndex
 from cslir.errors import InputError
 from cslir.records import Passage
 from cslir.search import PassageIndex, retrieve
@@ -277,17 +277,17 @@ def test_an_opened_index_answers_from_the_state_that_it_opened(index):
 
 def test_a_folder_that_is_replaced_while_it_is_opened_is_opened_anew(index, monkeypatch):
     others = [passage._replace(doc_id=f"new {passage.doc_id}") for passage in PASSAGES]
-    open_vectors = Index.open
+    open_vectors = VectorIndex.open
 
     class Replacing:
         @staticmethod
         def open(path):
-            monkeypatch.setattr("cslir.search.Index", Index)
+            monkeypatch.setattr("cslir.search.VectorIndex", VectorIndex)
             opened = open_vectors(path)
             PassageIndex.build(index.folder, others, LetterEncoder(), "letters")
             return opened
 
-    monkeypatch.setattr("cslir.search.Index", Replacing)
+    monkeypatch.setattr("cslir.search.VectorIndex", Replacing)
     opened = PassageIndex.open(index.folder)
     assert list(opened.passages(range(4))) == others
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from cslir import Index, InputError
+from cslir import InputError, VectorIndex
 from cslir.vector_files import build_index, export_ids, export_vectors, open_vector_file
 
 VECTORS = np.random.default_rng(5).normal(size=(40, 6)).astype(np.float32)
@@ -25,7 +25,7 @@ def test_an_index_comes_back_from_what_it_was_exported_to(tmp_path, suffix, monk
     if suffix == ".faiss":
         pytest.importorskip("faiss")
     monkeypatch.setattr("cslir.vector_files._CHUNK_BYTES", 7 * 6 * 4)
-    index = Index.build(VECTORS)
+    index = VectorIndex.build(VECTORS)
     index.delete(["3", "39"])
     export_vectors(index, tmp_path / f"v{suffix}")
     kept = np.delete(VECTORS, [3, 39], axis=0)
@@ -88,7 +88,7 @@ def test_rows_of_zeros_stay_and_bad_values_are_named(tmp_path):
     np.save(tmp_path / "v.npy", vectors)
     with pytest.raises(InputError, match="row 8 holds NaN in column 2"):
         build_index(tmp_path / "v.npy", tmp_path / "index")
-    assert len(Index.open(tmp_path / "index")) == 40
+    assert len(VectorIndex.open(tmp_path / "index")) == 40
 
 
 def test_rows_of_any_length_get_length_1(tmp_path):
@@ -120,7 +120,7 @@ def test_a_bad_value_is_told_with_its_file_and_row(tmp_path, monkeypatch, suffix
         pytest.importorskip("faiss")
     monkeypatch.setattr("cslir.vector_files._CHUNK_BYTES", 7 * 6 * 4)
     path = tmp_path / f"v{suffix}"
-    export_vectors(Index.build(VECTORS), path)
+    export_vectors(VectorIndex.build(VECTORS), path)
     values = np.float32(VECTORS[17, 5]).tobytes()
     path.write_bytes(path.read_bytes().replace(values, np.float32(value).tobytes()))
     with pytest.raises(InputError, match=f"row 17 holds {told} in column 5") as caught:
@@ -228,7 +228,7 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch):
 
 
 def test_exports_of_another_kind_are_refused(tmp_path):
-    index = Index.build(VECTORS, [f"{row}\n" for row in range(40)])
+    index = VectorIndex.build(VECTORS, [f"{row}\n" for row in range(40)])
     with pytest.raises(InputError, match="not a known kind of vectors; name one of"):
         export_vectors(index, tmp_path / "v.bin")
     with pytest.raises(InputError, match="holds a line break"):
@@ -242,7 +242,7 @@ def test_commands(run, tmp_path, npy):
     languages = f"language={tmp_path / 'languages.txt'}"
     outcome = run("vectors", "build", npy, "--output", index, "--metadata", languages, "--dtype", "float16")
     assert (outcome.status, outcome.out) == (0, f"{index}\n")
-    Index.open(index).delete(["3"])
+    VectorIndex.open(index).delete(["3"])
     info = json.loads(run("vectors", "info", index, "--json").out)
     assert info["bytes"] > 480
     assert {
@@ -257,7 +257,7 @@ def test_commands(run, tmp_path, npy):
     }
     assert "columns    language" in run("vectors", "info", index).out
     assert run("vectors", "compact", index).status == 0
-    assert Index.open(index).rows == 39
+    assert VectorIndex.open(index).rows == 39
     assert "nothing wrong" in run("vectors", "verify", index).err
     exported = run("vectors", "export", index, tmp_path / "out.npy", "--ids-out", tmp_path / "out.txt")
     assert exported.status == 0

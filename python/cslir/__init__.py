@@ -12,14 +12,14 @@ retrieval in other languages:
     result = cslir.evaluate(model, data, pair="en-de")  # its repr is the table
     result.save("result.json")                          # `cslir compare` and `cslir report` read it
 
-`Index` holds vectors of your own and searches them exactly. Names are imported when they are first used, so
-that nothing loads PyTorch before it is needed.
+`VectorIndex` holds vectors of your own and searches them exactly. Names are imported when they are first
+used, so that nothing loads PyTorch before it is needed.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cslir._core import Index, Lexicon, __version__
+    from cslir._core import Lexicon, VectorIndex, __version__
     from cslir.datasets.collections import load_dataset
     from cslir.errors import CslirError, InputError
     from cslir.evaluation.evaluate import evaluate
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CslirError",
     "Example",
-    "Index",
     "InputError",
     "Lexicon",
     "Passage",
@@ -41,6 +40,7 @@ __all__ = [
     "Query",
     "Result",
     "Switching",
+    "VectorIndex",
     "__version__",
     "evaluate",
     "load_dataset",
@@ -52,7 +52,6 @@ __all__ = [
 _MODULES = {
     "CslirError": "cslir.errors",
     "Example": "cslir.records",
-    "Index": "cslir._core",
     "InputError": "cslir.errors",
     "Lexicon": "cslir._core",
     "Passage": "cslir.records",
@@ -60,6 +59,7 @@ _MODULES = {
     "Query": "cslir.records",
     "Result": "cslir.evaluation.results",
     "Switching": "cslir.switching",
+    "VectorIndex": "cslir._core",
     "__version__": "cslir._core",
     "evaluate": "cslir.evaluation.evaluate",
     "load_dataset": "cslir.datasets.collections",

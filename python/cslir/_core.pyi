@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 __all__ = [
     "ArrowStrings",
     "FileSummary",
-    "Index",
-    "IndexWriter",
     "Lexicon",
     "Span",
     "SwitchCounts",
     "Switched",
     "Switcher",
+    "VectorIndex",
+    "VectorIndexWriter",
     "ZstandardReader",
     "__version__",
     "caseless_form",
@@ -149,7 +149,7 @@ def threads() -> int:
     """Returns how many threads do the work by default: RAYON_NUM_THREADS, or one per usable core."""
 
 @final
-class Index:
+class VectorIndex:
     """Vectors with ids and metadata, in a folder or in memory: exact search, by inner product.
 
     Rows are numbered in the order in which they were added. A row that is deleted is found no more, but keeps
@@ -166,7 +166,7 @@ class Index:
         *,
         path: str | PathLike[str] | None = None,
         dtype: Literal["float32", "float16", "bfloat16"] = "float32",
-    ) -> Index:
+    ) -> VectorIndex:
         """Makes an index; use `writer` for vectors that don't fit into memory.
 
         Args:
@@ -186,7 +186,7 @@ class Index:
         """
 
     @staticmethod
-    def open(path: str | PathLike[str]) -> Index:
+    def open(path: str | PathLike[str]) -> VectorIndex:
         """Opens the index of a folder; its files are mapped, which takes milliseconds.
 
         Raises:
@@ -200,7 +200,7 @@ class Index:
         dimension: int,
         *,
         dtype: Literal["float32", "float16", "bfloat16"] = "float32",
-    ) -> IndexWriter:
+    ) -> VectorIndexWriter:
         """Returns what makes an index batch by batch, in a `with` block; arguments as for `build`."""
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -328,14 +328,14 @@ class Index:
         """Bytes of all segments."""
 
 @final
-class IndexWriter:
-    """Makes an index in a folder at constant memory; see `Index.writer`.
+class VectorIndexWriter:
+    """Makes an index in a folder at constant memory; see `VectorIndex.writer`.
 
     The index is there when the `with` block ends. If the block raises, nothing is left behind, and an index
     that was there stays.
     """
 
-    def __enter__(self) -> IndexWriter:
+    def __enter__(self) -> VectorIndexWriter:
         """Starts; raises InputError if the folder holds something else, or has another writer."""
 
     def add(
@@ -344,7 +344,7 @@ class IndexWriter:
         ids: Sequence[str] | None = None,
         metadata: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """Adds rows; arguments and errors as for `Index.build`. After an error the writer is closed."""
+        """Adds rows; arguments and errors as for `VectorIndex.build`. After an error the writer is closed."""
 
     def __exit__(
         self,

@@ -1,7 +1,7 @@
 """Indexing and exact retrieval: passages and their vectors in a folder, queries in, a run out.
 
-An index folder holds `index.json` (version, encoder, counts, checksums), `vectors` (a `cslir.Index`: one unit
-row per passage, with its id and language), `passages.jsonl` (a BEIR corpus in the order of the rows),
+An index folder holds `index.json` (version, encoder, counts, checksums), `vectors` (a `cslir.VectorIndex`: a
+unit row per passage, with its id and language), `passages.jsonl` (a BEIR corpus in the order of the rows),
 `offsets.npy` (where each of its lines starts), and `language_means.npy` where these were removed. It appears
 whole or not at all.
 """
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir import __version__
-from cslir._core import Index, check_finite, top_k
+from cslir._core import VectorIndex, check_finite, top_k
 from cslir.errors import InputError
 from cslir.files import sha256_of
 from cslir.formats import passage_line, passage_of_line
@@ -114,7 +114,7 @@ class PassageIndex:
     """
 
     def __init__(
-        self, folder: Path, description: dict[str, Any], vectors: Index, files: Mapping[str, mmap]
+        self, folder: Path, description: dict[str, Any], vectors: VectorIndex, files: Mapping[str, mmap]
     ) -> None:
         """Take over opened files; see `open`.
 
@@ -238,7 +238,7 @@ class PassageIndex:
             names.append("language_means.npy")
         files = {name: _map(folder / name) for name in names}
         try:
-            vectors = Index.open(folder / "vectors")
+            vectors = VectorIndex.open(folder / "vectors")
         except OSError as error:  # a folder in a file's place, for one
             raise InputError(
                 f"incomplete or corrupt ({error.strerror})", path=error.filename, remedy=_REMEDY
@@ -519,7 +519,7 @@ def _write_vectors(
 ) -> None:
     """Write the passages' vectors chunk by chunk."""
     done = 0
-    with Index.writer(folder, encoder.dimension) as writer:
+    with VectorIndex.writer(folder, encoder.dimension) as writer:
         while chunk := list(islice(passages, _CHUNK)):
             vectors = encoder.encode_passages([passage.full_text for passage in chunk])
             languages = [passage.language for passage in chunk]

@@ -11,7 +11,7 @@ from typing import IO, Any, Literal, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir._core import Index, check_finite
+from cslir._core import VectorIndex, check_finite
 from cslir.errors import InputError
 from cslir.files import read_lines, require_readable_again
 from cslir.outputs import replace_file
@@ -180,7 +180,7 @@ def build_index(
     dtype: Literal["float32", "float16", "bfloat16"] = "float32",
     normalise: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
-) -> Index:
+) -> VectorIndex:
     """Make an index of the vectors of a file, at constant memory for .npy and .fvecs files.
 
     Args:
@@ -193,13 +193,13 @@ def build_index(
         progress: Called with (rows done, rows).
 
     Raises:
-        InputError: A file can't be read or does not fit the others, or as for `Index.build`.
+        InputError: A file can't be read or does not fit the others, or as for `VectorIndex.build`.
     """
     vectors = open_vector_file(source)
     columns = {name: _Lines(path, vectors.rows) for name, path in (metadata or {}).items()}
     own_ids = None if ids is None else _Lines(ids, vectors.rows)
     step = max(1, _CHUNK_BYTES // (vectors.dimension * 4))
-    with _ids_named(ids or source), Index.writer(output, vectors.dimension, dtype=dtype) as writer:
+    with _ids_named(ids or source), VectorIndex.writer(output, vectors.dimension, dtype=dtype) as writer:
         for start in range(0, vectors.rows, step):
             end = min(start + step, vectors.rows)
             chunk = vectors.read(start, end)
@@ -217,7 +217,7 @@ def build_index(
                 progress(end, vectors.rows)
         for lines in (*columns.values(), *([own_ids] if own_ids is not None else [])):
             lines.require_end()
-    return Index.open(output)
+    return VectorIndex.open(output)
 
 
 @contextmanager
@@ -277,7 +277,7 @@ def _unit_rows(chunk: Chunk) -> Chunk:
 
 
 def export_vectors(
-    index: Index, path: Path, *, progress: Callable[[int, int | None], None] | None = None
+    index: VectorIndex, path: Path, *, progress: Callable[[int, int | None], None] | None = None
 ) -> None:
     """Write the vectors of an index, in the order of its rows, deleted ones left out.
 
@@ -297,7 +297,7 @@ def export_vectors(
         write(index, file, progress or (lambda _done, _rows: None))
 
 
-def export_ids(index: Index, path: Path) -> None:
+def export_ids(index: VectorIndex, path: Path) -> None:
     """Write the ids of an index, one per line, in the order of `export_vectors`.
 
     Raises:
@@ -312,7 +312,7 @@ def export_ids(index: Index, path: Path) -> None:
                 file.write(f"{name}\n".encode())
 
 
-def _chunks(index: Index, progress: Callable[[int, int | None], None]) -> Iterator[NDArray[np.float32]]:
+def _chunks(index: VectorIndex, progress: Callable[[int, int | None], None]) -> Iterator[NDArray[np.float32]]:
     rows = index.live_rows()
     step = max(1, _CHUNK_BYTES // (index.dimension * 4))
     for start in range(0, len(rows), step):
@@ -320,14 +320,14 @@ def _chunks(index: Index, progress: Callable[[int, int | None], None]) -> Iterat
         progress(min(start + step, len(rows)), len(rows))
 
 
-def _write_npy(index: Index, file: IO[bytes], progress: Callable[[int, int | None], None]) -> None:
+def _write_npy(index: VectorIndex, file: IO[bytes], progress: Callable[[int, int | None], None]) -> None:
     header = {"descr": "<f4", "fortran_order": False, "shape": (len(index), index.dimension)}
     np.lib.format.write_array_header_1_0(file, header)
     for chunk in _chunks(index, progress):
         file.write(chunk.data)
 
 
-def _write_fvecs(index: Index, file: IO[bytes], progress: Callable[[int, int | None], None]) -> None:
+def _write_fvecs(index: VectorIndex, file: IO[bytes], progress: Callable[[int, int | None], None]) -> None:
     for chunk in _chunks(index, progress):
         rows = np.empty((len(chunk), index.dimension + 1), dtype="<i4")
         rows[:, 0] = index.dimension
@@ -335,7 +335,7 @@ def _write_fvecs(index: Index, file: IO[bytes], progress: Callable[[int, int | N
         file.write(rows.data)
 
 
-def _write_faiss(index: Index, file: IO[bytes], progress: Callable[[int, int | None], None]) -> None:
+def _write_faiss(index: VectorIndex, file: IO[bytes], progress: Callable[[int, int | None], None]) -> None:
     faiss = _package("faiss", "faiss-cpu")
     flat = faiss.IndexFlatIP(index.dimension)
     numbers = _whole_numbers(index)
@@ -351,7 +351,7 @@ def _write_faiss(index: Index, file: IO[bytes], progress: Callable[[int, int | N
     faiss.write_index(whole, faiss.PyCallbackIOWriter(file.write))
 
 
-def _whole_numbers(index: Index) -> NDArray[np.int64] | None:
+def _whole_numbers(index: VectorIndex) -> NDArray[np.int64] | None:
     """Return the ids as numbers, if all of them are the decimal form of one."""
     names = index.ids(index.live_rows())
     if not all(name.isascii() and name.isdigit() and str(int(name)) == name for name in names):

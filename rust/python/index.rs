@@ -1,4 +1,4 @@
-//! `Index` and `IndexWriter`.
+//! `VectorIndex` and `VectorIndexWriter`.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,8 +17,8 @@ use crate::index::{self, Strings};
 use crate::topk::Element;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Index>()?;
-    module.add_class::<IndexWriter>()
+    module.add_class::<VectorIndex>()?;
+    module.add_class::<VectorIndexWriter>()
 }
 
 /// Vectors with ids and metadata, in a folder or in memory: exact search, by inner product.
@@ -28,10 +28,10 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// last, whatever other processes write meanwhile; see `refresh`. It can be pickled and copied: by its
 /// folder, which is opened again, or by its bytes where it is in memory.
 #[pyclass(frozen, module = "cslir._core")]
-struct Index(index::Index);
+struct VectorIndex(index::Index);
 
 #[pymethods]
-impl Index {
+impl VectorIndex {
     /// Makes an index; use `writer` for vectors that don't fit into memory.
     ///
     /// Args:
@@ -64,7 +64,7 @@ impl Index {
         let built = interruptible(python, None, |interrupt| {
             index::Index::build(&batch, element, path.as_deref(), interrupt)
         });
-        built.map(Index)
+        built.map(VectorIndex)
     }
 
     /// Opens the index of a folder; its files are mapped, which takes milliseconds.
@@ -76,7 +76,7 @@ impl Index {
     fn open(python: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let opened = python.detach(|| index::Index::open(&path));
         opened
-            .map(Index)
+            .map(VectorIndex)
             .map_err(|error| to_python_error(python, error))
     }
 
@@ -88,8 +88,8 @@ impl Index {
         path: PathBuf,
         dimension: i64,
         dtype: &str,
-    ) -> PyResult<IndexWriter> {
-        Ok(IndexWriter {
+    ) -> PyResult<VectorIndexWriter> {
+        Ok(VectorIndexWriter {
             path,
             // Negative numbers are as wrong as 0, and get its message.
             dimension: usize::try_from(dimension).unwrap_or(0),
@@ -105,7 +105,7 @@ impl Index {
         segments: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     ) -> PyResult<Self> {
         let read = python.detach(|| index::Index::of_images(manifest, &segments));
-        read.map(Index)
+        read.map(VectorIndex)
             .map_err(|error| to_python_error(python, error))
     }
 
@@ -340,7 +340,7 @@ impl Index {
             None => "memory".to_owned(),
         };
         format!(
-            "<Index {} x {} {}, in {place}>",
+            "<VectorIndex {} x {} {}, in {place}>",
             snapshot.len(),
             snapshot.dimension(),
             snapshot.element().name()
@@ -350,7 +350,7 @@ impl Index {
 
 /// Writes a new index in a `with` block.
 #[pyclass(frozen, module = "cslir._core")]
-struct IndexWriter {
+struct VectorIndexWriter {
     path: PathBuf,
     dimension: usize,
     element: Element,
@@ -358,7 +358,7 @@ struct IndexWriter {
     open: Mutex<Option<index::IndexWriter>>,
 }
 
-impl IndexWriter {
+impl VectorIndexWriter {
     fn lock(&self) -> MutexGuard<'_, Option<index::IndexWriter>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -374,7 +374,7 @@ impl IndexWriter {
 }
 
 #[pymethods]
-impl IndexWriter {
+impl VectorIndexWriter {
     /// Starts; raises InputError if the folder holds something else, or has another writer.
     fn __enter__<'py>(this: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let writer = this.get();
@@ -384,7 +384,7 @@ impl IndexWriter {
         Ok(this)
     }
 
-    /// Adds rows; arguments and errors as for `Index.build`. After an error the writer is closed.
+    /// Adds rows; arguments and errors as for `VectorIndex.build`. After an error the writer is closed.
     #[pyo3(signature = (vectors, ids = None, metadata = None))]
     fn add(
         &self,
@@ -419,7 +419,7 @@ impl IndexWriter {
     }
 
     fn __repr__(&self) -> String {
-        format!("<IndexWriter of {}>", self.path.display())
+        format!("<VectorIndexWriter of {}>", self.path.display())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the methods of `Index` are given, as the core takes it.
+//! What the methods of `VectorIndex` are given, as the core takes it.
 
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1, PyUntypedArray};
 use pyo3::exceptions::PyTypeError;

@@ -103,8 +103,8 @@ def vector_index(material, path):
                   "--metadata", f"language={folder / 'languages.txt'}", "--output", path)  # fmt: skip
     code = f"""
 import numpy as np
-from cslir import Index
-index = Index.open({str(path)!r})
+from cslir import VectorIndex
+index = VectorIndex.open({str(path)!r})
 index.append(np.ones((40, 16), dtype=np.float32), [f"n{{number}}" for number in range(40)], {{"language": ["de"] * 40}})
 index.delete(["v0-3", "n7"])
 """

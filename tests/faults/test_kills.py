@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 from material import DEBIAN_OPTIONS, bytes_of, copy
 
-from cslir import Index
+from cslir import VectorIndex
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 ENDED_BY = {
@@ -29,7 +29,7 @@ def vectors_of(path):
     # Without its manifest a folder is no index: a writer was killed before there was one.
     if not (path / "manifest.jsonl").exists():
         return None
-    index = Index.open(path)
+    index = VectorIndex.open(path)
     index.verify()
     rows = index.live_rows()
     languages = index.metadata("language", rows) if index.columns else []
@@ -81,16 +81,16 @@ class Scenario:
 # Both do what was not done yet, so that the same code may be run again.
 APPEND = """
 import numpy as np
-from cslir import Index
-index = Index.open("vectors")
+from cslir import VectorIndex
+index = VectorIndex.open("vectors")
 new = [f"new{number}" for number in range(500)]
 if new[0] not in set(index.ids(index.live_rows())):
     rows = np.random.default_rng(5).normal(size=(500, 16)).astype(np.float32)
     index.append(rows, new, {"language": ["de"] * 500})
 """
 DELETE = """
-from cslir import Index
-index = Index.open("vectors")
+from cslir import VectorIndex
+index = VectorIndex.open("vectors")
 have = set(index.ids(index.live_rows()))
 old = [f"v0-{number}" for number in range(300, 1700)]
 if old[0] in have:

@@ -67,9 +67,9 @@ def info(
     """Print what an index holds."""
     import json
 
-    from cslir._core import Index
+    from cslir._core import VectorIndex
 
-    index = Index.open(folder)
+    index = VectorIndex.open(folder)
     facts = {
         "vectors": len(index),
         "deleted": index.rows - len(index),
@@ -94,11 +94,11 @@ def info(
 @app.command("verify")
 def verify(folder: Folder) -> None:
     """Compare every checksum of an index, of vectors or of passages; exit code 2 if a file is damaged."""
-    from cslir._core import Index
+    from cslir._core import VectorIndex
     from cslir.search import PassageIndex
 
     passages = (folder / "index.json").is_file()
-    index = PassageIndex.open(folder) if passages else Index.open(folder)
+    index = PassageIndex.open(folder) if passages else VectorIndex.open(folder)
     index.verify()
     announce(f"{count_of(len(index), 'passage' if passages else 'vector')}, nothing wrong")
 
@@ -106,9 +106,9 @@ def verify(folder: Folder) -> None:
 @app.command("compact")
 def compact(folder: Folder) -> None:
     """Make one segment of all vectors that are not deleted."""
-    from cslir._core import Index
+    from cslir._core import VectorIndex
 
-    index = Index.open(folder)
+    index = VectorIndex.open(folder)
     index.compact()
     announce(f"{count_of(len(index), 'vector')} in {count_of(index.segments, 'segment')}")
 
@@ -121,13 +121,13 @@ def export(
     ids_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the ids, one per line.")] = None,
 ) -> None:
     """Write the vectors of an index for other programs, deleted ones left out."""
-    from cslir._core import Index
+    from cslir._core import VectorIndex
     from cslir.outputs import require_output_file
     from cslir.vector_files import export_ids, export_vectors
 
     if ids_out is not None:
         require_output_file(ids_out)
-    index = Index.open(folder)
+    index = VectorIndex.open(folder)
     with counting("exporting", "vector") as update:
         export_vectors(index, output, progress=update)
     if ids_out is not None:

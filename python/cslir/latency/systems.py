@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir._core import Index
+from cslir._core import VectorIndex
 from cslir.evaluation.latency import Stages
 from cslir.latency.collection import Collection, grow
 from cslir.models.cross_encoder import Scorer
@@ -124,15 +124,15 @@ class DenseSystem:
         search = ("search", lambda queries: index.search(queries, self.depth, threads=threads))
         return [*self.encoder(threads).query_stages(), search]
 
-    def _index(self, growth: Growth) -> Index:
+    def _index(self, growth: Growth) -> VectorIndex:
         # Precisions of one model differ in the last digits: over grown collections, which measure time
         # alone, they share the vectors of the first.
         key = (self.name,) if growth.real else (str(self.model), self.vectors)
 
-        def build() -> Index:
-            return Index.build(growth.vectors(self.passages), dtype=self.vectors)  # type: ignore[arg-type]
+        def build() -> VectorIndex:
+            return VectorIndex.build(growth.vectors(self.passages), dtype=self.vectors)  # type: ignore[arg-type]
 
-        index: Index = growth.once(key, build)
+        index: VectorIndex = growth.once(key, build)
         return index
 
 
