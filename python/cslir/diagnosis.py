@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cslir import __version__, _core
+from cslir.errors import MissingExtraError
 from cslir.files import cache_folder
 from cslir.shell import pip_command
 
@@ -25,6 +26,7 @@ __all__ = [
     "extra_of",
     "find_packages",
     "measure_limits",
+    "missing_extra",
 ]
 
 _OPTIONAL_PACKAGES = (
@@ -55,6 +57,15 @@ _OPTIONAL_PACKAGES = (
 def extra_of(module: str) -> str | None:
     """Return what pip installs an optional package with, by its module: `cslir[train]`; None of others."""
     return next((wanted for name, _, wanted, _ in _OPTIONAL_PACKAGES if name == module), None)
+
+
+def missing_extra(error: ModuleNotFoundError) -> ModuleNotFoundError:
+    """Return the error that says how to install the package which an import lacks; `error` of others."""
+    if error.name is None or (wanted := extra_of(error.name.partition(".")[0])) is None:
+        return error
+    return MissingExtraError(
+        f"this needs {error.name}, which is not installed", name=error.name, remedy=pip_command(wanted)
+    )
 
 
 class Package(NamedTuple):

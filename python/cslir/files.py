@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError, MissingFileError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -72,11 +72,13 @@ def open_bytes(path: Path, *, pipe: bool = True) -> BinaryIO:
         while len(magic) < _MAGIC_BYTES and (more := file.read(_MAGIC_BYTES - len(magic))):
             magic += more
     except FileNotFoundError:
-        raise InputError("no such file", path=path, remedy="check the path") from None
+        raise MissingFileError("no such file", path=path, remedy="check the path") from None
     except IsADirectoryError:
         raise InputError("is a folder, a file is needed", path=path) from None
     except PermissionError:
         raise InputError("may not be read", path=path, remedy="check its permissions") from None
+    except InputError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a path that holds a NUL
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"can't be read ({reason})", path=path, remedy="check the path") from None
@@ -176,7 +178,7 @@ def read_whole(path: Path, *, pipe: bool = False) -> bytes:
                         f"is larger than {_LARGEST_WHOLE >> 20} MiB", path=path, remedy="name the right file"
                     )
         except DAMAGE_ERRORS as error:
-            raise InputError(
+            raise DamagedFileError(
                 f"truncated or corrupt ({error})", path=path, remedy="make or fetch the file again"
             ) from None
     return bytes(content)
@@ -224,7 +226,7 @@ def read_raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     )
                 yield number, raw
         except DAMAGE_ERRORS as error:
-            raise InputError(
+            raise DamagedFileError(
                 f"truncated or corrupt after line {number} ({error})",
                 path=path,
                 remedy="fetch the file again",

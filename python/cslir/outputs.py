@@ -206,6 +206,8 @@ def _saying(place: Path, part: Path) -> Iterator[None]:
     """Name the output in an error of writing, which names no file or the temporary one: a full disk, say."""
     try:
         yield
+    except InputError:
+        raise  # of what the output is made from
     except OSError as error:
         name = "" if error.filename is None else os.fspath(error.filename)
         within = isinstance(name, str) and Path(name).is_relative_to(part)

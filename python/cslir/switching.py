@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from cslir._core import Lexicon, Span, SwitchCounts, Switched, Switcher
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.languages import language_label
 from cslir.plain_text import plain_text
 from cslir.records import Example, Passage, Query
@@ -282,7 +282,7 @@ class Switching:
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             if (value := getattr(self, name)) not in choices:
-                raise InputError(
+                raise UnknownNameError(
                     f"no {name.replace('_', ' ')} named {value}", remedy=f"choose among {', '.join(choices)}"
                 )
         for name in ("translation_prob", "query_translation_prob", "passage_translation_prob"):
@@ -333,7 +333,7 @@ class Switching:
         weights = {language_label(one): weight for one, weight in (self.language_weights or {}).items()}
         for language in weights:
             if language not in self.languages:
-                raise InputError(
+                raise UnknownNameError(
                     f"no lexicon for the weight of {language!r}; there are {', '.join(self.languages)}",
                     remedy="give weights to languages of lexicons",
                 )

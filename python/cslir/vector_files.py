@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir._core import VectorIndex, check_finite
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError, MissingExtraError, MissingFileError
 from cslir.files import read_lines, require_readable_again
 from cslir.outputs import replace_file
 from cslir.shell import pip_command
@@ -51,7 +51,7 @@ def open_vector_file(path: Path) -> VectorFile:
     """
     require_readable_again(path)
     if not path.is_file():
-        raise InputError("no such file", path=path, remedy="check the path")
+        raise MissingFileError("no such file", path=path, remedy="check the path")
     readers = {".npy": _open_npy, ".fvecs": _open_fvecs, ".faiss": _open_faiss, ".usearch": _open_usearch}
     if (reader := readers.get(path.suffix)) is None:
         raise InputError("not a known kind of vectors", path=path, remedy=f"give one of {', '.join(readers)}")
@@ -65,8 +65,10 @@ def _package(module: str, distribution: str) -> Any:  # noqa: ANN401
     try:
         return import_module(module)
     except ModuleNotFoundError:
-        raise InputError(
-            f"this needs {distribution}, which is not installed", remedy=pip_command(distribution)
+        raise MissingExtraError(
+            f"this needs {distribution}, which is not installed",
+            name=module,
+            remedy=pip_command(distribution),
         ) from None
 
 
@@ -77,7 +79,7 @@ def _open_npy(path: Path) -> VectorFile:
             array: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # numpy lets through whatever parsing a header and mapping a shape raise
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
+        raise DamagedFileError(
             f"no readable .npy file ({reason[:120]})",
             path=path,
             remedy="write one array of float32 or float16 with numpy.save",
@@ -126,7 +128,7 @@ def _open_faiss(path: Path) -> VectorFile:
         whole = faiss.read_index(str(path))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise InputError(f"no readable faiss index ({reason})", path=path) from None
+        raise DamagedFileError(f"no readable faiss index ({reason})", path=path) from None
     ids, index = None, whole
     if isinstance(whole, faiss.IndexIDMap):
         ids = [str(number) for number in faiss.vector_to_array(whole.id_map).tolist()]
@@ -160,9 +162,9 @@ def _open_usearch(path: Path) -> VectorFile:
     try:
         index = usearch.Index.restore(str(path), view=True)
     except (RuntimeError, ValueError) as error:
-        raise InputError(f"no readable usearch index ({error})", path=path) from None
+        raise DamagedFileError(f"no readable usearch index ({error})", path=path) from None
     if index is None:
-        raise InputError("no readable usearch index", path=path)
+        raise DamagedFileError("no readable usearch index", path=path)
     keys = np.asarray(index.keys[:])
 
     def read(start: int, end: int) -> Chunk:

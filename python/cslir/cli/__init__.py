@@ -27,7 +27,7 @@ from cslir.cli import (
 from cslir.errors import CslirError, InputError
 from cslir.plain_text import MESSAGE_LENGTH, plain_text, print_every_character
 from cslir.progress import watching
-from cslir.shell import own_command, pip_command
+from cslir.shell import own_command
 
 __all__ = ["app", "main"]
 
@@ -126,11 +126,11 @@ def _run() -> tuple[str, int]:
     except InputError as error:
         return str(error), 2
     except ModuleNotFoundError as error:
-        from cslir.diagnosis import extra_of
+        from cslir.diagnosis import missing_extra
 
-        if error.name is None or (extra := extra_of(error.name.partition(".")[0])) is None:
+        if not isinstance(named := missing_extra(error), InputError):
             raise
-        return f"this needs {error.name}, which is not installed; {pip_command(extra)}", 2
+        return str(named), 2
     except CslirError as error:
         return str(error), 1
     except OSError as error:

@@ -12,7 +12,7 @@ from cslir.datasets.layouts import find_layouts, read_passages
 from cslir.datasets.mixing import mixture_description
 from cslir.datasets.parallel import TRAINING_LANGUAGE, ParallelDataset, has_languages, load_parallel
 from cslir.datasets.plain import DatasetFiles, FileDataset, PlainDataset
-from cslir.errors import InputError
+from cslir.errors import InputError, MissingFileError
 from cslir.files import require_readable_again
 from cslir.languages import language_codes
 from cslir.records import Example, Passage
@@ -54,7 +54,7 @@ def load_dataset(
         return load_embedded()
     if source == FULL_NAME and not Path(source).is_dir():
         if not default_output().is_dir():
-            raise InputError(
+            raise MissingFileError(
                 "the Debian collection is not built yet",
                 path=default_output(),
                 remedy=f"build it: {own_command('datasets', 'build', 'debian')}",
@@ -64,7 +64,7 @@ def load_dataset(
     if source.startswith(PREFIX) or (not folder.exists() and _IR_DATASETS_ID.fullmatch(source)):
         return open_ir_dataset(source.removeprefix(PREFIX))
     if not folder.is_dir():
-        raise InputError(
+        raise MissingFileError(
             "is a file, a folder is needed" if folder.exists() else "no such folder",
             path=folder,
             remedy=f"name a dataset's folder, the embedded {EMBEDDED_NAME}, or an id of ir_datasets",

@@ -28,7 +28,7 @@ from cslir.datasets.release import (
 )
 from cslir.datasets.splits import Splits, group_by_source, remove_duplicates, split_by_group
 from cslir.datasets.stanzas import MalformedStanzas
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.files import cache_folder, sha256_of
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.languages import language_codes
@@ -215,7 +215,7 @@ def _split(
 
 def _check_arguments(languages: Sequence[str], compression: str) -> tuple[str, ...]:
     if compression not in _COMPRESSIONS:
-        raise InputError(
+        raise UnknownNameError(
             f"unknown compression {compression!r}", remedy=f"use one of {', '.join(_COMPRESSIONS)}"
         )
     unique = tuple(language_codes(languages))

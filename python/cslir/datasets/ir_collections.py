@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
 from cslir.datasets.plain import PlainDataset
-from cslir.errors import CslirError, InputError
+from cslir.errors import CslirError, InputError, MissingExtraError, UnknownNameError
 from cslir.languages import language_label
 from cslir.records import Passage, Qrel, Query
 from cslir.shell import pip_command
@@ -70,7 +70,7 @@ class IrDataset(PlainDataset):
             and registry[name].has_qrels()
             and registry[name].has_queries()
         ]
-        raise InputError(
+        raise UnknownNameError(
             f"no judgements of a split {split!r}" if split else "has no judgements of its own",
             path=self.name,
             remedy=f"ir_datasets has them for {', '.join(sorted(judged)[:8])}"
@@ -146,7 +146,7 @@ def open_ir_dataset(identifier: str) -> IrDataset:
     registry = _registry()
     if _registered(registry, identifier) is None:
         close = difflib.get_close_matches(identifier, list(registry), n=3)
-        raise InputError(
+        raise UnknownNameError(
             "neither a folder nor an id of ir_datasets",
             path=identifier,
             remedy=f"there is {', '.join(close)}" if close else "check the id",
@@ -168,8 +168,10 @@ def _registry() -> Mapping[str, _LibraryDataset]:
     try:
         import ir_datasets
     except ImportError:
-        raise InputError(
-            "an id of ir_datasets needs that library", remedy=pip_command("cslir[ir-datasets]")
+        raise MissingExtraError(
+            "an id of ir_datasets needs that library",
+            name="ir_datasets",
+            remedy=pip_command("cslir[ir-datasets]"),
         ) from None
     return cast(Mapping[str, _LibraryDataset], ir_datasets.registry)
 

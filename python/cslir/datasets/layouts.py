@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cslir import formats
-from cslir.errors import InputError
+from cslir.errors import InputError, MissingFileError
 from cslir.formats import find_compressed
 from cslir.records import Passage, Query
 
@@ -111,7 +111,7 @@ class Layout:
         for name in names:
             if found := find_compressed(self.folder / name):
                 return found
-        raise InputError(f"no {' or '.join(names)}", path=self.folder, remedy=remedy)
+        raise MissingFileError(f"no {' or '.join(names)}", path=self.folder, remedy=remedy)
 
 
 def find_layouts(folder: Path) -> list[Layout]:

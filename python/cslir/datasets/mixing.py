@@ -14,7 +14,7 @@ from typing import Any
 from cslir import __version__
 from cslir.datasets.judgements import Missing
 from cslir.datasets.parallel import DESCRIPTION_FILE, TRAINING_LANGUAGE, ParallelDataset, verify_files
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.evaluation.settings import MIXTURES, Setting, parse_setting, setting_of
 from cslir.files import sha256_of
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
@@ -99,7 +99,7 @@ def setting_texts(
         fixed = [] if name == "X-X" or TRAINING_LANGUAGE in drawn else [TRAINING_LANGUAGE]
         all_languages = [*fixed, *drawn]
     if missing := [one for one in all_languages if one not in having]:
-        raise InputError(
+        raise UnknownNameError(
             f"no split {split!r} in {', '.join(missing)}",
             path=dataset.folder,
             remedy=f"there is {', '.join(having)}",
@@ -129,7 +129,7 @@ def languages_of(dataset: ParallelDataset, split: str) -> list[str]:
     having = [one for one in dataset.languages if dataset.has_split(split, one)]
     if not having:
         splits = sorted({split for one in dataset.languages for split in dataset.splits(one)})
-        raise InputError(
+        raise UnknownNameError(
             f"no split {split!r}",
             path=dataset.folder,
             remedy=f"it has the splits {', '.join(splits) or '(none)'}",

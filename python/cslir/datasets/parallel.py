@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 
 from cslir.datasets.judgements import Missing, missing_ids
 from cslir.datasets.layouts import Layout, find_layouts, read_passages, read_queries
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError, MissingFileError, UnknownNameError
 from cslir.files import sha256_of
 from cslir.formats import read_qrels
 from cslir.json_values import read_json
@@ -163,7 +163,7 @@ class ParallelDataset:
     def _layout(self, language: str) -> Layout:
         found = self.layouts.get(language_label(language))
         if found is None:
-            raise InputError(
+            raise UnknownNameError(
                 f"no language {language!r}", path=self.folder, remedy=f"it has {', '.join(self.languages)}"
             )
         return found
@@ -180,7 +180,7 @@ def load_parallel(folder: Path) -> ParallelDataset:
             missing or differs from its checksum.
     """
     if not folder.is_dir():
-        raise InputError(
+        raise MissingFileError(
             "no such folder", path=folder, remedy="name a folder with a BEIR folder per language"
         )
     description = read_description(folder / DESCRIPTION_FILE)
@@ -247,11 +247,11 @@ def verify_files(folder: Path, description: Mapping[str, Any]) -> None:
     for name, expected in description.get("files", {}).items():
         path = folder / name
         if not path.is_file():
-            raise InputError(
+            raise MissingFileError(
                 "no such file, though dataset.json lists it", path=path, remedy="build the dataset again"
             )
         if sha256_of(path) != expected:
-            raise InputError(
+            raise DamagedFileError(
                 "SHA-256 differs from the one in dataset.json",
                 path=path,
                 remedy="build the dataset again, or remove dataset.json if the change is yours",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError, MissingFileError
 from cslir.files import open_bytes, read_lines
 from cslir.languages import language_code
 
@@ -105,7 +105,9 @@ def find_lists(folder: Path, languages: Sequence[str]) -> Lists:
     try:
         names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError("no such folder", path=folder, remedy="name a folder with Debian's lists") from None
+        raise MissingFileError(
+            "no such folder", path=folder, remedy="name a folder with Debian's lists"
+        ) from None
     prefix, release_path = _find_release(folder, names)
     packages: list[ListFile] = []
     translations: dict[str, list[ListFile]] = {}
@@ -154,7 +156,7 @@ def _is_main(prefix: str) -> bool:
 
 def _only(folder: Path, what: str, found: Sequence[ListFile]) -> ListFile:
     if not found:
-        raise InputError(
+        raise MissingFileError(
             f"no {what} list there",
             path=folder,
             remedy="fetch it with apt (Acquire::Languages names the languages) or leave --lists out",
@@ -179,7 +181,7 @@ def list_sha256(path: Path) -> str:
                 digest.update(chunk)
         # Each decompressor has exceptions of its own; lzma's and zlib's derive from Exception alone.
         except Exception as error:
-            raise InputError(f"truncated or corrupt ({error})", path=path, remedy=_REMEDY) from None
+            raise DamagedFileError(f"truncated or corrupt ({error})", path=path, remedy=_REMEDY) from None
     return digest.hexdigest()
 
 
@@ -200,7 +202,7 @@ def verify_list(found: ListFile, release: Release) -> str:
         )
     digest = list_sha256(found.path)
     if digest not in expected:
-        raise InputError(
+        raise DamagedFileError(
             f"SHA-256 differs from the Release file's for {found.name}", path=found.path, remedy=_REMEDY
         )
     return digest

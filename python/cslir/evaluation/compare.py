@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.evaluation.changes import Change, Texts, changed_queries, dataset_texts
 from cslir.evaluation.comparison import Compared, Score, compare, score
 from cslir.evaluation.comparison_inputs import (
@@ -78,7 +78,7 @@ def compare_files(
     if output is not None:
         require_output_file(output)
     if output_format not in FORMATS:
-        raise InputError(f"no format {output_format!r}", remedy=f"choose among {', '.join(FORMATS)}")
+        raise UnknownNameError(f"no format {output_format!r}", remedy=f"choose among {', '.join(FORMATS)}")
     if options.changed and output_format not in ("table", "json"):
         raise InputError(f"--changed has no {output_format} form", remedy="use --format table or json")
     inputs = read_inputs(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError, UnknownNameError
 from cslir.evaluation.metrics import measure_names, run_of, without_identical_ids
 from cslir.evaluation.results import (
     ONLY_SETTING,
@@ -111,7 +111,7 @@ def _is_json(path: Path) -> bool:
         try:
             first = file.read(64).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
         except DAMAGE_ERRORS as error:
-            raise InputError(
+            raise DamagedFileError(
                 f"truncated or corrupt ({error})", path=path, remedy="write or fetch the file again"
             ) from None
     if not first:
@@ -159,7 +159,9 @@ def choose_systems(
     known = list(dict.fromkeys(system.name for system in systems))
     for name in [*(names or ()), *([baseline] if baseline is not None else [])]:
         if name not in known:
-            raise InputError(f"no system {name!r}", remedy=f"choose among {', '.join(map(repr, known))}")
+            raise UnknownNameError(
+                f"no system {name!r}", remedy=f"choose among {', '.join(map(repr, known))}"
+            )
     chosen = [one for one in systems if not names or one.name in names or one.name == baseline]
     if not places:
         return chosen
@@ -167,7 +169,9 @@ def choose_systems(
     available = dict.fromkeys(place for pair in named for place in pair if place)
     for place in places:
         if place not in available:
-            raise InputError(f"no setting or group {place!r}", remedy=f"choose among {', '.join(available)}")
+            raise UnknownNameError(
+                f"no setting or group {place!r}", remedy=f"choose among {', '.join(available)}"
+            )
     restricted = [
         replace(
             one,
@@ -194,7 +198,7 @@ def choose_measures(systems: Sequence[SystemResult], measures: Sequence[str] | N
     wanted = measure_names(measures or ())
     for measure in wanted:
         if measure not in shared:
-            raise InputError(
+            raise UnknownNameError(
                 f"not all systems have {measure}", remedy=f"all have: {', '.join(shared) or 'none'}"
             )
     if not shared:

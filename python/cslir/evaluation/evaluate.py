@@ -15,7 +15,7 @@ from cslir.datasets.ir_collections import IrDataset
 from cslir.datasets.judgements import Missing
 from cslir.datasets.mixing import languages_of, merged_qrels, seen_and_unseen, setting_texts
 from cslir.datasets.parallel import ParallelDataset
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.evaluation.metrics import (
     MEASURES,
     largest_cutoff,
@@ -506,7 +506,7 @@ def _evaluate_all(
     having = languages_of(dataset, split)
     chosen = language_codes(options.languages)
     if missing := [one for one in chosen if one not in having]:
-        raise InputError(
+        raise UnknownNameError(
             f"no split {split!r} in {', '.join(missing)}",
             path=dataset.folder,
             remedy=f"there is {', '.join(having)}",

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.records import Qrel, ScoredPassage
 
 __all__ = [
@@ -153,12 +153,12 @@ def _parse_one(name: str) -> Any:  # noqa: ANN401  a measure of ir_measures, whi
     import ir_measures
 
     if len(name) > _LONGEST:
-        raise InputError(f"unknown measure {name[:40]!r} ...", remedy=f"such as {_KNOWN}")
+        raise UnknownNameError(f"unknown measure {name[:40]!r} ...", remedy=f"such as {_KNOWN}")
     measure: Any
     try:
         measure = ir_measures.parse_measure(name)
     except Exception:  # Python's parser and ir_measures raise a dozen kinds of errors
-        raise InputError(f"unknown measure {name!r}", remedy=f"such as {_KNOWN}") from None
+        raise UnknownNameError(f"unknown measure {name!r}", remedy=f"such as {_KNOWN}") from None
     try:
         measure.validate_params()
         wrong = next((key for key, value in measure.params.items() if not _in_range(key, value)), None)

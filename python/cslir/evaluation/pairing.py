@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.evaluation.results import (
     ONLY_SETTING,
     QueryValues,
@@ -86,7 +86,9 @@ def baselines(systems: Sequence[SystemResult], baseline: str | None = None) -> d
             remedy="a comparison needs two at least",
         )
     if baseline is not None and baseline not in names:
-        raise InputError(f"no system {baseline!r}", remedy=f"choose among {', '.join(map(repr, names))}")
+        raise UnknownNameError(
+            f"no system {baseline!r}", remedy=f"choose among {', '.join(map(repr, names))}"
+        )
     if baseline is None:
         own = {one.name: one.baseline for one in systems if one.baseline in names}
         if own:
@@ -113,7 +115,7 @@ def common_places(
         InputError: `by` is neither.
     """
     if by not in BY:
-        raise InputError(f"can't compare by {by!r}", remedy=f"choose among {', '.join(BY)}")
+        raise UnknownNameError(f"can't compare by {by!r}", remedy=f"choose among {', '.join(BY)}")
     if by == "setting":
         return {name: (name,) for name in dict.fromkeys(name for one in systems for name in one.settings)}
     places: dict[str, tuple[str, ...]] = {}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir import __version__
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.evaluation.checksums import Checksums
 from cslir.evaluation.metrics import Judged, trec_order, usual_name
 from cslir.evaluation.settings import setting_languages
@@ -142,8 +142,12 @@ class Result:
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return one row per system, setting, query and measure, as a pandas `DataFrame`."""
-        import pandas as pd
+        try:
+            import pandas as pd
+        except ModuleNotFoundError as error:
+            from cslir.diagnosis import missing_extra
 
+            raise missing_extra(error) from None
         rows = [
             (system.name, system.seed, name, query_id, measure, value)
             for system in self.systems
@@ -190,7 +194,7 @@ def group_values(
     chosen = within_languages({name: one for name, one in settings.items() if one.group == group}, languages)
     if not chosen:
         among = "" if languages is None else f" among {', '.join(languages)}"
-        raise InputError(f"no setting of {group or ONLY_SETTING}{among}")
+        raise UnknownNameError(f"no setting of {group or ONLY_SETTING}{among}")
     return mean_values(chosen, measure)
 
 
@@ -217,7 +221,9 @@ def mean_values(settings: Mapping[str, SettingScores], measure: str) -> QueryVal
     columns = []
     for name, scores in settings.items():
         if measure not in scores.judged.values:
-            raise InputError(f"{name} has no {measure}", remedy=f"it has {', '.join(scores.judged.values)}")
+            raise UnknownNameError(
+                f"{name} has no {measure}", remedy=f"it has {', '.join(scores.judged.values)}"
+            )
         order = query_order(scores.judged.query_ids, query_ids)
         if order is None:
             raise InputError(

@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cslir.errors import InputError
+from cslir.errors import UnknownNameError
 from cslir.languages import split_pair
 
 __all__ = [
@@ -71,7 +71,7 @@ def parse_setting(name: str) -> tuple[str, str]:
         InputError: It is neither.
     """
     if (languages := setting_languages(name)) is None:
-        raise InputError(
+        raise UnknownNameError(
             f"{name!r} is no setting",
             remedy=f"write two language codes, en-de for example, or one of {', '.join(MIXTURES)}",
         )

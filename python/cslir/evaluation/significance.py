@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 
 __all__ = [
     "CORRECTIONS",
@@ -143,7 +143,7 @@ def paired_test(
     if test == "t":
         return paired_t_test(system, baseline)
     if test not in TESTS:
-        raise InputError(f"no test {test!r}", remedy=f"choose among {', '.join(TESTS)}")
+        raise UnknownNameError(f"no test {test!r}", remedy=f"choose among {', '.join(TESTS)}")
     resampled = wilcoxon_test if test == "wilcoxon" else paired_bootstrap_test
     return resampled(system, baseline, seed=seed)
 
@@ -231,5 +231,7 @@ def correct(correction: str, p_values: Sequence[float]) -> list[float]:
         InputError: There is no such method.
     """
     if correction not in _CORRECTIONS:
-        raise InputError(f"no correction {correction!r}", remedy=f"choose among {', '.join(CORRECTIONS)}")
+        raise UnknownNameError(
+            f"no correction {correction!r}", remedy=f"choose among {', '.join(CORRECTIONS)}"
+        )
     return _CORRECTIONS[correction](p_values)

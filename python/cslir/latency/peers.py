@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.diagnosis import extra_of
-from cslir.errors import InputError
+from cslir.errors import MissingExtraError
 from cslir.evaluation.latency import Stages
 from cslir.latency.systems import DEPTH, NONE, Answer, Growth, Kind
 from cslir.shell import pip_command
@@ -29,7 +29,9 @@ def require_peers() -> None:
 
     for module in ("bm25s", "faiss", "sentence_transformers"):
         if find_spec(module) is None:
-            raise InputError(f"--peers needs {module}", remedy=pip_command(extra_of(module) or module))
+            raise MissingExtraError(
+                f"--peers needs {module}", name=module, remedy=pip_command(extra_of(module) or module)
+            )
 
 
 @dataclass

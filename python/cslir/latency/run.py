@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir import _core
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.evaluation.latency import ResponseTime, Schedule, measure_systems
 from cslir.evaluation.metrics import evaluate, without_identical_ids
 from cslir.latency.cold_start import ColdStart, cold_starts, peer_command, search_command
@@ -159,7 +159,9 @@ def _check(settings: LatencySettings, collection: Collection) -> None:
             )
     for one in settings.vector_types:
         if one not in VECTOR_TYPES:
-            raise InputError(f"no vectors of type {one!r}", remedy=f"choose among {', '.join(VECTOR_TYPES)}")
+            raise UnknownNameError(
+                f"no vectors of type {one!r}", remedy=f"choose among {', '.join(VECTOR_TYPES)}"
+            )
     if len(collection.queries) < 2:
         raise InputError("one query is too few to time", remedy="give a collection with more queries")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cslir.errors import InputError
+from cslir.errors import InputError, MissingExtraError, UnknownNameError
 from cslir.languages import known_as
 from cslir.lexicons.cleaning import TARGET_TOKENS_LIMIT
 from cslir.lexicons.entries import LexiconEntry, tokens_of, write_entries
@@ -78,13 +78,14 @@ def general_frequencies(language: str) -> ZipfFrequency:
     try:
         from wordfreq import available_languages, zipf_frequency
     except ImportError:
-        raise InputError(
+        raise MissingExtraError(
             "ranking translations needs the frequency lists of the package wordfreq",
+            name="wordfreq",
             remedy=f"install it with {pip_command('cslir[lexicons]')}",
         ) from None
     code = known_as(language, available_languages().__contains__)
     if code is None:
-        raise InputError(f"wordfreq has no frequency list for the language {language!r}")
+        raise UnknownNameError(f"wordfreq has no frequency list for the language {language!r}")
     return lambda text: zipf_frequency(text, code)
 
 
@@ -179,7 +180,7 @@ def _plan(pair: Pair) -> list[tuple[frozenset[str], ...]]:
     routes = [route for route in routes if all(dictionaries_between(legs) for legs in route)]
     if source == target or not routes:
         known = sorted({f"{d.source_language}-{d.target_language}" for d in DICTIONARIES})
-        raise InputError(
+        raise UnknownNameError(
             f"no dictionary is known for the language pair {source}-{target}",
             remedy=f"known are {', '.join(known)}, and pairs that meet in {' or '.join(PIVOTS)}",
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from cslir.errors import InputError
+from cslir.errors import InputError, MissingFileError
 from cslir.files import sha256_of
 from cslir.lexicons.entries import LexiconEntry, write_entries
 from cslir.lexicons.readers.cldr import find_cldr, read_cldr
@@ -102,7 +102,9 @@ def build_titles(
 def _locate(folder: Path, unpacked: Path) -> tuple[Path, str]:
     """Return CLDR's folder and where it came from, as a row of the table of provenance."""
     if not folder.is_dir():
-        raise InputError("no such folder", path=folder, remedy="name the folder that holds unicode-cldr-core")
+        raise MissingFileError(
+            "no such folder", path=folder, remedy="name the folder that holds unicode-cldr-core"
+        )
     if root := find_cldr(folder):
         return root, f"| {CLDR.package} | unpacked | {CLDR.licence} | - |"
     debs = sorted(folder.glob(f"{CLDR.package}_*.deb"))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError, UnknownNameError
 from cslir.files import read_lines, sha256_of
 from cslir.languages import parse_pair
 
@@ -36,7 +36,7 @@ def embedded_lexicon_path(source: str, target: str) -> Path:
     """
     if (source, target) not in EMBEDDED_PAIRS:
         known = ", ".join("-".join(pair) for pair in EMBEDDED_PAIRS)
-        raise InputError(
+        raise UnknownNameError(
             f"no lexicon {source}-{target} is embedded",
             remedy=f"use one of {known}, name a lexicon file, or build one with `cslir lexicons build`",
         )
@@ -52,7 +52,7 @@ def embedded_titles_path(source: str, target: str) -> Path:
     """
     if (source, target) not in EMBEDDED_TITLE_PAIRS:
         known = ", ".join("-".join(pair) for pair in EMBEDDED_TITLE_PAIRS)
-        raise InputError(
+        raise UnknownNameError(
             f"no names {source}-{target} are embedded",
             remedy=f"use one of {known}, or name a lexicon of titles, such as Wikipedia's",
         )
@@ -63,7 +63,7 @@ def _verified(path: Path) -> Path:
     lines = read_lines(path.with_name("SHA256SUMS"))
     sums = {name: digest for digest, name in (line.split() for _, line in lines)}
     if not path.is_file() or sha256_of(path) != sums.get(path.name):
-        raise InputError("is missing or was changed", path=path, remedy="install cslir again")
+        raise DamagedFileError("is missing or was changed", path=path, remedy="install cslir again")
     return path
 
 

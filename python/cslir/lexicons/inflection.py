@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.languages import known_as, primary_language
 from cslir.lexicons.irregular_forms import irregular_forms
 from cslir.lexicons.tokens import source_form, token_ranges
@@ -112,7 +112,7 @@ def rule_forms(sources: Iterable[str], language: str) -> Iterator[tuple[str, str
         InputError: The language is not English.
     """
     if primary_language(language) != "en":
-        raise InputError(
+        raise UnknownNameError(
             f"there are no rules for base forms of the language {language!r}, only for English",
             remedy="compile it with `cslir lexicons build PAIR=FILE --lemma-forms --output NAME.cslex`",
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cslir.errors import CslirError, InputError
+from cslir.errors import CslirError, DamagedFileError, InputError, MissingFileError
 from cslir.files import cache_folder, sha256_of
 from cslir.lexicons.readers.dictd import read_freedict
 from cslir.lexicons.readers.ding import read_ding
@@ -218,7 +218,9 @@ def locate(dictionaries: Sequence[Dictionary], folder: Path, unpacked: Path) -> 
         InputError: The folder is missing, holds none of the dictionaries, or holds a corrupt package.
     """
     if not folder.is_dir():
-        raise InputError("no such folder", path=folder, remedy="name the folder that holds the packages")
+        raise MissingFileError(
+            "no such folder", path=folder, remedy="name the folder that holds the packages"
+        )
     found = []
     for dictionary in dictionaries:
         for root in (folder / dictionary.package, folder):
@@ -257,7 +259,7 @@ def unpack(package: Path, folder: Path) -> None:
         )
     result = subprocess.run(["dpkg-deb", "-x", package, folder], capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise InputError(
+        raise DamagedFileError(
             f"not a Debian package ({result.stderr.strip()})", path=package, remedy="fetch it again"
         )
 

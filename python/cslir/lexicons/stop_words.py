@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cslir.errors import InputError
+from cslir.errors import InputError, MissingExtraError, UnknownNameError
 from cslir.files import read_lines
 from cslir.languages import known_as, language_code, primary_language
 from cslir.lexicons.tokens import normal_form, token_ranges
@@ -80,13 +80,14 @@ def _packaged(language: str) -> set[str]:
     try:
         import stopwordsiso
     except ImportError:
-        raise InputError(
+        raise MissingExtraError(
             f"the stop words of the language {language!r} come with the package stopwordsiso",
+            name="stopwordsiso",
             remedy=f"install it with {pip_command('cslir[lexicons]')}, or give a file of words",
         ) from None
     code = known_as(language, stopwordsiso.has_lang)
     if code is None:
-        raise InputError(
+        raise UnknownNameError(
             f"no stop words are known for the language {language!r}",
             remedy="give a file with one word a line",
         )

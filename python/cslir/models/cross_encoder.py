@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir.errors import InputError
+from cslir.errors import InputError, MissingExtraError, UnknownNameError
 from cslir.models import Device, without_pytorch
 from cslir.models.batches import BATCH_TOKENS, length_batches
 from cslir.models.folders import CROSS_ENCODERS, require_kind, require_readable
@@ -59,7 +59,7 @@ def load_cross_encoder(
     from cslir.models.resolve import resolve_model
 
     if precision not in PRECISIONS:
-        raise InputError(f"no precision {precision!r}", remedy=f"choose among {', '.join(PRECISIONS)}")
+        raise UnknownNameError(f"no precision {precision!r}", remedy=f"choose among {', '.join(PRECISIONS)}")
     folder = resolve_model(name, CROSS_ENCODERS)
     if precision == "onnx-float32" or precision == "onnx-int8":
         return OnnxCrossEncoder.open(folder, precision, threads=threads)
@@ -85,8 +85,9 @@ class CrossEncoder:
         try:
             import sentence_transformers
         except ImportError:
-            raise InputError(
+            raise MissingExtraError(
                 "a cross-encoder in PyTorch needs sentence-transformers",
+                name="sentence_transformers",
                 remedy=without_pytorch("--rerank-precision"),
             ) from None
         from cslir.models.bi_encoder import load_quietly

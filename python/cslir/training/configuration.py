@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Self
 
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.switching import Switching
 
 __all__ = ["ENCODERS", "Arm", "EncoderName", "TrainingConfiguration"]
@@ -64,7 +64,9 @@ class TrainingConfiguration:
     def of(cls, encoder: EncoderName, **settings: object) -> Self:
         """Return a configuration with the encoder's defaults, save for `settings` that are not None."""
         if encoder not in ENCODERS:
-            raise InputError(f"no encoder named {encoder}", remedy=f"choose among {', '.join(ENCODERS)}")
+            raise UnknownNameError(
+                f"no encoder named {encoder}", remedy=f"choose among {', '.join(ENCODERS)}"
+            )
         chosen: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
         return cls(encoder=encoder, **(_DEFAULTS[encoder] | chosen))
 
@@ -128,5 +130,7 @@ def _alignment_weight(align: str | None) -> float:
     except ValueError:
         value = math.nan
     if level != "word" or not math.isfinite(value) or value < 0:
-        raise InputError(f"no alignment loss {align!r}", remedy="write word:WEIGHT, for example word:0.5")
+        raise UnknownNameError(
+            f"no alignment loss {align!r}", remedy="write word:WEIGHT, for example word:0.5"
+        )
     return value

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from cslir.errors import InputError
+from cslir.errors import InputError, UnknownNameError
 from cslir.languages import language_label
 from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.readers.detection import FORMATS, detect_format
@@ -39,7 +39,7 @@ def read_lexicon(
     """
     path = Path(path)
     if format is not None and format not in FORMATS:
-        raise InputError(f"no format {format!r} is known", remedy=f"use one of {', '.join(FORMATS)}")
+        raise UnknownNameError(f"no format {format!r} is known", remedy=f"use one of {', '.join(FORMATS)}")
     account = SkippedLines(strict=True) if skipped is None else skipped
     before = account.count
     asked = (language_label(source_language), language_label(target_language))

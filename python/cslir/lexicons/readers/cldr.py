@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from cslir.errors import InputError
+from cslir.errors import InputError, MissingFileError
 from cslir.languages import language_label, spellings
 from cslir.lexicons.entries import LexiconEntry
 from cslir.lexicons.readers.languages import Pair
@@ -65,7 +65,7 @@ def read_cldr(path: Path, asked: Pair) -> Iterator[LexiconEntry]:
     suffix = ".xml" if path.is_dir() else path.name[len(path.name.partition(".")[0]) :]
     for language in asked:
         if not _files(folders[0], language, suffix):
-            raise InputError(
+            raise MissingFileError(
                 "no such file",
                 path=folders[0] / f"{language}{suffix}",
                 remedy=f"CLDR may lack the language {language}",

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError
 from cslir.files import DAMAGE_ERRORS, open_bytes
 from cslir.lexicons.readers.edict import is_edict_line
 
@@ -73,14 +73,14 @@ def detect_format(path: Path) -> str:
 
 
 def _head(path: Path) -> bytes:
-    try:
-        # Read again from its beginning in the format that is found.
-        with open_bytes(path, pipe=False) as file:
+    # Read again from its beginning in the format that is found.
+    with open_bytes(path, pipe=False) as file:
+        try:
             head = file.read(_HEAD)
-    except DAMAGE_ERRORS as error:
-        raise InputError(
-            f"truncated or corrupt ({error})", path=path, remedy="fetch the file again"
-        ) from None
+        except DAMAGE_ERRORS as error:
+            raise DamagedFileError(
+                f"truncated or corrupt ({error})", path=path, remedy="fetch the file again"
+            ) from None
     if not head.strip():
         raise InputError("is empty", path=path, remedy="give a lexicon or dictionary with entries")
     return head.removeprefix(b"\xef\xbb\xbf")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError
 from cslir.files import DAMAGE_ERRORS, open_bytes, read_lines
 from cslir.lexicons.translations import SkippedLines, Translation
 
@@ -119,12 +119,12 @@ def read_dictd_entries(path: Path, index: Path, *, skipped: SkippedLines) -> Ite
                     position += len(block)
                 raw = file.read(place.length)
             except (*DAMAGE_ERRORS, ValueError) as error:
-                raise InputError(
+                raise DamagedFileError(
                     f"truncated or corrupt ({error})", path=path, remedy="fetch the package again"
                 ) from None
             position += len(raw)
             if len(raw) < place.length:
-                raise InputError(
+                raise DamagedFileError(
                     f"ends at byte {position}, before the entry of line {place.line} of {index.name}",
                     path=path,
                     remedy="fetch the package again: text and index are not of one version",

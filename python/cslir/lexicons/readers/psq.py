@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError
 from cslir.files import DAMAGE_ERRORS, open_bytes
 from cslir.json_values import take_json
 from cslir.lexicons.entries import LexiconEntry
@@ -109,6 +109,8 @@ class _Text:
                 # A number at the very end of the window may go on behind it.
                 if end < len(self._window) or not self._more():
                     break
+            except InputError:
+                raise
             except ValueError as error:
                 if len(self._window) - self._at > _VALUE_LIMIT or not self._more():
                     raise self._broken(str(error).partition(": line")[0]) from None
@@ -131,8 +133,9 @@ class _Text:
 
     def _read(self) -> Iterator[str]:
         decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        file = open_bytes(self._path)
         try:
-            with open_bytes(self._path) as file:
+            with file:
                 while raw := file.read(_BLOCK):
                     if text := decoder.decode(raw):
                         yield text
@@ -140,7 +143,7 @@ class _Text:
         except UnicodeDecodeError:
             raise self._broken("not UTF-8 at or after this line") from None
         except DAMAGE_ERRORS as error:
-            raise InputError(
+            raise DamagedFileError(
                 f"truncated or corrupt ({error})", path=self._path, remedy="fetch the file again"
             ) from None
 

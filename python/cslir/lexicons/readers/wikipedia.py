@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 
-from cslir.errors import InputError
+from cslir.errors import InputError, MissingFileError
 from cslir.files import read_raw_lines
 from cslir.languages import language_label, spellings
 from cslir.lexicons.entries import LexiconEntry
@@ -114,7 +114,7 @@ def _dump(path: Path, table: str) -> Path:
         )
     found = path.with_name(_TABLE.sub(table, path.name))
     if not found.is_file():
-        raise InputError(
+        raise MissingFileError(
             f"no such file, the dump of `{table}`",
             path=found,
             remedy="lay the dumps of `page` and `langlinks` side by side under their own names",

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from cslir.errors import InputError
+from cslir.errors import DamagedFileError, InputError
 from cslir.files import read_raw_lines
 
 __all__ = ["FoundElement", "local_name", "read_elements"]
@@ -42,8 +42,10 @@ def read_elements(path: Path, names: Collection[str]) -> Iterator[FoundElement]:
         parser.close()
         for element in tree.finished(parser):
             yield FoundElement(number, element)
+    except InputError:
+        raise
     except (ET.ParseError, LookupError, ValueError) as error:
-        raise InputError(
+        raise DamagedFileError(
             f"not well-formed XML ({error})",
             path=path,
             line=number,
