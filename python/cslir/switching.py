@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datasets import Dataset as HuggingFaceDataset
 
     from cslir.lexicons.translations import SkippedLines
+    from cslir.training.collator import SwitchingCollator
 
 __all__ = [
     "Augmenter",
@@ -356,6 +357,16 @@ class Switching:
         """The core's switcher for texts that are neither queries nor passages."""
         return self._switcher(None)
 
+    @cached_property
+    def query_switcher(self) -> Switcher:
+        """The core's switcher for queries."""
+        return self._switcher(self.query_translation_prob)
+
+    @cached_property
+    def passage_switcher(self) -> Switcher:
+        """The core's switcher for passages."""
+        return self._switcher(self.passage_translation_prob)
+
     @overload
     def __call__(self, texts: str, ids: str | None = None, *, field: str = "text", epoch: int = 0) -> str: ...
     @overload
@@ -423,6 +434,39 @@ class Switching:
 
         return dataset.map(switch, batched=True, with_indices=True)
 
+    def collator(
+        self,
+        collate: Callable[[list[dict[str, Any]]], Any],
+        columns: Sequence[str] | None = None,
+        *,
+        id_column: str | None = None,
+    ) -> "SwitchingCollator":
+        """Return what switches the texts of each batch anew in every epoch, for a training of your own.
+
+        With sentence-transformers give it to the trainer twice, as `data_collator` and as one of the
+        `callbacks`, by which it hears of the epochs; in a loop of your own call its `set_epoch(epoch)`. What
+        is drawn depends on (seed, epoch, record id, column) alone: batches, order and workers are
+        irrelevant. Needs transformers: `pip install 'cslir[train]'`.
+
+        Args:
+            collate: Makes a batch of the rows, which are dicts:
+                `SentenceTransformerDataCollator(model.preprocess)`, for one.
+            columns: Of texts to switch; all but labels and ids if None. The first column of a row, which the
+                losses of sentence-transformers take for the query, is switched with `query_translation_prob`,
+                the others with `passage_translation_prob`.
+            id_column: Holds the record ids; `collate` does not see it. If None, texts are their own ids: one
+                that is in several rows is switched alike in all.
+
+        Example:
+            >>> german = Lexicon.from_entries("en", "de", [("house", [("Haus", 1.0)])])
+            >>> switching = Switching([german], translation_prob=1.0)
+            >>> switching.collator(list)([{"query": "a house", "positive": "the house", "label": 1}])
+            [{'query': 'a Haus', 'positive': 'the Haus', 'label': 1}]
+        """
+        from cslir.training.collator import SwitchingCollator
+
+        return SwitchingCollator(self, collate, columns, id_column)
+
     def to_json(self) -> dict[str, Any]:
         """Return the options as JSON values, with the language pairs of the lexicons."""
         values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "lexicons"}
@@ -445,8 +489,7 @@ class Augmenter:
     """
 
     def __init__(self, switching: Switching, *, threads: int | None = None) -> None:
-        self._queries = switching._switcher(switching.query_translation_prob)
-        self._passages = switching._switcher(switching.passage_translation_prob)
+        self._queries, self._passages = switching.query_switcher, switching.passage_switcher
         self._threads = threads
         self.totals = SwitchingTotals()
         """What was switched so far."""
