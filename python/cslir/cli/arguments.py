@@ -1,5 +1,8 @@
 """Arguments that several commands share, and their parsing."""
 
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CollectionFile",
     "DeviceOption",
+    "DifferentData",
     "IdenticalIds",
     "Lexicons",
     "PrecisionOption",
@@ -24,6 +28,7 @@ __all__ = [
     "Seed",
     "Strict",
     "choose_dataset",
+    "naming_options",
 ]
 
 CollectionFile = Annotated[
@@ -41,6 +46,13 @@ DeviceOption = Annotated[
         "--device",
         help="Where PyTorch computes; auto: a GPU if there is one. "
         "Static encoders and onnxruntime use the CPU.",
+    ),
+]
+DifferentData = Annotated[
+    bool,
+    typer.Option(
+        "--different-data",
+        help="Compare systems whose queries or judgements differ, too: translated queries for example.",
     ),
 ]
 IdenticalIds = Annotated[
@@ -105,3 +117,23 @@ def choose_dataset(
     raise InputError(
         "a dataset is needed", remedy="give its name or folder, or --collection, --queries and --qrels"
     )
+
+
+@contextmanager
+def naming_options(options: Mapping[str, str]) -> Iterator[None]:
+    """Name the options of a command in the errors of the library, which name its arguments.
+
+    Args:
+        options: By the argument's name, which stands between backticks, as in `name` or `name=True`.
+    """
+
+    def named(text: str) -> str:
+        return re.sub(r"`(\w+)(=True)?`", lambda found: options.get(found[1], found[0]), text)
+
+    try:
+        yield
+    except InputError as error:
+        message, remedy = named(error.message), named(error.remedy)
+        shown = InputError(message, path=error.path, line=error.line, remedy=remedy)
+        error.message, error.remedy, error.args = message, remedy, shown.args
+        raise

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cslir.cli.arguments import IdenticalIds, Seed
+from cslir.cli.arguments import DifferentData, IdenticalIds, Seed, naming_options
+from cslir.errors import InputError, UnknownNameError
+from cslir.progress import terminal_progress
 
 __all__ = ["compare"]
 
@@ -48,36 +50,69 @@ def compare(
         int, typer.Option(metavar="N", min=0, help="Also show the N queries that gained, and lost, most.")
     ] = 0,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table, json, csv, markdown or latex.")
-    ] = "table",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="table, json, csv, markdown or latex; if left out by the ending of --output (.json, .csv,"
+            " .md, .tex), else table.",
+        ),
+    ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there, not to stdout.")] = None,
     seed: Seed = 1,
-    different_data: Annotated[
-        bool,
-        typer.Option(
-            "--different-data",
-            help="Compare systems whose queries or judgements differ, too: translated queries for example.",
-        ),
-    ] = False,
+    different_data: DifferentData = False,
     ignore_identical_ids: IdenticalIds = True,
 ) -> None:
     """Compare two or more systems over the same queries: means, paired tests, changed queries.
 
     Systems of one name with different seeds are one system: a query's value is its mean over the seeds.
     """
-    from cslir.evaluation.compare import CompareOptions, compare_files
+    from cslir.console import Console
+    from cslir.evaluation import compare as comparing
+    from cslir.evaluation.export import FORMATS, format_of, print_comparison
+    from cslir.outputs import require_output_file
 
-    options = CompareOptions(
-        test=test,
-        correction=correction,
-        by=by,
-        baseline=baseline,
-        systems=system,
-        measures=measure,
-        settings=setting,
-        changed=changed,
-        seed=seed,
-        different_data=different_data,
-        ignore_identical_ids=ignore_identical_ids,
-    )
-    compare_files(files, options, qrels=qrels, output_format=output_format, output=output)
+    chosen = output_format or (output and format_of(output, "table")) or "table"
+    if chosen not in FORMATS:
+        raise UnknownNameError(f"no format {chosen!r}", remedy=f"choose among {', '.join(FORMATS)}")
+    if changed and chosen not in ("table", "json"):
+        raise InputError(f"--changed has no {chosen} form", remedy="use --format table or json")
+    if output is not None:
+        require_output_file(output)
+    named = [_named(file) for file in files]
+    options = {
+        "names": "NAME=FILE",
+        "qrels": "--qrels",
+        "different_data": "--different-data",
+    }
+    with naming_options(options):
+        comparison = comparing.compare(
+            *(path for _, path in named),
+            names=[name for name, _ in named],
+            qrels=qrels,
+            systems=system,
+            baseline=baseline,
+            measures=measure,
+            settings=setting,
+            by=by,
+            test=test,
+            correction=correction,
+            changed=changed,
+            seed=seed,
+            different_data=different_data,
+            ignore_identical_ids=ignore_identical_ids,
+            progress=terminal_progress(),
+        )
+    if output is not None:
+        comparison.save(output, chosen)
+    elif chosen == "table":
+        print_comparison(Console(), comparison)
+    else:
+        typer.echo(comparison.text(chosen), nl=False)
+
+
+def _named(file: str) -> tuple[str, Path]:
+    name, equals, path = file.partition("=")
+    if equals and name and not Path(file).exists():
+        return name, Path(path)
+    return "", Path(file)

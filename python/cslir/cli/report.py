@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cslir.cli.arguments import DifferentData, naming_options
 from cslir.progress import terminal_progress
 
 __all__ = ["report"]
@@ -35,17 +36,20 @@ def report(
         int,
         typer.Option(min=0, help="Queries shown that gained most from each baseline, and that lost most."),
     ] = 1,
+    different_data: DifferentData = False,
 ) -> None:
     """Write a report that people look at: one self-contained HTML page, and its pictures as SVG and PNG."""
     from cslir import reporting
 
-    page = reporting.report(
-        inputs,
-        output,
-        title=title,
-        measure=measure,
-        baseline=baseline,
-        changed=changed,
-        progress=terminal_progress(),
-    )
+    with naming_options({"different_data": "--different-data"}):
+        page = reporting.report(
+            inputs,
+            output,
+            title=title,
+            measure=measure,
+            baseline=baseline,
+            changed=changed,
+            different_data=different_data,
+            progress=terminal_progress(),
+        )
     typer.echo(page)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cslir.evaluation.alignment import compare_alignment
-from cslir.evaluation.comparison import Compared, compare
+from cslir.evaluation.comparison import Compared
 from cslir.evaluation.latency import ResponseTime
 from cslir.evaluation.metrics import MEASURES
+from cslir.evaluation.pairing import compare_alignment, compare_systems
 from cslir.evaluation.results import SystemResult, group_values
 from cslir.evaluation.settings import GROUPS
 
@@ -22,7 +22,7 @@ def compare_rows(systems: Sequence[SystemResult], seen: Sequence[str]) -> dict[t
     Returns:
         Comparisons by (name of the system, group).
     """
-    compared = compare(systems, measure=TESTED_MEASURE, languages=seen)
+    compared = compare_systems(systems, measure=TESTED_MEASURE, languages=seen)
     return {(one.system, one.place): one for one in compared}
 
 

@@ -1,76 +1,29 @@
 """The queries whose values differ most between two systems, with their texts for showing side by side."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from cslir.datasets.collections import DatasetFiles, PlainDataset, load_dataset
 from cslir.datasets.parallel import ParallelDataset
-from cslir.evaluation.comparison import TIE
-from cslir.evaluation.pairing import SeedValues, baselines, common_places, runs_by_name, values_by_seed
+from cslir.evaluation.comparison import Change, Ranked
+from cslir.evaluation.pairing import (
+    TIE,
+    SeedValues,
+    baselines,
+    common_places,
+    runs_by_name,
+    values_by_seed,
+)
 from cslir.evaluation.results import SystemResult
 from cslir.evaluation.settings import draw_languages, setting_languages
+from cslir.records import Qrel
 
-__all__ = ["Change", "Ranked", "Texts", "changed_queries", "dataset_texts"]
+__all__ = ["changed_queries", "with_texts"]
 
-
-@dataclass(frozen=True)
-class Ranked:
-    """What one system makes of a query.
-
-    Attributes:
-        system: Its name.
-        value: By the measure, the mean over seeds.
-        rank: Of the first relevant passage, where a reciprocal rank of one run tells it; None else.
-        top: Ids of the first passages of one seed's run, best first.
-    """
-
-    system: str
-    value: float
-    rank: int | None
-    top: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Change:
-    """A query of which two systems make something different.
-
-    Attributes:
-        query_id: Its id.
-        setting: The setting in which it changed most.
-        measure: By which.
-        difference: System's value minus baseline's, in that setting.
-        overall: The same, as the mean over all settings looked at.
-        seed: Of the run whose passages are shown; None without one.
-        system: What is compared.
-        baseline: And with what.
-    """
-
-    query_id: str
-    setting: str
-    measure: str
-    difference: float
-    overall: float
-    seed: int | None
-    system: Ranked
-    baseline: Ranked
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Texts of queries and passages as a setting shows them; every function returns None for unknown ids.
-
-    Attributes:
-        query: Text by (setting, seed, query id).
-        passage: Text by (setting, seed, passage id).
-        relevant: Ids of relevant passages by query id.
-    """
-
-    query: Callable[[str, int | None, str], str | None]
-    passage: Callable[[str, int | None, str], str | None]
-    relevant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+_Text = Callable[[str, int | None, str], str | None]
+"""Returns the text of an id as a setting, with a seed, shows it; None where there is none."""
 
 
 def changed_queries(
@@ -79,7 +32,6 @@ def changed_queries(
     *,
     measure: str,
     baseline: str | None = None,
-    settings: Sequence[str] | None = None,
 ) -> list[Change]:
     """Return the queries that gained most and those that lost most, so many of each pair of systems.
 
@@ -87,14 +39,13 @@ def changed_queries(
     then losses; equal ones by id. Each is shown in the setting where it changed most in that direction.
 
     Args:
-        systems: As for `comparison.compare`.
+        systems: As for `compare_systems`.
         count: How many gains, and how many losses.
         measure: By which.
-        baseline: As for `comparison.compare`.
-        settings: Only these; all that both systems have if None.
+        baseline: As for `compare_systems`.
 
     Raises:
-        InputError: As for `comparison.compare`.
+        InputError: As for `compare_systems`.
     """
     named = runs_by_name(systems)
     changes: list[Change] = []
@@ -104,7 +55,6 @@ def changed_queries(
             one
             for one in common_places([*pair[0], *pair[1]], "setting")
             if all(one in member.settings for members in pair for member in members)
-            and (settings is None or one in settings)
         ]
         changes += _pair_changes(name, base, pair, shared, measure, count)
     return changes
@@ -165,30 +115,51 @@ def _ranked(run: SystemResult, values: SeedValues, row: int, setting: str, measu
     return Ranked(run.name, value, round(1 / value) if reciprocal else None, top)
 
 
-def dataset_texts(
-    source: str | DatasetFiles, split: str, seen: Sequence[str], changes: Iterable[Change]
-) -> Texts:
-    """Return the texts of a dataset that changes need.
+def with_texts(
+    changes: Sequence[Change], source: str | DatasetFiles, split: str, seen: Sequence[str]
+) -> list[Change]:
+    """Return the changes with the texts of their queries, of relevant passages and of the first ones.
 
     Args:
-        source: As for `load_dataset`.
+        changes: Without texts.
+        source: The dataset, as for `load_dataset`.
         split: Of the dataset.
         seen: The languages among which those of X were drawn.
-        changes: Whose queries and passages are wanted.
 
     Raises:
         InputError: There is no such dataset, or a file of it is bad.
     """
     dataset = load_dataset(source)
     if isinstance(dataset, ParallelDataset):
-        return _parallel_texts(dataset, split, seen)
-    return _plain_texts(dataset, split, list(changes))
+        relevant = _relevant(dataset.qrels(split, dataset.languages[0]))
+        query, passage = _parallel_texts(dataset, split, seen)
+    else:
+        relevant = _relevant(dataset.qrels(split))
+        query, passage = _plain_texts(
+            dataset, split, {one for few in changes for one in _shown(few, relevant)}
+        )
+    return [
+        replace(
+            one,
+            query=query(one.setting, one.seed, one.query_id),
+            relevant=relevant.get(one.query_id, ()),
+            passages={
+                doc_id: text
+                for doc_id in _shown(one, relevant)
+                if (text := passage(one.setting, one.seed, doc_id)) is not None
+            },
+        )
+        for one in changes
+    ]
 
 
-def _parallel_texts(dataset: ParallelDataset, split: str, seen: Sequence[str]) -> Texts:
-    def reader(
-        place: int, role: str, read: Callable[[str], dict[str, str]]
-    ) -> Callable[[str, int | None, str], str | None]:
+def _shown(change: Change, relevant: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return the ids of the passages that are relevant, or first for one of the systems."""
+    return sorted({*relevant.get(change.query_id, ()), *change.system.top, *change.baseline.top})
+
+
+def _parallel_texts(dataset: ParallelDataset, split: str, seen: Sequence[str]) -> tuple[_Text, _Text]:
+    def reader(place: int, role: str, read: Callable[[str], dict[str, str]]) -> _Text:
         by_language: dict[str, dict[str, str]] = {}
 
         def text(setting: str, seed: int | None, identifier: str) -> str | None:
@@ -203,27 +174,22 @@ def _parallel_texts(dataset: ParallelDataset, split: str, seen: Sequence[str]) -
 
         return text
 
-    return Texts(
+    return (
         reader(0, "query", lambda one: {q.query_id: q.text for q in dataset.queries(split, one)}),
         reader(1, "passage", lambda one: {p.doc_id: p.full_text for p in dataset.passages(split, one)}),
-        _relevant(dataset.qrels(split, dataset.languages[0])),
     )
 
 
-def _plain_texts(dataset: PlainDataset, split: str, changes: Sequence[Change]) -> Texts:
-    relevant = _relevant(dataset.qrels(split))
+def _plain_texts(dataset: PlainDataset, split: str, wanted: set[str]) -> tuple[_Text, _Text]:
     queries = {query.query_id: query.text for query in dataset.queries(split)}
-    wanted = {doc_id for one in changes for doc_id in (*one.system.top, *one.baseline.top)}
-    wanted |= {doc_id for one in changes for doc_id in relevant.get(one.query_id, ())}
     passages = {one.doc_id: one.full_text for one in dataset.iterate_passages() if one.doc_id in wanted}
-    return Texts(
+    return (
         lambda _setting, _seed, query_id: queries.get(query_id),
         lambda _setting, _seed, doc_id: passages.get(doc_id),
-        relevant,
     )
 
 
-def _relevant(qrels: Iterable[Any]) -> dict[str, tuple[str, ...]]:
+def _relevant(qrels: Iterable[Qrel]) -> dict[str, tuple[str, ...]]:
     relevant: dict[str, tuple[str, ...]] = {}
     for qrel in qrels:
         if qrel.relevance > 0:

@@ -1,12 +1,18 @@
-"""Putting systems over the same settings, seeds and queries, so that their values can be paired."""
+"""Systems over the same settings, seeds and queries: their means, and paired tests of their differences.
 
-from collections.abc import Sequence
+Queries are the sampling unit. Where a system was run with several seeds, a query's value is its mean over
+them, and that mean is tested; how the seeds differ is shown beside it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cslir.errors import InputError, UnknownNameError
+from cslir.evaluation.comparison import Compared, Score
 from cslir.evaluation.results import (
     ONLY_SETTING,
     QueryValues,
@@ -16,18 +22,27 @@ from cslir.evaluation.results import (
     within_languages,
 )
 from cslir.evaluation.settings import GROUPS
+from cslir.evaluation.significance import LEVEL, PairedTest, correct, paired_test
 
 __all__ = [
     "BY",
+    "TIE",
     "SeedValues",
     "baselines",
     "common_places",
+    "compare_alignment",
+    "compare_systems",
     "require_same_data",
     "runs_by_name",
+    "score_systems",
     "values_by_seed",
+    "without_alignment",
 ]
 
 BY = ("group", "setting")
+TIE = 1e-9
+"""Values of a query that differ by less are a tie: means over seeds and settings carry rounding errors."""
+_ALIGNED = " + align"
 
 
 class SeedValues(NamedTuple):
@@ -141,7 +156,7 @@ def runs_by_name(systems: Sequence[SystemResult]) -> dict[str, list[SystemResult
         if any(one.seed == system.seed for one in members):
             seed = "" if system.seed is None else f" with seed {system.seed}"
             raise InputError(
-                f"two systems are named {system.name!r}{seed}", remedy="name one otherwise: NAME=FILE"
+                f"two systems are named {system.name!r}{seed}", remedy="name one otherwise by `names`"
             )
         members.append(system)
     return named
@@ -167,8 +182,8 @@ def require_same_data(members: Sequence[SystemResult], settings: Sequence[str]) 
                 elif found and found != expected:
                     raise InputError(
                         f"{member.name} and {other} were evaluated with different {kind} in {name}",
-                        remedy="compare systems on one task; --different-data compares them all the same, as"
-                        " where the queries were translated",
+                        remedy="compare systems on one task; `different_data=True` compares them all the"
+                        " same, as where the queries were translated",
                     )
 
 
@@ -199,3 +214,238 @@ def values_by_seed(
     ]
     seeds = tuple(member.seed for member in members)
     return SeedValues(first.query_ids, np.concatenate([one.rows for one in aligned]), seeds)
+
+
+def score_systems(
+    systems: Sequence[SystemResult],
+    *,
+    measures: Sequence[str],
+    by: str = "group",
+    languages: Sequence[str] | None = None,
+) -> list[Score]:
+    """Return the mean of every system in every place by every measure.
+
+    Args:
+        systems: Those of one name are runs with different seeds.
+        measures: Names of measures that all of them have.
+        by: `group` or `setting`.
+        languages: See `common_places`.
+
+    Raises:
+        InputError: A measure is missing, runs of one system judge different queries, or a name is given twice
+            with the same seed.
+    """
+    places = common_places(systems, by, languages)
+    scores = []
+    for measure in measures:
+        for name, members in runs_by_name(systems).items():
+            for place, settings in places.items():
+                if settings[0] in members[0].settings:
+                    values = values_by_seed(members, settings, measure, place)
+                    scores.append(
+                        Score(
+                            name,
+                            place,
+                            measure,
+                            float(values.rows.mean()),
+                            values.deviation,
+                            len(values.query_ids),
+                            values.known_seeds,
+                        )
+                    )
+    return scores
+
+
+def compare_systems(
+    systems: Sequence[SystemResult],
+    *,
+    measure: str,
+    baseline: str | None = None,
+    test: str = "t",
+    correction: str = "holm",
+    by: str = "group",
+    languages: Sequence[str] | None = None,
+    seed: int = 1,
+    different_data: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Compared]:
+    """Test systems against their baseline in every place that both have; all these tests are one family.
+
+    In a place where languages are drawn (`X-X`, `MLIR X-X`), systems are compared with the seeds that both
+    have, since another seed is another collection.
+
+    Args:
+        systems: Those of one name are runs with different seeds.
+        measure: Name of a measure that all of them have.
+        baseline: Name of the system that all others are tested against; see `baselines` if None.
+        test: `t`, `wilcoxon` or `bootstrap`.
+        correction: `holm`, `bonferroni` or `none`.
+        by: `group` or `setting`.
+        languages: See `common_places`.
+        seed: Of the bootstrap's draws.
+        different_data: Compare systems whose queries or judgements differ too; see `require_same_data`.
+        progress: Called with (tests done, tests in all).
+
+    Raises:
+        InputError: There are fewer than two systems or none of that name, two share no setting, the measure
+            is missing, or they were evaluated with different queries or judgements.
+    """
+    named = runs_by_name(systems)
+    places = common_places(systems, by, languages)
+    pairs = [
+        (name, base, place)
+        for name, base in baselines(systems, baseline).items()
+        for place, settings in places.items()
+        if all(settings[0] in named[one][0].settings for one in (name, base))
+    ]
+    if not pairs:
+        listed = "; ".join(f"{name} has {', '.join(members[0].settings)}" for name, members in named.items())
+        raise InputError(
+            "the systems share no setting", remedy=f"evaluate them in the same settings ({_shorten(listed)})"
+        )
+    outcomes = []
+    for done, (name, base, place) in enumerate(pairs):
+        if progress:
+            progress(done, len(pairs))
+        if not different_data:
+            require_same_data([*named[base], *named[name]], places[place])
+        own = values_by_seed(named[name], places[place], measure, place)
+        other = values_by_seed(named[base], places[place], measure, place)
+        outcomes.append(_compare_pair(name, base, place, measure, own, other, test, seed))
+    if progress:
+        progress(len(pairs), len(pairs))
+    return _corrected(outcomes, correction)
+
+
+class _Outcome(NamedTuple):
+    """A comparison before correction, with the test of each seed."""
+
+    compared: Compared
+    by_seed: dict[int, PairedTest]
+
+
+def _compare_pair(
+    name: str,
+    base: str,
+    place: str,
+    measure: str,
+    own: SeedValues,
+    other: SeedValues,
+    test: str,
+    seed: int,
+) -> _Outcome:
+    other = other.in_order(own.query_ids, f"{name} and {base}", place)
+    shared = tuple(one for one in own.known_seeds if one in other.seeds)
+    if "X" in place and own.known_seeds and other.known_seeds:
+        if not shared:
+            raise InputError(
+                f"{place} of {name} and of {base} was drawn with different seeds",
+                remedy="evaluate both with the same seed",
+            )
+        own, other = own.of(shared), other.of(shared)
+    system_values, baseline_values = own.rows.mean(axis=0), other.rows.mean(axis=0)
+    try:
+        result = paired_test(test, system_values, baseline_values, seed=seed)
+    except InputError as error:
+        raise InputError(f"{place}: {error.message}", remedy=error.remedy) from None
+    differences = system_values - baseline_values
+    wins, losses = int(np.sum(differences > TIE)), int(np.sum(differences < -TIE))
+    by_seed: dict[int, PairedTest] = {}
+    deviation = None
+    if len(shared) > 1:
+        both = own.of(shared).rows - other.of(shared).rows
+        deviation = float(both.mean(axis=1).std(ddof=1))
+        by_seed = {
+            one: paired_test(test, own.of([one]).rows[0], other.of([one]).rows[0], seed=seed)
+            for one in shared
+        }
+    compared = Compared(
+        system=name,
+        baseline=base,
+        place=place,
+        measure=measure,
+        mean=float(system_values.mean()),
+        baseline_mean=float(baseline_values.mean()),
+        difference=result.difference,
+        interval=result.interval,
+        p_value=result.p_value,
+        adjusted_p=result.p_value,
+        effect_size=result.effect_size,
+        wins=wins,
+        ties=len(differences) - wins - losses,
+        losses=losses,
+        queries=len(differences),
+        seeds=shared,
+        deviation=deviation,
+    )
+    return _Outcome(compared, by_seed)
+
+
+def _corrected(outcomes: Sequence[_Outcome], correction: str) -> list[Compared]:
+    """Correct the p-values, those of the means over seeds as one family, and those of each seed as one."""
+    adjusted = correct(correction, [one.compared.p_value for one in outcomes])
+    better, worse = [0] * len(outcomes), [0] * len(outcomes)
+    for seed in dict.fromkeys(seed for one in outcomes for seed in one.by_seed):
+        rows = [row for row, one in enumerate(outcomes) if seed in one.by_seed]
+        family = correct(correction, [outcomes[row].by_seed[seed].p_value for row in rows])
+        for row, p_value in zip(rows, family, strict=True):
+            if p_value < LEVEL:
+                counts = better if outcomes[row].by_seed[seed].difference > 0 else worse
+                counts[row] += 1
+    return [
+        replace(
+            outcome.compared,
+            adjusted_p=p_value,
+            better_seeds=better[row] if outcome.by_seed else None,
+            worse_seeds=worse[row] if outcome.by_seed else None,
+        )
+        for row, (outcome, p_value) in enumerate(zip(outcomes, adjusted, strict=True))
+    ]
+
+
+def _shorten(text: str, length: int = 200) -> str:
+    return text if len(text) <= length else f"{text[:length]} ..."
+
+
+def without_alignment(names: Iterable[str]) -> dict[str, str]:
+    """Return the name of the arm without alignment by that of the arm with it, where both are there.
+
+    Args:
+        names: Of systems: `ML-CS + align` is trained as `ML-CS`, and with an alignment loss; what follows the
+            word, such as `, language means removed`, is the same for both.
+    """
+    known = dict.fromkeys(names)
+    return {
+        name: other
+        for name in known
+        if _ALIGNED in name and (other := name.replace(_ALIGNED, "", 1)) in known
+    }
+
+
+def compare_alignment(
+    systems: Sequence[SystemResult],
+    *,
+    measure: str,
+    languages: Sequence[str] | None = None,
+    different_data: bool = False,
+) -> list[Compared]:
+    """Test every arm with alignment against the same arm without it; all these tests are one family.
+
+    Args:
+        systems: As for `compare_systems`.
+        measure: Name of a measure that all of them have.
+        languages: See `common_places`.
+        different_data: As for `compare_systems`.
+
+    Raises:
+        InputError: As for `compare_systems`.
+    """
+    compared: list[Compared] = []
+    for name, other in without_alignment(system.name for system in systems).items():
+        both = [system for system in systems if system.name in (name, other)]
+        if set.intersection(*(set(system.settings) for system in both)):
+            compared += compare_systems(
+                both, measure=measure, baseline=other, languages=languages, different_data=different_data
+            )
+    adjusted = correct("holm", [one.p_value for one in compared])
+    return [replace(one, adjusted_p=p_value) for one, p_value in zip(compared, adjusted, strict=True)]

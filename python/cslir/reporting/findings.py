@@ -15,12 +15,13 @@ _MIXED = "X-X"
 
 def compared(summary: Summary, material: Material) -> str:
     """Say which systems were compared on what."""
-    file = next(iter(material.results.values()))
+    named = dict.fromkeys(
+        f"{one.dataset}, split {one.split}" if one.split else one.dataset for one in material.results.values()
+    )
     queries = max(len(s.judged.query_ids) for system in summary.systems for s in system.settings.values())
     count = len(summary.systems)
     systems = "One system was judged" if count == 1 else f"{count} systems were compared"
-    where = f"{file.dataset}, split {file.split}" if file.split else file.dataset
-    sentence = f"{systems} on {where}: {count_of(queries, 'query')}"
+    sentence = f"{systems} on {_listed(list(named))}: {count_of(queries, 'query')}"
     unseen = [language for language in summary.languages if language not in summary.seen]
     if summary.seen:
         sentence += f" in {_listed(summary.seen)}"

@@ -1,8 +1,9 @@
 """What a report is made of: the files that are given, told apart by what is in them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,11 +102,11 @@ class Material:
     """The inputs of a report.
 
     Attributes:
-        results: Of one dataset and split, by file.
+        results: By file; those in memory by their place among the inputs and their systems.
         latency: By file.
         training: Of the systems and model folders that have a record.
         coverage: By lexicon.
-        inputs: Names of the files and folders in the order given.
+        inputs: Names of all in the order given.
     """
 
     results: dict[str, Result] = field(default_factory=dict)
@@ -115,46 +116,47 @@ class Material:
     inputs: tuple[str, ...] = ()
 
 
-def read_material(paths: Sequence[Path]) -> Material:
-    """Read the inputs of a report.
+def read_material(inputs: Sequence[Result | str | PathLike[str]]) -> Material:
+    """Take results, and read the files of the others.
 
     Raises:
         InputError: There is none, one is missing, damaged or of another kind, or they do not go together.
     """
-    results: dict[Path, Result] = {}
+    results: dict[str, Result] = {}
     latency: dict[str, Latency] = {}
     training: list[Training] = []
     coverage: list[Coverage] = []
-    for path in dict.fromkeys(paths):
+    names: list[str] = []
+    for number, source in enumerate(dict.fromkeys(inputs), start=1):
+        if isinstance(source, Result):
+            names.append(f"result {number} ({', '.join(dict.fromkeys(one.name for one in source.systems))})")
+            results[names[-1]] = source
+            continue
+        path = Path(source)
+        names.append(str(path))
         file = _file_of(path)
         content = read_json(file, remedy=_REMEDY).value
         kind = content.get("format") if isinstance(content, dict) else None
         if kind == RESULT_FORMAT:
-            results[file] = read_results(file)
+            results[str(file)] = read_results(file)
         elif isinstance(content, dict) and kind == _LATENCY_FORMAT:
             latency[str(path)] = _read_latency(file, content)
         elif kind == _TRAINING_FORMAT:
-            training += _trainings(path.name or str(path), content, file)
+            training += _trainings(path.name or str(path), content, str(file))
         elif isinstance(content, list):
             coverage += _read_coverage(file, content)
         else:
             raise InputError("nothing that a report is made of", path=file, remedy=_REMEDY)
-    _refuse_other_datasets(results)
+    _refuse_unrelated(results)
     _refuse_twins(results)
     first_seeds = {
-        system.name: system for file in reversed(results.values()) for system in reversed(file.systems)
+        system.name: system for result in reversed(results.values()) for system in reversed(result.systems)
     }
-    for file, result in results.items():
+    for name, result in results.items():
         for system in result.systems:
             if first_seeds[system.name] is system:
-                training += _trainings(system.name, system.details.get("training"), file)
-    return Material(
-        {str(path): file for path, file in results.items()},
-        latency,
-        tuple(training),
-        tuple(coverage),
-        tuple(str(path) for path in dict.fromkeys(paths)),
-    )
+                training += _trainings(system.name, system.details.get("training"), name)
+    return Material(results, latency, tuple(training), tuple(coverage), tuple(names))
 
 
 def _file_of(path: Path) -> Path:
@@ -199,7 +201,7 @@ def _read_latency(path: Path, content: dict[str, Any]) -> Latency:
     return found
 
 
-def _trainings(name: str, content: object, path: Path) -> list[Training]:
+def _trainings(name: str, content: object, path: str) -> list[Training]:
     """Return a training's curve and switches, none where they were not kept."""
     if not isinstance(content, dict) or not isinstance(content.get("curve"), dict):
         return []
@@ -251,31 +253,36 @@ def _read_coverage(path: Path, rows: list[Any]) -> list[Coverage]:
     return found
 
 
-def _refuse_other_datasets(results: dict[Path, Result]) -> None:
-    """Refuse results of different datasets: their means can't be compared."""
-    first: tuple[Path, Result] | None = None
-    for path, file in results.items():
-        if first is None:
-            first = (path, file)
-        elif (file.dataset, file.split) != (first[1].dataset, first[1].split):
+def _refuse_unrelated(results: Mapping[str, Result]) -> None:
+    """Refuse results of different data without a common setting: nothing in them can be compared."""
+
+    def settings(result: Result) -> set[str]:
+        return {name for system in result.systems for name in system.settings}
+
+    first = next(iter(results), "")
+    for name, result in results.items():
+        other = results[first]
+        if (result.dataset, result.split) != (other.dataset, other.split) and not (
+            settings(result) & settings(other)
+        ):
             raise InputError(
-                f"results on {file.dataset} {file.split}, those of {first[0]} are on {first[1].dataset}"
-                f" {first[1].split}",
-                path=path,
+                f"results on {result.dataset} {result.split}, those of {first} are on {other.dataset}"
+                f" {other.split}, in other settings",
+                path=name,
                 remedy="make a report for each dataset",
             )
 
 
-def _refuse_twins(results: dict[Path, Result]) -> None:
+def _refuse_twins(results: Mapping[str, Result]) -> None:
     """Refuse two systems of one name and seed: which of them a number is of could not be told."""
-    seen: dict[tuple[str, int | None], Path] = {}
-    for path, file in results.items():
-        for system in file.systems:
-            other = seen.setdefault((system.name, system.seed), path)
-            if other != path:
+    seen: dict[tuple[str, int | None], str] = {}
+    for name, result in results.items():
+        for system in result.systems:
+            other = seen.setdefault((system.name, system.seed), name)
+            if other != name:
                 seed = "" if system.seed is None else f" with seed {system.seed}"
                 raise InputError(
                     f"the system {system.name!r}{seed} is in {other} too",
-                    path=path,
-                    remedy="give one of the files, or evaluate with another name or seed",
+                    path=name,
+                    remedy="give one of them, or evaluate with another name or seed",
                 )

@@ -3,7 +3,8 @@
 from collections import Counter
 
 from cslir.errors import InputError
-from cslir.evaluation.changes import Change, Ranked, Texts, changed_queries, dataset_texts
+from cslir.evaluation.changes import changed_queries, with_texts
+from cslir.evaluation.comparison import Change, Ranked
 from cslir.reporting.material import Material
 from cslir.reporting.page import Passage, QueryPair, Side
 from cslir.reporting.summary import PERCENT, Summary
@@ -38,29 +39,25 @@ def most_changed(summary: Summary, material: Material, count: int, baseline: str
         return []
     first = next(iter(material.results.values()))
     try:
-        texts = dataset_texts(first.dataset, first.split, first.seen, changes)
+        changes = with_texts(changes, first.dataset, first.split, first.seen)
     except InputError:
         # The dataset may be on another machine: ids alone would tell a reader nothing.
         return []
-    return [_pair(one, texts, summary) for one in changes]
+    return [_pair(one, summary) for one in changes]
 
 
-def _pair(change: Change, texts: Texts, summary: Summary) -> QueryPair:
-    query = texts.query(change.setting, change.seed, change.query_id) or change.query_id
+def _pair(change: Change, summary: Summary) -> QueryPair:
     note = (
         f"query {change.query_id} in {change.setting}: {summary.measure} {change.baseline.value:.2f} →"
         f" {change.system.value:.2f}; mean change over all settings {PERCENT * change.overall:+.1f} points"
     )
-    return QueryPair(
-        query, note, (_side(change.baseline, change, texts), _side(change.system, change, texts))
-    )
+    sides = _side(change.baseline, change), _side(change.system, change)
+    return QueryPair(change.query or change.query_id, note, sides)
 
 
-def _side(ranked: Ranked, change: Change, texts: Texts) -> Side:
-    relevant = texts.relevant.get(change.query_id, ())
+def _side(ranked: Ranked, change: Change) -> Side:
     passages = tuple(
-        Passage(_cut(texts.passage(change.setting, change.seed, one) or one), one in relevant)
-        for one in ranked.top
+        Passage(_cut(change.passages.get(one) or one), one in change.relevant) for one in ranked.top
     )
     return Side(ranked.system, passages)
 

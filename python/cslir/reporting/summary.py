@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from cslir.errors import InputError
-from cslir.evaluation.alignment import compare_alignment
-from cslir.evaluation.comparison import Compared, compare
+from cslir.evaluation.comparison import Compared
 from cslir.evaluation.metrics import Judged, usual_name
+from cslir.evaluation.pairing import compare_alignment, compare_systems
 from cslir.evaluation.results import ONLY_SETTING, Result, SettingScores, SystemResult, group_values
 from cslir.evaluation.settings import GROUPS
 from cslir.evaluation.significance import paired_t_test
@@ -100,22 +100,29 @@ def milliseconds(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def summarise(files: Sequence[Result], measure: str | None = None, baseline: str | None = None) -> Summary:
+def summarise(
+    results: Sequence[Result],
+    measure: str | None = None,
+    baseline: str | None = None,
+    *,
+    different_data: bool = False,
+) -> Summary:
     """Average over seeds, and test.
 
     Args:
-        files: Of one dataset; their systems may have several seeds.
+        results: Of one dataset; their systems may have several seeds.
         measure: As in the files; if None the first of RR@10, nDCG@10 and their own that all systems have.
         baseline: Name of the system that all others are tested against; each one's own if None.
+        different_data: As for `compare`.
 
     Raises:
         InputError: No measure is shared, or the systems can't be compared.
     """
-    everything = [system for file in files for system in file.systems]
+    everything = [system for file in results for system in file.systems]
     chosen = usual_name(measure) if measure else _shared_measure(everything)
     systems = over_seeds(everything)
-    seen = next((file.seen for file in files if file.seen), ())
-    unseen = tuple(dict.fromkeys(one for file in files for one in file.unseen if one not in seen))
+    seen = next((file.seen for file in results if file.seen), ())
+    unseen = tuple(dict.fromkeys(one for file in results for one in file.unseen if one not in seen))
     having = {scores.group for system in systems for scores in system.settings.values()}
     columns = tuple(group for group in (*GROUPS, "") if group in having)
     pairs = {(system.name, name): scores for system in systems for name, scores in system.settings.items()}
@@ -127,10 +134,14 @@ def summarise(files: Sequence[Result], measure: str | None = None, baseline: str
         languages=(*seen, *unseen),
         seen=seen,
         means=_means(systems, columns, chosen, seen),
-        tests=_tests(everything, chosen, baseline, "group", seen),
-        alignment_tests=_by_column(compare_alignment(everything, measure=chosen, languages=seen or None)),
+        tests=_tests(everything, chosen, baseline, "group", seen, different_data),
+        alignment_tests=_by_column(
+            compare_alignment(
+                everything, measure=chosen, languages=seen or None, different_data=different_data
+            )
+        ),
         pair_means={key: PERCENT * scores.judged.means[chosen] for key, scores in pairs.items()},
-        pair_tests=_tests(everything, chosen, baseline, "setting", seen),
+        pair_tests=_tests(everything, chosen, baseline, "setting", seen, different_data),
     )
 
 
@@ -139,7 +150,7 @@ def _shared_measure(systems: Sequence[SystemResult]) -> str:
     for name in (*_PREFERRED, *judged[0]):
         if all(name in values for values in judged):
             return name
-    raise InputError("the systems share no measure", remedy="evaluate them with the same --measure")
+    raise InputError("the systems share no measure", remedy="evaluate them by the same measures")
 
 
 def _seeds(systems: Sequence[SystemResult]) -> dict[str, tuple[int, ...]]:
@@ -205,12 +216,24 @@ def _means(
 
 
 def _tests(
-    systems: Sequence[SystemResult], measure: str, baseline: str | None, by: str, seen: Sequence[str]
+    systems: Sequence[SystemResult],
+    measure: str,
+    baseline: str | None,
+    by: str,
+    seen: Sequence[str],
+    different_data: bool,
 ) -> dict[tuple[str, str], Compared]:
     """Return the tests by (system, column or setting); none where there is one system only."""
     if len({system.name for system in systems}) < 2:
         return {}
-    found = compare(systems, measure=measure, baseline=baseline, by=by, languages=seen or None)
+    found = compare_systems(
+        systems,
+        measure=measure,
+        baseline=baseline,
+        by=by,
+        languages=seen or None,
+        different_data=different_data,
+    )
     return _by_column(found) if by == "group" else {(one.system, one.place): one for one in found}
 
 

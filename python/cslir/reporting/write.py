@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
+from cslir.evaluation.compare import note_other_data
+from cslir.evaluation.results import Result
 from cslir.evaluation.significance import LEVEL
 from cslir.outputs import replace_folder, require_output_folder
 from cslir.progress import SILENT, Progress
@@ -26,36 +28,53 @@ _MIXED = "X-X"
 
 
 def report(
-    results: Sequence[str | PathLike[str]],
+    results: Sequence[Result | str | PathLike[str]],
     folder: str | PathLike[str],
     *,
     title: str | None = None,
     measure: str | None = None,
     baseline: str | None = None,
     changed: int = 1,
+    different_data: bool = False,
     progress: Progress = SILENT,
 ) -> Path:
-    """Write a report: a page that needs nothing else, and the pictures as files beside it.
+    """Write a report that people look at: one self-contained HTML page, and its pictures beside it.
+
+    It needs the extra `report` (matplotlib and Jinja2).
 
     Args:
-        results: Files and folders that it is made of; see `read_material`.
+        results: What `evaluate` returned, or result files; also files of `cslir bench latency --json` and
+            `cslir lexicons coverage --json`, and folders of `cslir train` and `cslir demo`. Systems of one
+            name with different seeds are averaged per query.
         folder: Where to write it; replaced if it holds a report.
         title: Of the page.
-        measure: That is compared; see `summarise`.
-        baseline: That all systems are compared with; each one's own if None.
+        measure: That is compared; the first of RR@10, nDCG@10 and their own that all have if None.
+        baseline: Name of the system that all others are compared with; each one's own if None.
         changed: So many queries are shown that gained most from each baseline, and that lost most.
-        progress: Told how far the work is.
+        different_data: Compare systems whose queries or judgements differ too.
+        progress: Told how far the work is, and what deserves a look.
 
     Returns:
-        The page's path.
+        The path of the page, `index.html`.
 
     Raises:
-        InputError: An input is bad, or the folder holds something else.
+        InputError: An input is bad, the systems can't be compared, or the folder holds something else.
+
+    Example:
+        >>> import cslir
+        >>> data = cslir.load_dataset("debian-sample")
+        >>> run = {query.query_id: {query.query_id: 1.0} for query in data.queries("dev", "en")}
+        >>> result = cslir.evaluate(run, data, split="dev", pair="en-de", name="perfect")
+        >>> page = cslir.report([result], "report", title="As good as it gets")
+        >>> page.parent.name, page.name
+        ('report', 'index.html')
     """
     output = Path(folder)
     require_output_folder(output, "report")
-    material = read_material([Path(one) for one in results])
-    summary = summarise(list(material.results.values()), measure, baseline) if material.results else None
+    material = read_material([results] if isinstance(results, Result | str | PathLike) else results)
+    found = list(material.results.values())
+    note_other_data(found, progress)
+    summary = summarise(found, measure, baseline, different_data=different_data) if found else None
     drawn = _draw_all(_figures(summary, material), progress)
     sections = [
         Section(name, _HEADINGS[name], figures=tuple(page for page, _ in figures))

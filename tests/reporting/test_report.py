@@ -1,5 +1,6 @@
 """Reports: what they are made of, the numbers they show, and pages that stand by themselves."""
 
+import doctest
 import itertools
 import json
 import math
@@ -7,6 +8,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -17,14 +19,18 @@ from report_files import SYSTEMS, training, write_coverage, write_latency, write
 
 from cslir.datasets import load_embedded
 from cslir.errors import InputError
+from cslir.evaluation.checksums import Checksums
 from cslir.evaluation.metrics import Judged
 from cslir.evaluation.results import Result, SettingScores, SystemResult, read_results, write_results
-from cslir.reporting import report
+from cslir.progress import Progress
+from cslir.reporting import report, write
 from cslir.reporting.drawing.lines import Point, front, label_offsets
 from cslir.reporting.drawing.style import WIDTH, one_line, readable_ink
 from cslir.reporting.findings import findings
 from cslir.reporting.material import read_material
+from cslir.reporting.response_times import response_time_figures
 from cslir.reporting.summary import over_seeds, summarise
+from cslir.reporting.training_course import training_figures
 
 VOID = {"meta", "link", "img", "br"}
 
@@ -146,9 +152,9 @@ def test_marks_are_those_of_the_tests(tmp_path):
     assert {summary.mark(by_name["better"], column) for column in summary.columns} == {"+"}
     assert {summary.mark(by_name["worse"], column) for column in summary.columns} == {"-"}
     assert {summary.mark(by_name["base"], column) for column in summary.columns} == {""}
-    text = Page(report([file], tmp_path / "out").read_text(encoding="utf-8")).text
-    assert "better, against base: significantly better in all 7 groups" in text
-    assert "worse, against base: significantly worse in all 7 groups" in text
+    details = " ".join(findings(summary).details)
+    assert "better, against base: significantly better in all 7 groups" in details
+    assert "worse, against base: significantly worse in all 7 groups" in details
 
 
 def test_a_person_reads_three_sentences_first(tmp_path):
@@ -189,7 +195,8 @@ def test_alignment_is_tested_against_the_arm_without_it(tmp_path):
         "BL-CS + align": ("zero-shot", 0.4, 0.5),
     }
     file = write_parallel(tmp_path / "r.json", systems=systems, queries=300)
-    tests = summarise([read_results(file)]).alignment_tests
+    summary = summarise([read_results(file)])
+    tests = summary.alignment_tests
     assert {(name, one.baseline) for (name, _), one in tests.items()} == {
         ("ML-CS + align", "ML-CS"),
         ("ML-CS + align, language means removed", "ML-CS, language means removed"),
@@ -198,19 +205,19 @@ def test_alignment_is_tested_against_the_arm_without_it(tmp_path):
     # Holm's correction over all of them.
     smallest = min(tests.values(), key=lambda one: one.p_value)
     assert smallest.adjusted_p == pytest.approx(len(tests) * smallest.p_value)
-    text = Page(report([file], tmp_path / "out").read_text(encoding="utf-8")).text
-    assert "ML-CS + align, against ML-CS: significantly better in all 7 groups" in text
+    details = " ".join(findings(summary).details)
+    assert "ML-CS + align, against ML-CS: significantly better in all 7 groups" in details
 
 
 def test_the_best_system_is_drawn_or_named_where_its_time_was_not_measured(tmp_path):
     file = write_parallel(tmp_path / "r.json")
-    caption = r"Not shown, as no response time was measured: (.*?)\."
-    assert not re.search(caption, report([file], tmp_path / "all").read_text(encoding="utf-8"))
-    content = json.loads(file.read_text(encoding="utf-8"))
-    del content["systems"][1]["response_time_ms"]
-    file.write_text(json.dumps(content), encoding="utf-8")
-    text = Page(report([file], tmp_path / "out").read_text(encoding="utf-8")).text
-    assert re.search(caption, text)[1] == "ML-CS"
+    result = read_results(file)
+    summary = summarise([result])
+    assert "Not shown" not in response_time_figures(summary, read_material([result]))[0].caption
+    result.systems[1] = replace(result.systems[1], details={})
+    figure = response_time_figures(summarise([result]), read_material([result]))[0]
+    assert figure.name == "pareto"
+    assert "Not shown, as no response time was measured: ML-CS." in figure.caption
 
 
 def test_a_query_is_shown_once_among_those_that_changed_most(tmp_path):
@@ -284,12 +291,11 @@ def test_response_times_alone(tmp_path):
 
 def test_trainings_of_systems_are_drawn(tmp_path):
     file = write_parallel(tmp_path / "r.json")
-    content = json.loads(file.read_text(encoding="utf-8"))
-    content["systems"][1]["training"] = training()
-    file.write_text(json.dumps(content), encoding="utf-8")
-    (found,) = read_material([file]).training
+    result = read_results(file)
+    result.systems[1] = replace(result.systems[1], details={"training": training()})
+    (found,) = read_material([result]).training
     assert (found.system, found.switch_rate, found.by_language) == ("ML-CS", 0.3, {"de": 0.1, "ru": 0.2})
-    assert (report([file], tmp_path / "out").parent / "switch-rates.svg").is_file()
+    assert [one.name for one in training_figures([found])] == ["training-curves", "switch-rates"]
 
 
 WRONG = {
@@ -300,17 +306,14 @@ WRONG = {
     "another list": (["list.json"], "no lexicon's coverage"),
     "folder of nothing": (["folder"], "nothing that a report is made of"),
     "other dataset": (["good.json", "plain.json"], "make a report for each dataset"),
-    "twice the same system": (["good.json", "copy.json"], "is in"),
-    "unknown measure": (["good.json", "--measure", "P@3"], "has no P@3"),
-    "unknown baseline": (["good.json", "--baseline", "nobody"], "no system 'nobody'"),
+    "twice the same system": (["good.json", "copy.json"], "is in good.json too"),
     "bad latency": (["latency.json"], "not as cslir bench latency writes it"),
     "bad training": (["training.json"], "malformed"),
-    "nothing": ([], "Missing argument"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_inputs_are_refused(run, tmp_path, monkeypatch, name):
+def test_wrong_inputs_are_refused(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     good = write_parallel(tmp_path / "good.json")
     (tmp_path / "copy.json").write_bytes(good.read_bytes())
@@ -323,27 +326,28 @@ def test_wrong_inputs_are_refused(run, tmp_path, monkeypatch, name):
     (tmp_path / "folder").mkdir()
     write_plain(tmp_path / "plain.json")
     before = sorted(path.name for path in tmp_path.iterdir())
-    arguments, problem = WRONG[name]
-    outcome = run("report", *arguments)
-    assert outcome.status == 2, outcome.err
-    assert problem in " ".join(outcome.err.split())
-    assert "Traceback" not in outcome.err
+    inputs, problem = WRONG[name]
+    with pytest.raises(InputError, match=problem) as caught:
+        report(inputs, "report")
+    assert caught.value.path == inputs[-1]
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_a_folder_of_something_else_is_not_replaced(run, tmp_path):
+def test_names_that_no_system_has_are_refused(tmp_path):
+    good = write_parallel(tmp_path / "good.json")
+    with pytest.raises(InputError, match="has no P@3"):
+        report([good], tmp_path / "out", measure="P@3")
+    with pytest.raises(InputError, match="no system 'nobody'"):
+        report([good], tmp_path / "out", baseline="nobody")
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("x")
-    outcome = run("report", write_plain(tmp_path / "plain.json"), "-o", tmp_path / "out")
-    assert outcome.status == 2
-    assert "not part of an output of cslir" in outcome.err
+    with pytest.raises(InputError, match="not part of an output of cslir"):
+        report([write_plain(tmp_path / "plain.json")], tmp_path / "out")
     with pytest.raises(InputError, match="is a file"):
         report([tmp_path / "plain.json"], tmp_path / "plain.json")
-
-
-def test_the_command_prints_where_the_page_is(run, tmp_path):
-    outcome = run("report", write_plain(tmp_path / "plain.json"), "-o", tmp_path / "out")
-    assert (outcome.status, outcome.out.strip()) == (0, str(tmp_path / "out" / "index.html"))
 
 
 def test_matplotlib_is_loaded_for_drawing_alone():
@@ -353,14 +357,6 @@ def test_matplotlib_is_loaded_for_drawing_alone():
     )
     found = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert found.stderr.strip() in {"", "0"}
-
-
-def test_a_base_install_says_which_extra_draws(run, monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    outcome = run("report", write_plain(tmp_path / "plain.json"), "-o", tmp_path / "out")
-    assert outcome.status == 2
-    assert "pip install 'cslir[report]'" in outcome.err
 
 
 @given(st.tuples(*[st.floats(0, 1)] * 3))
@@ -409,13 +405,53 @@ def test_mrr_is_another_name_of_rr(tmp_path):
     assert (summary.measure, summary.title) == ("RR@10", "MRR@10")
 
 
-def test_results_on_other_queries_are_no_report(tmp_path):
-    paths = [tmp_path / "one.json", tmp_path / "two.json"]
-    for path, system, queries in zip(paths, ("BM25", "static"), ("en", "de"), strict=True):
-        write_plain(path, systems=(system,))
-        content = json.loads(path.read_text())
-        content["systems"][0]["settings"]["all"]["checksums"] = {"queries": queries, "qrels": "same"}
-        path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="static and BM25 were evaluated with different queries in all"):
-        report(paths, tmp_path / "report")
+def results_on_other_queries(first="scifact", second="scifact"):
+    """Two results of one setting, whose queries have other texts."""
+    results = []
+    for number, (name, queries, dataset) in enumerate((("BM25", "en", first), ("static", "de", second))):
+        values = np.random.default_rng(number).random(40)
+        judged = Judged(tuple(map(str, range(40))), {"RR@10": values}, ())
+        scores = SettingScores("", judged, checksums=Checksums(queries, "same"))
+        results.append(Result(dataset, "test", [SystemResult(name, "", None, {"all": scores})]))
+    return results
+
+
+def test_results_on_other_queries_are_no_report_unless_that_is_meant(tmp_path):
+    results = results_on_other_queries()
+    with pytest.raises(
+        InputError,
+        match="static and BM25 were evaluated with different queries in all; .*`different_data=True`",
+    ):
+        report(results, tmp_path / "report")
     assert not (tmp_path / "report").exists()
+    assert report(results, tmp_path / "report", different_data=True).is_file()
+
+
+def test_other_names_of_the_data_are_told(tmp_path):
+    notices = []
+    results = results_on_other_queries("english", "german")
+    page = report(results, tmp_path / "report", different_data=True, progress=Progress(notice=notices.append))
+    assert "2 systems were compared on english, split test and german, split test" in page.read_text()
+    (notice,) = notices
+    assert "the results name different data (english test, german test)" in notice
+
+
+def test_results_in_memory_need_no_files(tmp_path, capfd):
+    path = write_plain(tmp_path / "plain.json")
+    result = read_results(path)
+    page = report([result], str(tmp_path / "out"))
+    assert page == tmp_path / "out" / "index.html"
+    assert capfd.readouterr() == ("", "")
+    assert "result 1 (BM25, static)" in Page(page.read_text(encoding="utf-8")).text
+    pictures = {one.name: one.read_bytes() for one in page.parent.glob("*.*g")}
+    assert pictures.keys() == {"systems.svg", "systems.png"}
+    assert pictures == {
+        one.name: one.read_bytes() for one in report(path, tmp_path / "file").parent.glob("*.*g")
+    }
+    with pytest.raises(InputError, match="the system 'BM25' is in result 1"):
+        report([result, path], tmp_path / "twice")
+
+
+def test_the_example_of_its_documentation_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testmod(write).failed == 0
