@@ -128,7 +128,7 @@ def _print_identical_ids(console: Console, queries: int) -> None:
     if queries:
         console.print(
             f"of {count_of(queries, 'query')} the passage with the query's own id is left out, as BEIR"
-            " does it (--keep-identical-ids counts it)",
+            " does it",
             highlight=False,
         )
 

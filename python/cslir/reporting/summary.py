@@ -9,7 +9,7 @@ import numpy as np
 from cslir.errors import InputError
 from cslir.evaluation.comparison import Compared
 from cslir.evaluation.metrics import Judged, usual_name
-from cslir.evaluation.pairing import compare_alignment, compare_systems
+from cslir.evaluation.pairing import compare_alignment, compare_systems, runs_by_name
 from cslir.evaluation.results import ONLY_SETTING, Result, SettingScores, SystemResult, group_values
 from cslir.evaluation.settings import GROUPS
 from cslir.evaluation.significance import paired_t_test
@@ -129,7 +129,10 @@ def summarise(
     return Summary(
         measure=chosen,
         systems=tuple(systems),
-        seeds=_seeds(everything),
+        seeds={
+            name: tuple(one.seed for one in members if one.seed is not None)
+            for name, members in runs_by_name(everything).items()
+        },
         columns=columns,
         languages=(*seen, *unseen),
         seen=seen,
@@ -153,23 +156,15 @@ def _shared_measure(systems: Sequence[SystemResult]) -> str:
     raise InputError("the systems share no measure", remedy="evaluate them by the same measures")
 
 
-def _seeds(systems: Sequence[SystemResult]) -> dict[str, tuple[int, ...]]:
-    seeds: dict[str, tuple[int, ...]] = {}
-    for system in systems:
-        seeds[system.name] = seeds.get(system.name, ()) + (() if system.seed is None else (system.seed,))
-    return seeds
-
-
 def over_seeds(systems: Sequence[SystemResult]) -> list[SystemResult]:
     """Return one system for each name: the values of every query are means over its seeds.
 
     Raises:
         InputError: Two seeds of a system judge different settings or queries.
     """
-    runs: dict[str, list[SystemResult]] = {}
-    for system in systems:
-        runs.setdefault(system.name, []).append(system)
-    return [_averaged(same) if len(same) > 1 else same[0] for same in runs.values()]
+    return [
+        _averaged(members) if len(members) > 1 else members[0] for members in runs_by_name(systems).values()
+    ]
 
 
 def _averaged(runs: Sequence[SystemResult]) -> SystemResult:
