@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from cslir.datasets.collections import DatasetFiles, PlainDataset, examples_of, load_dataset, passages_of
+from cslir.datasets.collections import Dataset, DatasetFiles, examples_of, load_dataset, passages_of
 from cslir.datasets.judgements import Missing
 from cslir.datasets.parallel import ParallelDataset
 from cslir.errors import InputError
@@ -23,7 +23,7 @@ def msmarco(tmp_path):
 
 def test_msmarco_folder(msmarco):
     dataset = load_dataset(str(msmarco), "ar")
-    assert isinstance(dataset, PlainDataset)
+    assert isinstance(dataset, Dataset)
     assert [query.query_id for query in dataset.queries("dev")] == ["7", "8"]
     assert dataset.passages()[1] == Passage("1", "لعبة ورق", "", "ar")
     examples = examples_of(dataset, "dev")

@@ -7,7 +7,7 @@ import pytest
 from cslir.datasets.collections import examples_of, load_dataset, passages_of
 from cslir.datasets.mixing import languages_of, setting_texts
 from cslir.datasets.parallel import ParallelDataset
-from cslir.datasets.plain import DatasetFiles, PlainDataset
+from cslir.datasets.plain import Dataset, DatasetFiles
 from cslir.errors import InputError
 from cslir.records import Passage, Query
 
@@ -38,7 +38,7 @@ MMARCO = ("german_collection.tsv.gz", "german_queries.train.tsv", "german_querie
 @pytest.mark.parametrize("split", ["dev", "dev.small"])
 def test_the_published_names(tmp_path, names, language, split):
     dataset = load_dataset(write(tmp_path / "marco", names))
-    assert isinstance(dataset, PlainDataset)
+    assert isinstance(dataset, Dataset)
     assert dataset.queries(split) == [Query("9", "nine", language)]
     assert dataset.passages()[2] == Passage("2", "zwei", "", language)
     assert [(one.query.text, one.positive.text) for one in examples_of(dataset)] == [

@@ -5,7 +5,7 @@ import pytest
 
 from cslir.datasets import load_parallel
 from cslir.datasets.collections import load_dataset
-from cslir.datasets.mixing import setting_texts, write_mixture
+from cslir.datasets.mixing import write_mixture
 from cslir.errors import InputError
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.records import Passage, Qrel, Query
@@ -32,38 +32,36 @@ def dataset(tmp_path):
 
 
 def test_every_text_is_in_the_language_that_was_drawn_for_it(dataset):
-    texts = setting_texts(dataset, "test", "X-X", ["de", "ar"], seed=3)
-    assert {query.language for query in texts.queries} == {"de", "ar"}
-    assert all(query.text == f"{query.language}? {query.query_id}" for query in texts.queries)
-    assert all(passage.text == f"{passage.language} {passage.doc_id}" for passage in texts.passages)
-    assert tuple(query.language for query in texts.queries) == texts.setting.query_languages
-    assert len(texts.qrels) == 60
-    again = setting_texts(dataset, "test", "X-X", ["ar", "de"], seed=3)
-    assert sorted(again.queries) == sorted(texts.queries)
-    assert sorted(setting_texts(dataset, "test", "X-X", ["de", "ar"], seed=4).queries) != sorted(
-        texts.queries
-    )
+    texts = dataset.setting("X-X", languages=["de", "ar"], seed=3)
+    assert {query.language for query in texts.asked} == {"de", "ar"}
+    assert all(query.text == f"{query.language}? {query.query_id}" for query in texts.asked)
+    assert all(passage.text == f"{passage.language} {passage.doc_id}" for passage in texts.collection)
+    assert tuple(query.language for query in texts.asked) == texts.setting.query_languages
+    assert len(texts.judgements) == 60
+    again = dataset.setting("X-X", languages=["ar", "de"], seed=3)
+    assert sorted(again.asked) == sorted(texts.asked)
+    assert sorted(dataset.setting("X-X", languages=["de", "ar"], seed=4).asked) != sorted(texts.asked)
 
 
 def test_the_fixed_side_of_a_mixture_is_english_also_if_x_is_not(dataset):
-    texts = setting_texts(dataset, "test", "en-X", ["de", "ar"])
-    assert {query.language for query in texts.queries} == {"en"}
-    assert {passage.language for passage in texts.passages} == {"de", "ar"}
+    texts = dataset.setting("en-X", languages=["de", "ar"])
+    assert {query.language for query in texts.asked} == {"en"}
+    assert {passage.language for passage in texts.collection} == {"de", "ar"}
     assert texts.setting.group == "MLIR en-X"
 
 
 def test_ids_that_a_language_lacks_are_left_out_and_counted(dataset):
-    texts = setting_texts(dataset, "test", "X-en", ["de", "ja"])
-    assert [query.query_id for query in texts.queries] == IDS[:20]
+    texts = dataset.setting("X-en", languages=["de", "ja"])
+    assert [query.query_id for query in texts.asked] == IDS[:20]
     assert texts.left_out == 40
     assert "40 queries that one of the languages lacks" in texts.summary
-    assert setting_texts(dataset, "test", "en-ja").left_out == 40
+    assert dataset.setting("en-ja").left_out == 40
 
 
 def test_without_languages_x_is_one_of_those_that_have_all_ids(tmp_path, dataset):
     (tmp_path / "mine" / "pl" / "corpus.jsonl").unlink()
-    texts = setting_texts(load_parallel(tmp_path / "mine"), "test", "X-X")
-    assert {query.language for query in texts.queries} == {"en", "de", "ar"}
+    texts = load_parallel(tmp_path / "mine").setting("X-X")
+    assert {query.language for query in texts.asked} == {"en", "de", "ar"}
 
 
 @pytest.mark.parametrize(
@@ -81,26 +79,26 @@ def test_without_languages_x_is_one_of_those_that_have_all_ids(tmp_path, dataset
 )
 def test_settings_that_cannot_be_made(dataset, name, languages, message):
     with pytest.raises(InputError, match=message):
-        setting_texts(dataset, "test", name, languages)
+        dataset.setting(name, languages=languages)
 
 
 def test_a_split_that_no_language_has(dataset):
     with pytest.raises(InputError, match="no split 'dev'; it has the splits test"):
-        setting_texts(dataset, "dev", "X-X")
+        dataset.setting("X-X", "dev")
 
 
 def written(dataset, folder, seed=1, suffix=""):
-    texts = setting_texts(dataset, "test", "X-X", ["de", "ar"], seed=seed)
-    write_mixture(texts, dataset, "test", seed=seed, output=folder, suffix=suffix)
+    texts = dataset.setting("X-X", languages=["de", "ar"], seed=seed)
+    write_mixture(texts, folder, suffix=suffix)
     return texts
 
 
 def test_a_mixture_is_a_beir_folder_with_languages_and_a_description(dataset, tmp_path):
     texts = written(dataset, tmp_path / "mix")
     opened = load_dataset(str(tmp_path / "mix"))
-    assert opened.passages() == texts.passages
-    assert opened.queries("test") == texts.queries
-    assert opened.qrels("test") == texts.qrels
+    assert opened.passages() == texts.collection
+    assert opened.queries("test") == texts.asked
+    assert opened.qrels("test") == texts.judgements
     assert opened.description["setting"] == {
         "name": "X-X", "group": "MLIR X-X", "languages": ["de", "ar"], "seed": 1, "split": "test",
     }  # fmt: skip
@@ -184,14 +182,14 @@ def test_settings_of_codes_with_script_and_region(tmp_path):
         write_beir_queries(folder / "queries.jsonl", [Query(one, f"{language}? {one}") for one in IDS])
         write_qrels_tsv(folder / "qrels" / "test.tsv", [Qrel(one, one, 1) for one in IDS])
     dataset = load_parallel(tmp_path / "mine")
-    texts = setting_texts(dataset, "test", "zh-Hant-en")
+    texts = dataset.setting("zh-Hant-en")
     assert (texts.setting.name, texts.languages) == ("zh-Hant-en", ("zh-Hant", "en"))
     assert texts.setting.group == "CLIR x-en"
-    assert texts.queries[0] == Query(IDS[0], f"zh-Hant? {IDS[0]}", "zh-Hant")
-    assert setting_texts(dataset, "test", "en-pt-BR").languages == ("en", "pt-BR")
-    assert setting_texts(dataset, "test", "no-nb").setting.group == "MoIR"
-    mixed = setting_texts(dataset, "test", "X-X", ["no", "zh_hant"])
-    assert {query.language for query in mixed.queries} == {"nb", "zh-Hant"}
+    assert texts.asked[0] == Query(IDS[0], f"zh-Hant? {IDS[0]}", "zh-Hant")
+    assert dataset.setting("en-pt-BR").languages == ("en", "pt-BR")
+    assert dataset.setting("no-nb").setting.group == "MoIR"
+    mixed = dataset.setting("X-X", languages=["no", "zh_hant"])
+    assert {query.language for query in mixed.asked} == {"nb", "zh-Hant"}
     for wrong in ("zh-Hant", "en-de-fr", "X-Y", "X-zh-Hant"):
         with pytest.raises(InputError, match="is no setting"):
-            setting_texts(dataset, "test", wrong)
+            dataset.setting(wrong)

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from cslir import retrieval
 from cslir.evaluation.results import read_results
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.records import Passage, Qrel, Query
@@ -343,7 +344,7 @@ def test_an_output_that_fails_costs_no_other(run, beir, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise OSError(28, "No space left on device", "r.run")
 
-    monkeypatch.setattr("cslir.formats.write_run", fail)
+    monkeypatch.setattr(retrieval, "write_run", fail)
     out = ["--json", tmp_path / "r.json", "--run-out", tmp_path / "r.run"]
     outcome = run("eval", beir, "--model", "letters", *out)
     assert (outcome.status, "No space left" in outcome.err) == (1, True)
@@ -463,7 +464,6 @@ BAD = {
     ),
     "run and depth": (["{beir}", "--run", "{good}", "--depth", "9"], "--depth needs --model"),
     "unknown measure": (["{beir}", "--model", "m", "--measure", "accuracy"], "unknown measure"),
-    "candidates without pair": (["{parallel}", "--model", "m", "--candidates", "{good}"], "add --pair"),
     "run-out without pair": (["{parallel}", "--model", "m", "--run-out", "{tmp}/x"], "add --pair"),
     "data and qrels": (["{beir}", "--model", "m", "--qrels", "{good}"], "exclude each other"),
     "qrels and pair": (["--run", "{good}", "--qrels", "{qrels}", "--pair", "en-de"], "need DATA"),

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from cslir.datasets import load_parallel
-from cslir.evaluation.parallel import embed_split, evaluate_vectors
+from cslir.errors import InputError
+from cslir.evaluation.evaluate import evaluate
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.records import Passage, Qrel, Query
+from cslir.retrieval import Retriever
 
 TEXTS = {"a": "aaab", "b": "bbbc", "c": "cccd", "d": "ddde"}
 
@@ -34,15 +36,13 @@ def dataset(tmp_path):
     return load_parallel(tmp_path / "mine")
 
 
-def outcome(dataset, seen, unseen, **options):
-    vectors = embed_split(dataset, "test", [*seen, *unseen], LetterEncoder())
-    return evaluate_vectors(
-        vectors, dataset.qrels("test", seen[0]), seen=seen, unseen=unseen, seed=1, **options
-    )
+def outcome(dataset, **options):
+    """Return the scores of every setting, by name."""
+    return evaluate(LetterEncoder(), dataset, **options).systems[0].settings
 
 
 def test_every_setting_over_the_ids_that_its_languages_share(dataset):
-    results = outcome(dataset, ["en", "de"], ["ja"]).results
+    results = outcome(dataset)
     assert {name: len(one.judged.query_ids) for name, one in results.items()} == {
         "en-en": 4, "en-de": 4, "de-en": 4, "de-de": 4, "X-en": 4, "en-X": 4, "X-X": 4,
         "en-ja": 3, "ja-en": 3, "ja-ja": 3,
@@ -50,41 +50,60 @@ def test_every_setting_over_the_ids_that_its_languages_share(dataset):
     assert all(one.judged.means["RR@10"] == 1 for one in results.values())
 
 
-def test_without_english_there_is_no_pivot_and_no_mixture(dataset):
-    assert set(outcome(dataset, ["de"], ["ja"]).results) == {"de-de", "ja-ja"}
+def test_without_english_there_is_no_pivot_and_no_mixture_with_it(dataset):
+    assert set(outcome(dataset, languages=["de", "ja"])) == {"de-de", "de-ja", "ja-de", "ja-ja", "X-X"}
 
 
-@pytest.mark.parametrize("keep_runs", [False, True])
-def test_runs_are_kept_on_request_only(dataset, keep_runs):
-    results = outcome(dataset, ["en", "de"], ["ja"], keep_runs=keep_runs).results
-    assert all(bool(one.run) is keep_runs for one in results.values())
+def test_each_text_is_encoded_once(dataset):
+    class Counting(LetterEncoder):
+        asked: list[str] = []  # noqa: RUF012
+
+        def encode_passages(self, texts):
+            self.asked += texts
+            return self.encode_queries(texts)
+
+    evaluate(Counting(), dataset)
+    assert sorted(Counting.asked) == sorted(TEXTS.values())
 
 
-def test_an_unknown_split_and_languages_without_english(run, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda *_, **__: LetterEncoder())
-    missing = run("eval", dataset.folder, "--model", "letters", "--split", "dev")
-    assert missing.status == 2
-    assert "no split 'dev'" in missing.err
-    chosen = run("eval", dataset.folder, "--model", "letters", "--language", "de", "--language", "ja")
-    assert chosen.status == 0, chosen.err
-    assert " ja " in chosen.out
-    assert "en" not in chosen.out.split("RR@10 by")[1].split()
+def test_candidates_and_reranking_hold_in_every_setting(dataset):
+    class Letters:
+        """Prefers the passage with most of a query's letter."""
+
+        def score(self, pairs, progress=None):
+            return np.array([passage.count(query) for query, passage in pairs], dtype=np.float32)
+
+    candidates = {one: list("abcd") for one in "abcd"}
+    results = evaluate(Retriever(candidates=candidates, reranker=Letters()), dataset)
+    settings = results.systems[0].settings
+    assert len(settings) == 10
+    assert all(one.judged.means["RR@10"] == 1 for one in settings.values())
+    with pytest.raises(InputError, match="passage 'x' is not in"):
+        evaluate(Retriever(LetterEncoder(), candidates={"a": ["x"]}), dataset)
+
+
+def test_an_unknown_split_and_languages_without_english(dataset):
+    with pytest.raises(InputError, match="no split 'dev'"):
+        evaluate(LetterEncoder(), dataset, split="dev")
+    table = repr(evaluate(LetterEncoder(), dataset, languages=["de", "ja"]))
+    assert " ja " in table
+    assert "en" not in table.split("RR@10 by")[1].split()
 
 
 def test_mixtures_have_language_shares_and_every_setting_its_first_passages(dataset):
-    results = outcome(dataset, ["en", "de"], ["ja"]).results
-    assert results["X-X"].scores.language_bias is not None
+    results = outcome(dataset)
+    assert results["X-X"].language_bias is not None
     for name, one in results.items():
-        assert all(len(top) == 3 and top[0] == query_id for query_id, top in one.scores.top.items())
+        assert all(len(top) == 3 and top[0] == query_id for query_id, top in one.top.items())
         mixed = name in ("en-X", "X-X")
-        assert sum(one.scores.language_shares.values()) == pytest.approx(1 if mixed else 0)
+        assert sum(one.language_shares.values()) == pytest.approx(1 if mixed else 0)
 
 
 def test_passages_that_no_language_has_count_as_never_found(dataset):
     for language, ids in (("en", "abcd"), ("de", "abcd"), ("ja", "abc")):
         judged = [Qrel(one, one, 1) for one in ids if one != "b"] + [Qrel("b", "x", 1), Qrel("a", "y", 1)]
         write_qrels_tsv(dataset.folder / language / "qrels" / "test.tsv", judged)
-    results = outcome(load_parallel(dataset.folder), ["en", "de"], ["ja"]).results
+    results = outcome(load_parallel(dataset.folder))
     # The passages of b and d: no judgement names the first, and Japanese lacks the second.
     assert results["en-de"].judged.means == {"RR@10": 0.75, "R@100": (0.5 + 0 + 1 + 1) / 4}
     assert results["ja-ja"].judged.means == {"RR@10": pytest.approx(2 / 3), "R@100": (0.5 + 0 + 1) / 3}

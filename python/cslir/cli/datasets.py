@@ -76,7 +76,7 @@ def mix(
 ) -> None:
     """Write one setting of a parallel dataset as a BEIR folder, so that others evaluate the same mixture."""
     from cslir.datasets.collections import load_dataset
-    from cslir.datasets.mixing import setting_texts, write_mixture
+    from cslir.datasets.mixing import write_mixture
     from cslir.datasets.parallel import ParallelDataset
     from cslir.errors import InputError
     from cslir.outputs import require_output_folder
@@ -85,12 +85,12 @@ def mix(
     opened = load_dataset(dataset)
     if not isinstance(opened, ParallelDataset):
         raise InputError("is no parallel dataset", path=dataset, remedy="mixing needs a folder per language")
-    texts = setting_texts(opened, split, setting, language, seed=seed)
+    texts = opened.setting(setting, split, languages=language, seed=seed)
     suffix = "" if compression == "none" else f".{compression}"
-    write_mixture(texts, opened, split, seed=seed, output=output, suffix=suffix)
+    write_mixture(texts, output, suffix=suffix)
     announce(f"{texts.summary}, seed {seed}")
-    if texts.missing.any():
-        announce(texts.missing.note(f"{opened.name} {split}"))
+    if texts.absent.any():
+        announce(texts.absent.note(f"{opened.name} {split}"))
     typer.echo(output)
 
 

@@ -18,7 +18,7 @@ from cslir.cli.arguments import (
     choose_dataset,
 )
 from cslir.errors import CslirError, InputError
-from cslir.progress import terminal_progress
+from cslir.progress import announce, terminal_progress
 
 if TYPE_CHECKING:
     from cslir.evaluation.results import Result
@@ -92,13 +92,15 @@ def evaluate(
             " top1000, --qrels will do for DATA.",
         ),
     ] = None,
-    remove_language_means: Annotated[
-        bool,
+    language_means: Annotated[
+        bool | None,
         typer.Option(
-            "--remove-means",
-            help="Subtract each language's mean vector, from the dev split or the model's folder.",
+            "--language-means/--no-language-means",
+            help="Remove language means: the model's own, or those of a parallel dataset's dev split. If left"
+            " out, they are removed where the model's folder holds any, as `index` and `search` do.",
         ),
-    ] = False,
+    ] = None,
+    remove_means: Annotated[bool, typer.Option("--remove-means", hidden=True)] = False,
     ignore_identical_ids: IdenticalIds = True,
     name: Annotated[
         str | None, typer.Option(help="Of the system in the result file; the model's folder if left out.")
@@ -117,6 +119,8 @@ def evaluate(
     from cslir.formats import require_text_output
     from cslir.outputs import require_output_file
 
+    if remove_means:
+        announce("--remove-means is called --language-means now, and goes with the next release")
     # Judgements do for a run, and beside a file of candidates with their texts.
     alone = dataset is None and collection is None and queries is None and qrels is not None
     source = None if alone and (run or candidates) else choose_dataset(dataset, collection, queries, qrels)
@@ -133,7 +137,7 @@ def evaluate(
         measures=tuple(measure) if measure else None,
         depth=depth,
         candidates=candidates,
-        remove_language_means=remove_language_means,
+        remove_language_means=True if remove_means else language_means,
         ignore_identical_ids=ignore_identical_ids,
         name=name,
         device=device,
@@ -156,22 +160,9 @@ def evaluate(
     if json_file is not None:
         steps.append(lambda: write_results(json_file, result))
     if run_out is not None:
-        steps.append(lambda: _write_run(run_out, result))
+        steps.append(lambda: next(iter(result.runs.values())).save(run_out))
     steps.append(lambda: _print(result))
     _take_all(steps)
-
-
-def _write_run(path: Path, result: "Result") -> None:
-    from cslir.formats import write_run
-    from cslir.records import ScoredPassage
-
-    run = next(iter(result.runs.values()), {})
-    lines = (
-        ScoredPassage(query_id, doc_id, score)
-        for query_id, scores in run.items()
-        for doc_id, score in scores.items()
-    )
-    write_run(path, lines, tag="cslir")
 
 
 def _print(result: "Result") -> None:

@@ -34,7 +34,7 @@ from cslir.shell import own_command
 
 if TYPE_CHECKING:
     from cslir.datasets.parallel import ParallelDataset
-    from cslir.datasets.plain import PlainDataset
+    from cslir.datasets.plain import Dataset
     from cslir.training.record import TrainingRecord
 
 __all__ = ["has_test_split", "next_commands", "train"]
@@ -183,7 +183,7 @@ def _outcome(record: "TrainingRecord", seconds: float) -> str:
     return ", ".join(parts)
 
 
-def has_test_split(dataset: "ParallelDataset | PlainDataset") -> bool:
+def has_test_split(dataset: "ParallelDataset | Dataset") -> bool:
     """Return whether a dataset that is not one of ir_datasets, whose ids name the split, can be evaluated."""
     from cslir.datasets.parallel import ParallelDataset
     from cslir.datasets.plain import FileDataset
@@ -197,7 +197,7 @@ def has_test_split(dataset: "ParallelDataset | PlainDataset") -> bool:
 
 
 def next_commands(
-    data: str, folder: Path, encoder: str, base: str, evaluated: "ParallelDataset | PlainDataset | None"
+    data: str, folder: Path, encoder: str, base: str, evaluated: "ParallelDataset | Dataset | None"
 ) -> str:
     """Return what to do with a trained model: evaluate it on a test split if there is one, else search."""
     from cslir.datasets.parallel import ParallelDataset

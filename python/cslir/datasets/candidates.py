@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cslir.datasets.judgements import Missing
-from cslir.datasets.plain import PlainDataset
+from cslir.datasets.plain import Dataset
 from cslir.errors import InputError
 from cslir.files import read_lines, require_readable_again
 from cslir.formats import numbered_run, read_qrels
@@ -23,11 +23,11 @@ class Candidates:
     """The passages that are scored for each query.
 
     Attributes:
-        path: Where they were read.
+        path: Where they were read; None for candidates in memory.
         doc_ids: By query id, in the order of the file.
     """
 
-    path: Path
+    path: Path | None
     doc_ids: dict[str, tuple[str, ...]]
 
     def check_passage_ids(self, known: Collection[str], holder: Path | str) -> None:
@@ -38,7 +38,9 @@ class Candidates:
         """
         unknown = {one for doc_ids in self.doc_ids.values() for one in doc_ids if one not in known}
         if unknown:
-            line, _, doc_id = next(pair for pair in _pairs(self.path) if pair[2] in unknown)
+            line, doc_id = None, min(unknown)
+            if self.path is not None:
+                line, _, doc_id = next(pair for pair in _pairs(self.path) if pair[2] in unknown)
             raise InputError(
                 f"passage {doc_id!r} is not in {holder} ({count_of(len(unknown), 'such id')})",
                 path=self.path,
@@ -120,7 +122,7 @@ def _rows(path: Path) -> Iterator[tuple[int, _Row]]:
 
 
 @dataclass(frozen=True)
-class CandidatesDataset(PlainDataset):
+class CandidatesDataset(Dataset):
     """Queries and passages as a top1000 file has them, with judgements from a file of their own.
 
     Attributes:

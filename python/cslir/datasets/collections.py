@@ -11,23 +11,21 @@ from cslir.datasets.ir_collections import PREFIX, open_ir_dataset
 from cslir.datasets.layouts import find_layouts, read_passages
 from cslir.datasets.mixing import mixture_description
 from cslir.datasets.parallel import TRAINING_LANGUAGE, ParallelDataset, has_languages, load_parallel
-from cslir.datasets.plain import DatasetFiles, FileDataset, PlainDataset
+from cslir.datasets.plain import Dataset, DatasetFiles, FileDataset
 from cslir.errors import InputError, MissingFileError
 from cslir.files import require_readable_again
 from cslir.languages import language_codes
 from cslir.records import Example, Passage
 from cslir.shell import own_command
 
-__all__ = ["EMBEDDED_NAME", "DatasetFiles", "PlainDataset", "examples_of", "load_dataset", "passages_of"]
+__all__ = ["EMBEDDED_NAME", "Dataset", "DatasetFiles", "examples_of", "load_dataset", "passages_of"]
 
 EMBEDDED_NAME = "debian-sample"
 FULL_NAME = "debian"
 _IR_DATASETS_ID = re.compile(r"\w[\w.-]*(/[\w.:-]+)+")
 
 
-def load_dataset(
-    source: str | PathLike[str] | DatasetFiles, language: str = ""
-) -> ParallelDataset | PlainDataset:
+def load_dataset(source: str | PathLike[str] | DatasetFiles, language: str = "") -> ParallelDataset | Dataset:
     """Return the dataset of that name, folder or files.
 
     Args:
@@ -91,7 +89,7 @@ def load_dataset(
 
 
 def examples_of(
-    dataset: ParallelDataset | PlainDataset,
+    dataset: ParallelDataset | Dataset,
     split: str = "train",
     *,
     notice: Callable[[str], None] = lambda _: None,
@@ -151,7 +149,7 @@ def _passages_of(source: str, split: str, languages: Sequence[str] | None) -> It
         yield from read_passages(path)
         return
     dataset = load_dataset(source)
-    if isinstance(dataset, PlainDataset):
+    if isinstance(dataset, Dataset):
         yield from dataset.iterate_passages()
         return
     for language in language_codes(languages) or dataset.languages:

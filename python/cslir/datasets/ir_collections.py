@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
-from cslir.datasets.plain import PlainDataset
+from cslir.datasets.plain import Dataset
 from cslir.errors import CslirError, InputError, MissingExtraError, UnknownNameError
 from cslir.languages import language_label
 from cslir.records import Passage, Qrel, Query
@@ -43,7 +43,7 @@ class _LibraryDataset(Protocol):
 
 
 @dataclass(frozen=True)
-class IrDataset(PlainDataset):
+class IrDataset(Dataset):
     """A dataset of ir_datasets; its `name` is the id.
 
     The id of a collection without judgements takes the split as its last part: `beir/scifact` and `test`.

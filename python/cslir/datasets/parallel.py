@@ -15,7 +15,7 @@ The folder of a language may have MS MARCO's files instead, and those of mMARCO 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cslir.datasets.judgements import Missing, missing_ids
 from cslir.datasets.layouts import Layout, find_layouts, read_passages, read_queries
@@ -25,6 +25,9 @@ from cslir.formats import read_qrels
 from cslir.json_values import read_json
 from cslir.languages import language_code, language_label
 from cslir.records import Example, Passage, Qrel, Query
+
+if TYPE_CHECKING:
+    from cslir.datasets.mixing import SettingDataset
 
 __all__ = [
     "DESCRIPTION_FILE",
@@ -96,8 +99,21 @@ class ParallelDataset:
         queries = self._queries(split, language)
         return [queries[one] for one in dict.fromkeys(qrel.query_id for qrel in self.qrels(split, language))]
 
-    def passages(self, split: str, language: str) -> list[Passage]:
-        """Return the collection of a split in a language: the passages its qrels name, in their order."""
+    def passages(self, split: str, language: str | None = None) -> list[Passage]:
+        """Return the collection of a split: the passages that its qrels name, in their order.
+
+        Args:
+            split: The split.
+            language: One of the languages; if None all of them, each passage with an id of the form
+                `language/doc_id`, since the versions of a passage share theirs.
+        """
+        if language is None:
+            having = [one for one in self.languages if self.has_split(split, one)]
+            return [
+                passage._replace(doc_id=f"{one}/{passage.doc_id}")
+                for one in having or self.languages
+                for passage in self.passages(split, one)
+            ]
         passages = self._passages(language)
         judged = dict.fromkeys(qrel.doc_id for qrel in self.qrels(split, language))
         return [passages[one] for one in judged if one in passages]
@@ -110,6 +126,26 @@ class ParallelDataset:
         """
         queries = self._queries(split, language)
         return [qrel for qrel in self._judgements(split, language) if qrel.query_id in queries]
+
+    def setting(
+        self, name: str, split: str = "test", *, languages: Sequence[str] | None = None, seed: int = 1
+    ) -> "SettingDataset":
+        """Return one setting, over the ids that all its languages have.
+
+        Args:
+            name: A language pair such as `en-de`, queries first; or `X-en`, `en-X` or `X-X`, where X is drawn
+                for each query or passage.
+            split: The split that it is made of.
+            languages: Among which X is drawn; if None, those that have all ids of the split.
+            seed: Of the draws.
+
+        Raises:
+            InputError: There is no such setting, language or split, `languages` do not go with the setting,
+                or its languages share no id.
+        """
+        from cslir.datasets.mixing import setting_of_dataset
+
+        return setting_of_dataset(self, name, split, languages, seed=seed)
 
     def missing(self, split: str, languages: Sequence[str]) -> Missing:
         """Return how many judged queries and relevant passages have a text in none of some languages."""

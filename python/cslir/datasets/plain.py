@@ -1,7 +1,7 @@
-"""Datasets without parallel versions: queries, one collection and judgements, from files of the field."""
+"""A dataset: queries, one collection and judgements, from files of the field."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from cslir.files import read_raw_lines
 from cslir.formats import read_qrels
 from cslir.records import Passage, Qrel, Query
 
-__all__ = ["DatasetFiles", "FileDataset", "PlainDataset", "Split"]
+__all__ = ["Dataset", "DatasetFiles", "FileDataset", "Split"]
 
 
 class Split(NamedTuple):
@@ -25,8 +25,10 @@ class Split(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PlainDataset(ABC):
+class Dataset(ABC):
     """Queries, passages and judgements, each query and passage once, in one language or several.
+
+    A setting of a parallel dataset is one, too: see `ParallelDataset.setting`.
 
     Attributes:
         name: For messages and result files.
@@ -68,8 +70,23 @@ class PlainDataset(ABC):
     @abstractmethod
     def _iterate_qrels(self, split: str) -> Iterator[Qrel]: ...
 
-    def passages(self) -> list[Passage]:
+    def query_ids(self, split: str) -> Set[str]:
+        """Return the ids of all queries that are there for a split, judged or not."""
+        return {query.query_id for query in self.iterate_queries(split)}
+
+    def doc_ids(self, found: Set[str]) -> Set[str]:
+        """Return the ids that candidates may name.
+
+        Args:
+            found: Those of the candidates that the collection has.
+        """
+        return found
+
+    def passages(self, split: str = "test") -> list[Passage]:
         """Return the whole collection.
+
+        Args:
+            split: Of no account: the collection is that of every split. A parallel dataset has one for each.
 
         Raises:
             InputError: It is empty, or the file is bad.
@@ -152,7 +169,7 @@ class DatasetFiles(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FileDataset(PlainDataset):
+class FileDataset(Dataset):
     """A BEIR folder, an MS MARCO one, or files named one by one.
 
     Queries and passages carry the language of their record, else `language`, else that of mMARCO's name.

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cslir.datasets.collections import DatasetFiles, PlainDataset, load_dataset
+from cslir.datasets.collections import DatasetFiles, Dataset, load_dataset
 from cslir.datasets.parallel import ParallelDataset
 from cslir.evaluation.comparison import Change, Ranked
 from cslir.evaluation.pairing import (
@@ -180,7 +180,7 @@ def _parallel_texts(dataset: ParallelDataset, split: str, seen: Sequence[str]) -
     )
 
 
-def _plain_texts(dataset: PlainDataset, split: str, wanted: set[str]) -> tuple[_Text, _Text]:
+def _plain_texts(dataset: Dataset, split: str, wanted: set[str]) -> tuple[_Text, _Text]:
     queries = {query.query_id: query.text for query in dataset.queries(split)}
     passages = {one.doc_id: one.full_text for one in dataset.iterate_passages() if one.doc_id in wanted}
     return (

@@ -1,7 +1,8 @@
 """Judging a model or a run on a dataset."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.datasets.candidates import CandidatesDataset, is_top1000
-from cslir.datasets.collections import DatasetFiles, PlainDataset, load_dataset
+from cslir.datasets.collections import Dataset, DatasetFiles, load_dataset
 from cslir.datasets.ir_collections import IrDataset
 from cslir.datasets.judgements import Missing
-from cslir.datasets.mixing import languages_of, merged_qrels, seen_and_unseen, setting_texts
+from cslir.datasets.mixing import SettingDataset, all_settings, languages_of, merged_qrels, seen_and_unseen
 from cslir.datasets.parallel import ParallelDataset
-from cslir.errors import InputError, UnknownNameError
+from cslir.errors import InputError
 from cslir.evaluation.metrics import (
     MEASURES,
     largest_cutoff,
     measure_names,
-    run_of,
     tied_queries,
-    trec_order,
     without_identical_ids,
 )
-from cslir.evaluation.parallel import MEAN_TEXTS, Rerank, embed_split, evaluate_vectors
 from cslir.evaluation.results import (
     ONLY_SETTING,
     Result,
@@ -34,34 +32,24 @@ from cslir.evaluation.results import (
     installed_versions,
     this_machine,
 )
-from cslir.evaluation.scoring import score_run
-from cslir.evaluation.setting import (
-    EvaluatedTexts,
-    Ranker,
-    candidates_of,
-    plain_texts,
-    rank_texts,
-    texts_of_setting,
-)
+from cslir.evaluation.scoring import cells_by_language, group_of_languages, score_run
 from cslir.evaluation.settings import parse_setting, setting_languages
-from cslir.formats import read_qrels, read_run, require_run_id
+from cslir.formats import read_qrels, require_run_id
 from cslir.languages import language_codes
 from cslir.models import Device, load_encoder
-from cslir.models.cross_encoder import Scorer, load_cross_encoder
+from cslir.models.cross_encoder import load_cross_encoder
+from cslir.models.language_means import MEAN_TEXTS, completed_by_texts, means_of_texts
 from cslir.plurals import count_of
 from cslir.progress import SILENT, Progress
-from cslir.records import Passage, Qrel
-from cslir.rerank import rerank
+from cslir.records import Qrel
+from cslir.retrieval import RERANK_DEPTH, KeptVectors, Retriever, Run, encode_texts
 from cslir.search import Encoder
 
 __all__ = ["EvaluationOptions", "evaluate", "evaluate_dataset"]
 
 PLAIN_MEASURES = ("nDCG@10", "RR@10", "AP", "R@100")
 LEAST_DEPTH = 100
-RERANK_DEPTH = 50
 
-Run = dict[str, dict[str, float]]
-Dataset = ParallelDataset | PlainDataset
 _PLAIN = (str, int, float, bool, list, tuple, type(None))
 
 
@@ -70,13 +58,14 @@ class EvaluationOptions:
     """What `cslir eval` does with a dataset.
 
     Attributes:
-        model: Encoder's name as for `resolve_model`.
+        model: An encoder, its name as for `resolve_model`, or a retriever, which says itself what it removes,
+            reranks and how deep it goes.
         precision: Of the encoder, as for `load_encoder`.
         reranker: A cross-encoder's folder or hub id, which scores the first candidates of a query anew: those
             of `model`, those of `run`, or, without either, all of `candidates`.
         reranker_precision: Of the cross-encoder.
         rerank_depth: Candidates per query that it scores; 50 if None.
-        run: A TREC run; not together with `model`.
+        run: A run, or its file; not together with `model`.
         split: The dataset's split; `test`, or what an id of ir_datasets names, if None.
         pair: One setting of a parallel dataset (`en-de`, `X-X`); all if None.
         languages: Of a parallel dataset, evaluated over the ids that they share; if None all of them, those
@@ -84,14 +73,16 @@ class EvaluationOptions:
         measures: Names for ir_measures; the usual ones of the dataset's kind if None.
         depth: Passages retrieved per query; 100, or more where a measure's cutoff is greater, if None.
         candidates: A top1000 file or a run, whose passages alone are scored, by `model` or else `reranker`.
-        remove_language_means: Subtract each language's mean vector from its queries and passages.
+        remove_language_means: Subtract each language's mean vector from its queries and passages: the
+            model's own, or those of the dev split of a parallel dataset. If None, what the model's folder
+            says: they are subtracted where it holds them.
         ignore_identical_ids: Leave out the passage with a query's own id; see `without_identical_ids`.
         name: Of the system in the result file; the model's folder or the run's file if None.
         device: Where PyTorch computes.
         seed: Of the language draws of X-en, en-X and X-X.
     """
 
-    model: str | Encoder | None = None
+    model: str | Encoder | Retriever | None = None
     precision: str = "float32"
     reranker: str | None = None
     reranker_precision: str = "float32"
@@ -103,7 +94,7 @@ class EvaluationOptions:
     measures: Sequence[str] | None = None
     depth: int | None = None
     candidates: Path | None = None
-    remove_language_means: bool = False
+    remove_language_means: bool | None = None
     ignore_identical_ids: bool = True
     name: str | None = None
     device: Device = "auto"
@@ -120,7 +111,7 @@ class EvaluationOptions:
             )
         for option, given in (
             ("--candidates", self.candidates is not None and not self.scores_candidates_alone),
-            ("--remove-means", self.remove_language_means),
+            ("--language-means", bool(self.remove_language_means)),
             ("--depth", self.depth is not None),
         ):
             if self.model is None and given:
@@ -182,20 +173,36 @@ class EvaluationOptions:
         return str(self.run) if isinstance(self.run, Path) else None
 
 
-@dataclass(frozen=True)
+_Data = Dataset | tuple[ParallelDataset, Sequence[str]]
+"""What is evaluated: a dataset, or all settings of some languages of a parallel one."""
+
+
+@dataclass
 class _Outcome:
-    """What was measured, with the run of one setting, and the queries of a run that the qrels don't name."""
+    """What was measured; the run, its judgements and its texts if it is of one setting.
+
+    Attributes:
+        scores: By name of the setting.
+        run: Of the one setting, else None.
+        qrels: Its judgements.
+        cells: A measure by query language and passage language, of a collection in several languages.
+        unjudged: Queries of the run that the qrels don't name.
+        seen: Languages over whose pairs groups are averaged.
+        unseen: Languages that are evaluated with themselves and with English only.
+    """
 
     scores: dict[str, SettingScores]
-    run: Run
+    run: Run | None = None
     qrels: Sequence[Qrel] = ()
-    texts: EvaluatedTexts | None = None
+    cells: Mapping[tuple[str, str], float] = field(default_factory=dict)
     unjudged: int = 0
+    seen: Sequence[str] = ()
+    unseen: Sequence[str] = ()
 
 
 def evaluate(
-    system: "str | PathLike[str] | Encoder | Mapping[str, Mapping[str, float]]",
-    data: "Dataset | DatasetFiles | str | PathLike[str]",
+    system: "str | PathLike[str] | Encoder | Retriever | Mapping[str, Mapping[str, float]]",
+    data: "Dataset | ParallelDataset | DatasetFiles | str | PathLike[str]",
     *,
     progress: Progress = SILENT,
     **options: Any,  # noqa: ANN401
@@ -203,7 +210,8 @@ def evaluate(
     """Judge a model end to end, or a run, on a dataset.
 
     Args:
-        system: An encoder, or its name or folder; or a run: scores by query id and passage id.
+        system: An encoder, or its name or folder; a `Retriever`; or a run: a `Run`, or scores by query id and
+            passage id.
         data: A dataset, or its name, folder or files as for `load_dataset`.
         progress: Told how far the work is, and what deserves a look.
         **options: Fields of `EvaluationOptions`: `split`, `pair` (one setting of a parallel dataset, `en-de`
@@ -226,7 +234,7 @@ def evaluate(
 
 
 def evaluate_dataset(
-    source: "str | DatasetFiles | Dataset | None",
+    source: "str | DatasetFiles | Dataset | ParallelDataset | None",
     options: EvaluationOptions,
     *,
     qrels: Path | None = None,
@@ -247,7 +255,7 @@ def evaluate_dataset(
         InputError: The arguments do not go together, or an input is bad.
     """
     options.check()
-    dataset: Dataset | None
+    dataset: Dataset | ParallelDataset | None
     if source is None:
         dataset = _without_dataset(options, qrels)
     else:
@@ -256,13 +264,14 @@ def evaluate_dataset(
     if writes_run and options.pair is None and isinstance(dataset, ParallelDataset):
         raise InputError("--run-out needs one setting", remedy="add --pair, en-de for example")
     if dataset is None:
+        path = _given(qrels)
         measures = measure_names(options.measures or PLAIN_MEASURES)
-        outcome = _judge_run(options, list(read_qrels(_given(qrels))), measures, _given(qrels))
-        title, split = _given(qrels).name, ""
+        outcome = _judge_run(options, list(read_qrels(path)), measures, path)
+        title, split = path.name, ""
     else:
         title = f"{dataset.name} {split}".strip()
         outcome = _evaluate(dataset, split, options, writes_run=writes_run, progress=progress)
-    return _result(source, title, split, dataset, outcome, options)
+    return _result(source, title, split, outcome, options)
 
 
 def _given(path: Path | None) -> Path:
@@ -295,14 +304,14 @@ def _without_dataset(options: EvaluationOptions, qrels: Path | None) -> Candidat
 
 
 def _evaluate(
-    dataset: ParallelDataset | PlainDataset,
+    dataset: Dataset | ParallelDataset,
     split: str,
     options: EvaluationOptions,
     *,
     writes_run: bool,
     progress: Progress,
 ) -> _Outcome:
-    if isinstance(dataset, PlainDataset):
+    if isinstance(dataset, Dataset):
         if options.pair or options.languages:
             raise InputError(
                 "--pair and --language are for parallel datasets, with one folder per language",
@@ -311,24 +320,15 @@ def _evaluate(
             )
         mixture = "setting" in dataset.description
         measures = measure_names(options.measures or (MEASURES if mixture else PLAIN_MEASURES))
-        return _evaluate_texts(
-            plain_texts(dataset, split), options, measures, None, writes_run=writes_run, progress=progress
-        )
+        return _evaluate_one(dataset, split, options, measures, writes_run=writes_run, progress=progress)
     measures = measure_names(options.measures or MEASURES)
     if options.pair is not None:
-        texts = setting_texts(dataset, split, options.pair, options.languages, seed=options.seed)
-        if texts.left_out:
-            progress.notice(texts.summary)
-        return _evaluate_texts(
-            texts_of_setting(texts, dataset),
-            options,
-            measures,
-            (dataset, split, texts.languages),
-            writes_run=writes_run,
-            progress=progress,
-        )
-    if options.candidates is not None:
-        raise InputError("--candidates are of one setting", remedy="add --pair, en-de for example")
+        setting = dataset.setting(options.pair, split, languages=options.languages, seed=options.seed)
+        if setting.left_out:
+            progress.notice(setting.summary)
+        outcome = _evaluate_one(setting, split, options, measures, writes_run=writes_run, progress=progress)
+        _name_languages(outcome, dataset, split, options)
+        return outcome
     if options.run is not None:
         if options.reranker is not None:
             raise InputError("a run is of one setting", remedy="add --pair, en-de for example")
@@ -342,31 +342,19 @@ def _evaluate(
 def _judge_run(
     options: EvaluationOptions, qrels: Sequence[Qrel], measures: Sequence[str], qrels_place: Path | str
 ) -> _Outcome:
-    run, identical = _without_identical_ids(_read_run(options), qrels, options)
-    scores = score_run(
-        run,
-        qrels,
-        measures,
-        identical_ids=identical,
-        qrels_place=qrels_place,
-        run_place=options.run_place,
-    )
+    """Judge a run by qrels alone."""
+    run = _run(options)
+    if options.ignore_identical_ids:
+        run = run.with_scores(*without_identical_ids(run, qrels))
+    scores = _scores(run, qrels, measures, qrels_place=qrels_place)
     return _Outcome({ONLY_SETTING: scores}, run, qrels, unjudged=_unjudged(run, qrels))
 
 
-def _read_run(options: EvaluationOptions) -> Run:
-    if isinstance(options.run, Mapping):
-        return {query_id: dict(scores) for query_id, scores in options.run.items()}
-    path = _given(options.run)
-    if not (run := run_of(read_run(path))):
-        raise InputError("holds no line", path=path, remedy="check the run")
-    return run
-
-
-def _without_identical_ids(
-    run: Run, qrels: Sequence[Qrel], options: EvaluationOptions, depth: int | None = None
-) -> tuple[Run, int]:
-    return without_identical_ids(run, qrels, depth) if options.ignore_identical_ids else (run, 0)
+def _run(options: EvaluationOptions) -> Run:
+    run = options.run
+    if isinstance(run, Run):
+        return run
+    return Run(run) if isinstance(run, Mapping) else Run.read(_given(run))
 
 
 def _unjudged(run: Run, qrels: Sequence[Qrel]) -> int:
@@ -374,125 +362,40 @@ def _unjudged(run: Run, qrels: Sequence[Qrel]) -> int:
     return len(run.keys() - {qrel.query_id for qrel in qrels})
 
 
-def _evaluate_texts(
-    texts: EvaluatedTexts,
+def _evaluate_one(
+    dataset: Dataset,
+    split: str,
     options: EvaluationOptions,
     measures: Sequence[str],
-    parallel: tuple[ParallelDataset, str, Sequence[str]] | None,
     *,
     writes_run: bool,
     progress: Progress,
 ) -> _Outcome:
     """Evaluate one setting: end to end, over candidates, or a run of it; reranked if that is asked for."""
     if writes_run:
-        _require_run_ids(texts)
-    languages: Mapping[str, str] | None = None
-    found: set[str] | None = None
-    depth: int | None = None
-    scorer = None
-    if options.model is not None:
-        depth = options.depth_for(measures, progress)
-        encoder = _encoder(options)
-        means = _language_means(encoder, parallel) if options.remove_language_means else {}
-        scorer = _scorer(options)
-        # One passage more, for the one that may be left out.
-        ranker = Ranker(encoder, depth + options.ignore_identical_ids, options.candidates, means)
-        retrieved = rank_texts(texts, ranker, progress)
-        run, languages = retrieved.run, retrieved.languages
-        found = retrieved.doc_ids if options.candidates is None else None
-    elif options.run is not None:
-        run = _read_run(options)
-        scorer = _scorer(options)
-    else:
-        run = _candidates_run(texts, _given(options.candidates))
-        scorer = _scorer(options)
-    _tell_missing(texts.missing(found), texts.collection_place, progress)
-    run, identical = _without_identical_ids(run, texts.qrels, options, depth)
-    unjudged = _unjudged(run, texts.qrels)
-    if scorer is not None:
-        run = _rerank(run, texts, scorer, options, progress)
-    if languages is None:
-        languages = texts.languages_of({doc_id for scores in run.values() for doc_id in scores})
-    scores = score_run(
-        run,
-        texts.qrels,
-        measures,
-        group=texts.group(languages),
-        query_languages={query.query_id: query.language for query in texts.queries},
-        passage_languages=languages,
-        query_texts=texts.query_texts,
-        identical_ids=identical,
-        qrels_place=texts.qrels_place,
-        run_place=options.run_place,
+        _require_run_ids(dataset, split)
+    retriever = _retriever(options, measures, progress)
+    if retriever.encoder is not None and not isinstance(options.model, Retriever):
+        means = _language_means(retriever.encoder, dataset, split, options, progress)
+        retriever = replace(retriever, language_means=means)
+    run = retriever.retrieve(dataset, split, progress=progress)
+    _tell_missing(
+        dataset.missing(split, run.doc_ids if retriever.candidates is None else None),
+        dataset.collection_place,
+        progress,
     )
-    return _Outcome({texts.name: scores}, run, texts.qrels, texts, unjudged)
-
-
-def _require_run_ids(texts: EvaluatedTexts) -> None:
-    """Refuse, before the work, ids that a run can't hold.
-
-    Raises:
-        InputError: A query's or a passage's id holds white space.
-    """
-    for query in texts.queries:
-        require_run_id(query.query_id, texts.queries_place)
-    for passage in texts.passages():
-        require_run_id(passage.doc_id, texts.collection_place)
-
-
-def _candidates_run(texts: EvaluatedTexts, path: Path) -> Run:
-    """Return the candidates of a file as a run, in the order of the file."""
-    candidates = candidates_of(texts, path)
-    wanted = {doc_id for doc_ids in candidates.doc_ids.values() for doc_id in doc_ids}
-    known = {one.doc_id for one in texts.passages() if one.doc_id in wanted}
-    candidates.check_passage_ids(known, texts.collection_place)
-    return {
-        query_id: {doc_id: float(-rank) for rank, doc_id in enumerate(doc_ids)}
-        for query_id, doc_ids in candidates.doc_ids.items()
-    }
-
-
-def _tell_missing(missing: Missing, place: Path | str, progress: Progress) -> None:
-    if missing.any():
-        progress.notice(missing.note(place))
-
-
-def _encoder(options: EvaluationOptions) -> Encoder:
-    if isinstance(options.model, str | None):
-        return load_encoder(str(options.model), options.precision, device=options.device)
-    return options.model
-
-
-def _scorer(options: EvaluationOptions) -> Scorer | None:
-    """Open the cross-encoder, if there is one, before the passages are encoded."""
-    if options.reranker is None:
-        return None
-    return load_cross_encoder(options.reranker, options.reranker_precision, device=options.device)
-
-
-def _rerank(
-    run: Run, texts: EvaluatedTexts, scorer: Scorer, options: EvaluationOptions, progress: Progress
-) -> Run:
-    """Score each judged query's first candidates anew; those behind them follow as they were."""
-    queries, depth = texts.query_texts, options.reranked_candidates
-    run = {query_id: scores for query_id, scores in run.items() if query_id in queries}
-    _tell_depth(run, depth, progress)
-    wanted = {doc_id for scores in run.values() for doc_id in trec_order(scores)[:depth]}
-    passages = {one.doc_id: one for one in texts.passages() if one.doc_id in wanted}
-    with progress.stage("reranking", "pair") as update:
-        return run_of(
-            rerank(run, queries, passages, scorer, depth=depth, progress=update, place=options.run_place)
-        )
-
-
-def _tell_depth(run: Run, depth: int | None, progress: Progress) -> None:
-    """Say how many candidates the cross-encoder scores, where that is not all of them."""
-    most = max(map(len, run.values()), default=0)
-    if depth is not None and most > depth:
-        progress.notice(
-            f"of up to {most:,} candidates per query the first {depth:,} are reranked (--rerank-depth);"
-            " the others follow as they were"
-        )
+    qrels, queries = dataset.qrels(split), dataset.queries(split)
+    languages = run.languages
+    if languages is None:
+        languages = _languages_of(dataset, {doc_id for scores in run.values() for doc_id in scores})
+    scores = _score(run, dataset, split, languages, measures)
+    cells: Mapping[tuple[str, str], float] = {}
+    relevant = _languages_of(dataset, {qrel.doc_id for qrel in qrels if qrel.relevance > 0})
+    if len(set(relevant.values())) > 1:
+        cells = cells_by_language(run, qrels, next(iter(scores.judged.values)), queries, relevant)
+    name = dataset.description.get("setting", {}).get("name", ONLY_SETTING)
+    unjudged = _unjudged(run if retriever.run is None else retriever.run, qrels)
+    return _Outcome({name: scores}, run, qrels, cells, unjudged)
 
 
 def _evaluate_all(
@@ -502,79 +405,219 @@ def _evaluate_all(
     measures: Sequence[str],
     progress: Progress,
 ) -> _Outcome:
-    """Evaluate every setting of a parallel dataset."""
+    """Evaluate every setting of a parallel dataset; each text is encoded once."""
     having = languages_of(dataset, split)
     chosen = language_codes(options.languages)
-    if missing := [one for one in chosen if one not in having]:
-        raise UnknownNameError(
-            f"no split {split!r} in {', '.join(missing)}",
-            path=dataset.folder,
-            remedy=f"there is {', '.join(having)}",
-        )
     seen, unseen = (chosen, []) if chosen else seen_and_unseen(dataset, split, having)
-    _tell_missing(dataset.missing(split, [*seen, *unseen]), f"{dataset.name} {split}", progress)
-    depth = options.depth_for(measures, progress)
-    encoder = _encoder(options)
-    scorer = _scorer(options)
+    settings = all_settings(dataset, split, seen, unseen, seed=options.seed)
     languages = [*seen, *unseen]
-    with progress.stage("encoding", "text") as update:
-        vectors = embed_split(dataset, split, languages, encoder, progress=update)
-    if options.remove_language_means:
-        vectors = vectors.without_language_means(_language_means(encoder, (dataset, split, languages)))
+    _tell_missing(dataset.missing(split, languages), f"{dataset.name} {split}", progress)
+    retriever = _retriever(options, measures, progress)
+    if (encoder := retriever.encoder) is not None:
+        if not isinstance(encoder, KeptVectors):
+            encoder = KeptVectors(encoder)
+        if retriever.candidates is None:
+            _encode_all(encoder, dataset, split, languages, progress)
+        means = retriever.language_means
+        if not isinstance(options.model, Retriever):
+            means = _language_means(encoder, (dataset, languages), split, options, progress)
+        retriever = replace(retriever, encoder=encoder, language_means=means)
+    scores: dict[str, SettingScores] = {}
+    # What is said of one setting is said of all.
+    within = Progress(cache(progress.notice), SILENT.stage)
     with progress.stage("evaluating", "setting") as update:
-        outcome = evaluate_vectors(
-            vectors,
-            merged_qrels(dataset, split, languages),
-            seen=seen,
-            unseen=unseen,
-            seed=options.seed,
-            measures=measures,
-            depth=depth,
-            ignore_identical_ids=options.ignore_identical_ids,
-            rerank=None if scorer is None else _setting_reranker(scorer, options, progress),
-            progress=update,
+        for done, setting in enumerate(settings):
+            update(done, len(settings))
+            run = retriever.retrieve(setting, split, progress=within)
+            of_passages = dict(
+                zip(
+                    (one.doc_id for one in setting.collection), setting.setting.passage_languages, strict=True
+                )
+            )
+            scores[setting.setting.name] = _score(run, setting, split, of_passages, measures)
+    return _Outcome(scores, seen=seen, unseen=unseen)
+
+
+def _encode_all(
+    encoder: KeptVectors, dataset: ParallelDataset, split: str, languages: Sequence[str], progress: Progress
+) -> None:
+    """Encode the queries and passages of some languages, telling how far it is."""
+    batches = [
+        (encoding, texts)
+        for language in languages
+        for encoding, texts in (
+            (encoder.encode_queries, [query.text for query in dataset.queries(split, language)]),
+            (encoder.encode_passages, [passage.full_text for passage in dataset.passages(split, language)]),
         )
-    return _Outcome(outcome.scores, {})
+    ]
+    total, before = sum(len(texts) for _, texts in batches), 0
+    with progress.stage("encoding", "text") as update:
+        for encoding, texts in batches:
+            encode_texts(encoding, texts, lambda done, before=before: update(before + done, total))  # type: ignore[misc]
+            before += len(texts)
 
 
-def _setting_reranker(scorer: Scorer, options: EvaluationOptions, progress: Progress) -> Rerank:
-    """Return what reranks a setting's run; it says its depth once."""
-    depth, said = options.reranked_candidates, False
+def _score(
+    run: Run, dataset: Dataset, split: str, passage_languages: Mapping[str, str], measures: Sequence[str]
+) -> SettingScores:
+    queries = dataset.queries(split)
+    group = dataset.description.get("setting", {}).get("group")
+    if group is None:
+        group = group_of_languages((query.language for query in queries), passage_languages.values())
+    return _scores(
+        run,
+        dataset.qrels(split),
+        measures,
+        group=group,
+        query_languages={query.query_id: query.language for query in queries},
+        passage_languages=passage_languages,
+        query_texts={query.query_id: query.text for query in queries},
+        qrels_place=dataset.qrels_place(split),
+    )
 
-    def reranked(run: Run, queries: Mapping[str, str], passages: Mapping[str, Passage]) -> Run:
-        nonlocal said
-        if not said:
-            _tell_depth(run, depth, progress)
-            said = True
-        return run_of(rerank(run, queries, passages, scorer, depth=depth))
 
-    return reranked
+def _scores(run: Run, qrels: Sequence[Qrel], measures: Sequence[str], **known: Any) -> SettingScores:  # noqa: ANN401
+    return score_run(run, qrels, measures, identical_ids=run.identical_ids, run_place=run.place, **known)
+
+
+def _languages_of(dataset: Dataset, doc_ids: Collection[str]) -> dict[str, str]:
+    """Return the languages of passages; empty without reading on if the first has none."""
+    first = next(dataset.iterate_passages(), None)
+    if first is None or not first.language:
+        return {}
+    return {
+        one.doc_id: one.language
+        for one in dataset.iterate_passages()
+        if one.doc_id in doc_ids and one.language
+    }
+
+
+def _require_run_ids(dataset: Dataset, split: str) -> None:
+    """Refuse, before the work, ids that a run can't hold.
+
+    Raises:
+        InputError: A query's or a passage's id holds white space.
+    """
+    for query in dataset.queries(split):
+        require_run_id(query.query_id, dataset.queries_place(split))
+    for passage in dataset.iterate_passages():
+        require_run_id(passage.doc_id, dataset.collection_place)
+
+
+def _tell_missing(missing: Missing, place: Path | str, progress: Progress) -> None:
+    if missing.any():
+        progress.notice(missing.note(place))
+
+
+def _retriever(options: EvaluationOptions, measures: Sequence[str], progress: Progress) -> Retriever:
+    """Return what retrieves, with its models open, before anything is encoded; language means come later."""
+    if isinstance(options.model, Retriever):
+        return options.model
+    encoder = options.model
+    depth = LEAST_DEPTH if encoder is None else options.depth_for(measures, progress)
+    if isinstance(encoder, str):
+        encoder = load_encoder(encoder, options.precision, device=options.device)
+    reranker = None
+    if options.reranker is not None:
+        reranker = load_cross_encoder(options.reranker, options.reranker_precision, device=options.device)
+    return Retriever(
+        encoder,
+        None if options.run is None else _run(options),
+        depth,
+        options.candidates,
+        reranker=reranker,
+        rerank_depth=options.reranked_candidates,
+        ignore_identical_ids=options.ignore_identical_ids,
+    )
 
 
 def _language_means(
-    encoder: Encoder, parallel: tuple[ParallelDataset, str, Sequence[str]] | None
-) -> dict[str, NDArray[np.float32]]:
-    """Return the means to remove: of the dataset's dev split, else those that the model was saved with.
+    encoder: Encoder,
+    data: _Data,
+    split: str,
+    options: EvaluationOptions,
+    progress: Progress,
+) -> Mapping[str, NDArray[np.float32]]:
+    """Return the means to remove: those that the model was saved with, else of the dataset's dev split.
 
-    They never come from the split that is evaluated.
+    They never come from the split that is evaluated, but for a language that these lack.
+
+    Args:
+        encoder: The model.
+        data: What is evaluated: a dataset, or languages of a parallel one.
+        split: Its split.
+        options: Whether to remove them.
+        progress: Told why the model's means are not removed.
     """
+    known = dict(getattr(encoder, "language_means", None) or {})
+    if options.remove_language_means is False or (options.remove_language_means is None and not known):
+        return {}
+    try:
+        return _means_of(encoder, known, data, split)
+    except InputError as error:
+        if options.remove_language_means:
+            raise
+        progress.notice(f"no language means are removed: {error}")
+        return {}
+
+
+def _means_of(
+    encoder: Encoder,
+    known: dict[str, NDArray[np.float32]],
+    data: _Data,
+    split: str,
+) -> Mapping[str, NDArray[np.float32]]:
     settings = getattr(encoder, "settings", None)
     if settings is not None and settings.similarity == "dot":
         raise InputError(
             "language means are removed from vectors of length 1; this model's similarity is the dot product",
-            remedy="leave --remove-means out",
+            remedy="leave their removal out",
         )
-    if parallel is not None:
-        dataset, split, languages = parallel
-        # dev.small is a part of dev.
-        if split.partition(".")[0] != "dev" and all(dataset.has_split("dev", one) for one in languages):
-            return embed_split(dataset, "dev", languages, encoder, limit=MEAN_TEXTS).language_means()
-    if means := getattr(encoder, "language_means", None):
-        return dict(means)
-    raise InputError(
-        "no language means: neither a dev split beside the evaluated one, nor any in the model's folder",
-        remedy="leave --remove-means out",
+    # dev.small is a part of dev.
+    if not known and split.partition(".")[0] != "dev":
+        if isinstance(data, SettingDataset):
+            known = _dev_means(encoder, data.parallel, data.languages)
+        elif isinstance(data, tuple):
+            known = _dev_means(encoder, *data)
+    if not known:
+        raise InputError(
+            "no language means: neither a dev split beside the evaluated one, nor any in the model's folder",
+            remedy="leave their removal out",
+        )
+    if isinstance(data, Dataset):
+        return completed_by_texts(known, data.queries(split), data.iterate_passages(), encoder)
+    dataset, languages = data
+    return completed_by_texts(
+        known,
+        (query for one in languages for query in dataset.queries(split, one)),
+        (passage for one in languages for passage in dataset.passages(split, one)),
+        encoder,
     )
+
+
+def _dev_means(
+    encoder: Encoder, dataset: ParallelDataset, languages: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the means of the first texts of the dev split; none if a language lacks it."""
+    if not all(dataset.has_split("dev", one) for one in languages):
+        return {}
+    return means_of_texts(
+        {one: dataset.queries("dev", one)[:MEAN_TEXTS] for one in languages},
+        {one: dataset.passages("dev", one)[:MEAN_TEXTS] for one in languages},
+        encoder,
+    )
+
+
+def _name_languages(
+    outcome: _Outcome, dataset: ParallelDataset, split: str, options: EvaluationOptions
+) -> None:
+    """Note of an evaluation of one setting which of its languages have all ids of the split."""
+    names = dict.fromkeys(one for name in outcome.scores for one in setting_languages(name) or ())
+    languages = [one for one in names if one in dataset.languages and dataset.has_split(split, one)]
+    if options.languages:
+        outcome.seen = languages
+    elif languages:
+        outcome.seen, outcome.unseen = seen_and_unseen(dataset, split, languages)
 
 
 def _remarks(outcome: _Outcome) -> tuple[str, ...]:
@@ -583,7 +626,7 @@ def _remarks(outcome: _Outcome) -> tuple[str, ...]:
         return ()
     judged = set(next(iter(outcome.scores.values())).judged.query_ids)
     irrelevant = len({qrel.query_id for qrel in outcome.qrels} - judged)
-    ties = tied_queries({one: scores for one, scores in outcome.run.items() if one in judged})
+    ties = tied_queries({one: scores for one, scores in (outcome.run or {}).items() if one in judged})
     remarks = []
     if outcome.unjudged:
         remarks.append(f"{outcome.unjudged:,} further queries of the run are not judged")
@@ -600,27 +643,12 @@ def _remarks(outcome: _Outcome) -> tuple[str, ...]:
 
 
 def _result(
-    source: str | DatasetFiles | Dataset | None,
+    source: "str | DatasetFiles | Dataset | ParallelDataset | None",
     title: str,
     split: str,
-    dataset: ParallelDataset | PlainDataset | None,
     outcome: _Outcome,
     options: EvaluationOptions,
 ) -> Result:
-    name, scores = next(iter(outcome.scores.items()))
-    cells: Mapping[tuple[str, str], float] = {}
-    if outcome.texts is not None:
-        cells = outcome.texts.cells(outcome.run, next(iter(scores.judged.values)))
-    seen: Sequence[str] = ()
-    unseen: Sequence[str] = ()
-    drawn = isinstance(dataset, ParallelDataset)
-    if isinstance(dataset, ParallelDataset):
-        names = dict.fromkeys(one for name in outcome.scores for one in setting_languages(name) or ())
-        languages = [one for one in names if one in dataset.languages and dataset.has_split(split, one)]
-        if options.languages:
-            seen = languages
-        elif languages:
-            seen, unseen = seen_and_unseen(dataset, split, languages)
     configuration: dict[str, Any] = {"command": "eval"} | {
         one.name: value if isinstance(value := getattr(options, one.name), _PLAIN) else str(value)
         for one in fields(options)
@@ -628,23 +656,31 @@ def _result(
     configuration |= {"model": options.model_name, "run": options.run_name}
     configuration["languages"] = list(options.languages or ())
     configuration["measures"] = list(options.measures or ())
+    name = next(iter(outcome.scores))
     return Result(
         dataset=source if isinstance(source, str) else _name_of(source, title),
         split=split,
-        systems=[SystemResult(options.system_name, "", options.seed if drawn else None, outcome.scores)],
-        seen=tuple(seen),
-        unseen=tuple(unseen),
+        systems=[
+            SystemResult(
+                options.system_name,
+                "",
+                options.seed if outcome.seen or outcome.unseen else None,
+                outcome.scores,
+            )
+        ],
+        seen=tuple(outcome.seen),
+        unseen=tuple(outcome.unseen),
         configuration=configuration,
         machine=this_machine(),
         versions=installed_versions(),
         title=title,
-        runs={name: outcome.run} if outcome.run else {},
-        cells=cells,
+        runs={} if outcome.run is None else {name: outcome.run},
+        cells=outcome.cells,
         remarks=_remarks(outcome),
     )
 
 
-def _name_of(source: "DatasetFiles | Dataset | None", title: str) -> str:
+def _name_of(source: "DatasetFiles | Dataset | ParallelDataset | None", title: str) -> str:
     if isinstance(source, DatasetFiles):
         return str(source.collection)
     return title if source is None else str(getattr(source, "folder", source.name))

@@ -23,6 +23,8 @@ from cslir.outputs import replace_file
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cslir.retrieval import Run
+
 __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
@@ -112,7 +114,7 @@ class Result:
         versions: Of the packages that took part.
         details: Further keys of the file, as JSON values.
         title: Of the table; the dataset's name if empty. This and what follows is not in the file.
-        runs: Of the one setting that was evaluated, scores by query id and passage id.
+        runs: Of the one setting that was evaluated.
         cells: A measure by query language and passage language, of a collection in several languages.
         remarks: What a reader of the values should know.
     """
@@ -127,7 +129,7 @@ class Result:
     versions: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
-    runs: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    runs: Mapping[str, "Run"] = field(default_factory=dict)
     cells: Mapping[tuple[str, str], float] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir.datasets.collections import DatasetFiles, PlainDataset, load_dataset
-from cslir.datasets.mixing import setting_texts
+from cslir.datasets.collections import Dataset, DatasetFiles, load_dataset
 from cslir.records import Passage, Qrel, Query
 
 __all__ = ["Collection", "grow", "load_collection"]
@@ -46,14 +45,13 @@ def load_collection(
         InputError: There is no such dataset, split or setting.
     """
     dataset = load_dataset(source)
-    if isinstance(dataset, PlainDataset):
-        passages = dataset.passages()
-        dataset.missing(
-            split, {passage.doc_id for passage in passages}
-        )  # refuses qrels of another collection
-        return Collection(f"{dataset.name} {split}", dataset.queries(split), passages, dataset.qrels(split))
-    texts = setting_texts(dataset, split, pair, languages, seed=seed)
-    return Collection(f"{dataset.name} {split} {pair}", texts.queries, texts.passages, texts.qrels)
+    name = f"{dataset.name} {split}"
+    if not isinstance(dataset, Dataset):
+        dataset, name = dataset.setting(pair, split, languages=languages, seed=seed), f"{name} {pair}"
+    passages = dataset.passages(split)
+    # Qrels of another collection are refused.
+    dataset.missing(split, {passage.doc_id for passage in passages})
+    return Collection(name, dataset.queries(split), passages, dataset.qrels(split))
 
 
 def grow(vectors: NDArray[np.float32], rows: int, seed: int) -> NDArray[np.float32]:

