@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cslir.datasets.collections import DatasetFiles, Dataset, load_dataset
+from cslir.datasets.collections import Dataset, DatasetFiles, load_dataset
 from cslir.datasets.parallel import ParallelDataset
 from cslir.evaluation.comparison import Change, Ranked
 from cslir.evaluation.pairing import (
