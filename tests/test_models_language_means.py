@@ -2,18 +2,27 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from static_models import tiny_table
+from transformer_models import tiny_encoder
 
 from cslir.errors import InputError
+from cslir.evaluation.evaluate import evaluate
+from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
+from cslir.models import load_encoder
 from cslir.models.language_means import (
     FEWEST_TEXTS,
     SAMPLE_TEXTS,
     LanguageSample,
     complete_means,
+    estimate_language_means,
     language_means,
     language_weights,
     nearest_language,
     remove_language_means,
+    save_language_means,
 )
+from cslir.outputs import require_output_folder
+from cslir.records import Passage, Qrel, Query
 
 
 def normalised(rows):
@@ -101,3 +110,59 @@ def test_a_text_without_embedding_stays_without():
     removed = remove_language_means(embeddings, ["en", "en"], means)
     assert not removed[0].any()
     assert removed[1].any()
+
+
+PASSAGES = [
+    Passage(f"{language}{number}", f"{word} file {number % 7}", "", language)
+    for language, word in (("en", "sort"), ("de", "Datei"))
+    for number in range(FEWEST_TEXTS)
+]
+
+
+@pytest.mark.parametrize("kind", ["static", "bi-encoder"])
+def test_estimated_means_are_kept_in_the_models_folder(tmp_path, kind):
+    folder = tmp_path / "model"
+    if kind == "static":
+        tiny_table().encoder().save(folder)
+    else:
+        tiny_encoder(folder)
+    encoder = load_encoder(str(folder))
+    assert not encoder.language_means
+    means = estimate_language_means(encoder, PASSAGES)
+    german = encoder.encode_passages([one.full_text for one in PASSAGES if one.language == "de"])
+    np.testing.assert_allclose(means["de"], german.mean(axis=0), atol=1e-6)
+    save_language_means(folder, {})
+    save_language_means(folder, means)
+    opened = load_encoder(str(folder))
+    assert list(opened.language_means) == ["de", "en"]
+    np.testing.assert_array_equal(opened.language_means["en"], means["en"])
+    if kind == "static":
+        # The folder is still one that a later training replaces.
+        require_output_folder(folder, "model")
+
+
+def test_means_of_too_few_texts_of_no_language_and_of_no_model(tmp_path):
+    encoder = tiny_table().encoder()
+    with pytest.raises(InputError, match="no passage has a language"):
+        estimate_language_means(encoder, [Passage("1", "sort")])
+    with pytest.raises(InputError, match=r"too few texts.*de \(31\)"):
+        estimate_language_means(encoder, PASSAGES[:-1])
+    with pytest.raises(InputError, match="no such model folder"):
+        save_language_means(tmp_path / "absent", {})
+
+
+def test_the_means_command_and_what_eval_does_with_them(run, tmp_path):
+    tiny_table().encoder().save(tmp_path / "model")
+    corpus = tmp_path / "corpus.jsonl"
+    write_beir_corpus(corpus, PASSAGES)
+    outcome = run("means", corpus, "--model", tmp_path / "model")
+    assert outcome.status == 0, outcome.err
+    assert "means of 2 languages: de, en" in outcome.err
+    assert outcome.out.strip().endswith("language_means.safetensors")
+    write_beir_queries(tmp_path / "queries.jsonl", [Query("q", "sort file", "en")])
+    write_qrels_tsv(tmp_path / "qrels" / "test.tsv", [Qrel("q", "en3", 1)])
+    runs = {
+        removal: evaluate(tmp_path / "model", tmp_path, remove_language_means=removal).runs["all"]
+        for removal in (None, True, False)
+    }
+    assert runs[None] == runs[True] != runs[False]

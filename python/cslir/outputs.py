@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from cslir.errors import CslirError, InputError
 from cslir.json_values import read_json
@@ -26,6 +26,7 @@ __all__ = [
     "replace_folder",
     "require_output_file",
     "require_output_folder",
+    "within_folder",
 ]
 
 FILE_LIST = ".cslir.json"
@@ -115,6 +116,27 @@ def replace_folder(folder: str | os.PathLike[str], kind: str | None, *, wait: bo
         raise
     finally:
         _close(descriptor)
+
+
+def within_folder(folder: str | os.PathLike[str], name: str) -> Path:
+    """Return the place of a further file of a folder that `replace_folder` wrote, and list it as ours.
+
+    A folder of somebody else has no list, and gets none.
+
+    Args:
+        folder: The folder.
+        name: Of the file.
+
+    Raises:
+        InputError: The folder can't be written.
+    """
+    place = Path(folder)
+    path = place / FILE_LIST
+    if path.is_file() and (content := _read_list(path)) is not None and name not in content["files"]:
+        # A listed file that is not there yet does no harm; the other way round the folder would be refused.
+        with replace_file(path, wait=True) as file:
+            file.write(_list_content(content["kind"], sorted({*map(str, content["files"]), name})))
+    return place / name
 
 
 def require_output_file(path: str | os.PathLike[str]) -> Path:
@@ -326,23 +348,30 @@ def _files_of(folder: Path) -> Iterator[Path]:
 
 def _list_files(folder: Path, kind: str | None) -> None:
     names = [path.relative_to(folder).as_posix() for path in _files_of(folder)]
-    content = {"format": _FORMAT, "kind": kind, "files": names}
-    (folder / FILE_LIST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (folder / FILE_LIST).write_bytes(_list_content(kind, names))
+
+
+def _list_content(kind: str | None, names: list[str]) -> bytes:
+    return json.dumps({"format": _FORMAT, "kind": kind, "files": names}, indent=1).encode() + b"\n"
+
+
+def _read_list(path: Path) -> dict[str, Any] | None:
+    """Return the content of a list that we wrote; None of another file."""
+    try:
+        content = read_json(path, remedy="").value
+        if content["format"] == _FORMAT and isinstance(content["files"], list):
+            return {"kind": content["kind"], "files": content["files"]}
+    except (InputError, OSError, LookupError, TypeError):
+        pass
+    return None
 
 
 def _not_written_here(folder: Path) -> list[str]:
     """Return what a folder holds beside the files that its list names; everything where it has no list."""
     if not folder.is_dir():
         return []
-    listed: set[str] = set()
-    path = folder / FILE_LIST
-    if path.is_file():
-        try:
-            content = read_json(path, remedy="").value
-            if content["format"] == _FORMAT:
-                listed = {FILE_LIST, *map(str, content["files"])}
-        except (InputError, OSError, LookupError, TypeError):
-            pass  # not a list that we wrote
+    content = _read_list(folder / FILE_LIST) if (folder / FILE_LIST).is_file() else None
+    listed = set() if content is None else {FILE_LIST, *map(str, content["files"])}
     names = (one.relative_to(folder).as_posix() for one in _files_of(folder))
     return [name for name in names if name not in listed]
 

@@ -18,6 +18,7 @@ from cslir.cli import (
     evaluate,
     index,
     lexicons,
+    means,
     report,
     search,
     switch,
@@ -65,6 +66,7 @@ app.add_typer(datasets.app, name="datasets")
 app.add_typer(lexicons.app, name="lexicons")
 app.command("switch")(switch.switch)
 app.command("train")(train.train)
+app.command("means")(means.means)
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.add_typer(vectors.app, name="vectors")

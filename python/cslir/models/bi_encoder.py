@@ -12,6 +12,7 @@ from cslir.errors import DamagedFileError, InputError, MissingExtraError, Unknow
 from cslir.models import Device, without_pytorch
 from cslir.models.batches import BATCH_TOKENS, length_batches
 from cslir.models.folders import BASES, MODEL_REMEDY, ModelKind, require_kind, require_readable
+from cslir.models.language_means import MEANS_FILE, read_language_means
 from cslir.models.settings import EncoderSettings, TextKind
 from cslir.models.text_limits import cut
 
@@ -120,6 +121,8 @@ class BiEncoder:
         limit = int(model.max_seq_length or 512)
         self.max_length = limit if max_length is None else min(max_length, limit)
         """Longest input in tokens, prefix and sentence marks included."""
+        self.language_means: Mapping[str, NDArray[np.float32]] = {}
+        """Mean vector by language, as the model's folder holds them; empty without any."""
 
     @classmethod
     def open(cls, folder: Path, *, device: Device = "cpu", max_length: int | None = None) -> "BiEncoder":
@@ -140,7 +143,10 @@ class BiEncoder:
                 path=folder,
                 remedy="name another model",
             )
-        return cls(model, EncoderSettings.read(folder), max_length=max_length)
+        encoder = cls(model, EncoderSettings.read(folder), max_length=max_length)
+        if (folder / MEANS_FILE).exists():
+            encoder.language_means = read_language_means(folder, encoder.dimension)
+        return encoder
 
     @property
     def dimension(self) -> int:

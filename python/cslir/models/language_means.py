@@ -9,12 +9,15 @@ without any training.
 import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cslir.errors import InputError, UnknownNameError
+from cslir.errors import DamagedFileError, InputError, UnknownNameError
+from cslir.outputs import replace_file, within_folder
 from cslir.records import Passage, Query
 
 if TYPE_CHECKING:
@@ -22,20 +25,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEWEST_TEXTS",
+    "MEANS_FILE",
     "MEAN_TEXTS",
     "SAMPLE_TEXTS",
     "LanguageSample",
     "complete_means",
     "completed_by_texts",
+    "estimate_language_means",
     "language_means",
     "language_weights",
     "means_of_texts",
     "nearest_language",
+    "read_language_means",
     "remove_language_means",
+    "save_language_means",
 ]
 
 FEWEST_TEXTS = 32
 """Texts of a language from which its mean is estimated at least; what fewer cost stands in docs/search.md."""
+MEANS_FILE = "language_means.safetensors"
+"""In a model's folder: one tensor by language."""
 MEAN_TEXTS = 64
 """Queries, and as many passages, of a language's dev split from which its mean is estimated."""
 SAMPLE_TEXTS = 256
@@ -129,6 +138,77 @@ def completed_by_texts(
     for language, rows in asked.vectors(encoder.encode_queries).items():
         sampled[language] = np.concatenate([rows, sampled[language]]) if language in sampled else rows
     return complete_means(known, sampled)
+
+
+def estimate_language_means(
+    encoder: "Encoder", passages: Iterable[Passage]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the mean vector of each language, of at most `SAMPLE_TEXTS` of its passages, drawn at random.
+
+    Args:
+        encoder: Gives the vectors.
+        passages: Texts with their language; those without one count for nothing. No judgements are needed,
+            and the texts need not be parallel.
+
+    Returns:
+        By language, each float32 of shape (dimension,).
+
+    Raises:
+        InputError: No passage has a language, or a language has fewer than `FEWEST_TEXTS`.
+    """
+    sample = LanguageSample()
+    for passage in passages:
+        sample.add(passage.language, passage.full_text)
+    if not sample.texts:
+        raise InputError("no passage has a language", remedy="give records with `language`")
+    return complete_means({}, sample.vectors(encoder.encode_passages))
+
+
+def save_language_means(folder: str | PathLike[str], means: Mapping[str, NDArray[np.float32]]) -> Path:
+    """Write language means into a model's folder, of any kind; `load_encoder` opens the model with them.
+
+    From then on `Index.build`, `evaluate` and their commands remove them, unless they are told not to.
+
+    Args:
+        folder: Of the model.
+        means: By language, each float32 of shape (dimension,).
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: There is no such model, or the file can't be written.
+    """
+    from safetensors.numpy import save
+
+    from cslir.models.folders import ENCODERS, require_kind
+
+    require_kind(Path(folder), ENCODERS)
+    with replace_file(within_folder(folder, MEANS_FILE)) as file:
+        file.write(save({one: np.ascontiguousarray(means[one], dtype=np.float32) for one in sorted(means)}))
+    return Path(folder) / MEANS_FILE
+
+
+def read_language_means(folder: Path, dimension: int) -> dict[str, NDArray[np.float32]]:
+    """Return the means in a model's folder by language; none where it has none.
+
+    Raises:
+        DamagedFileError: The file can't be read, or holds means of another dimension.
+    """
+    from cslir.models.static import read_tensors
+
+    path = folder / MEANS_FILE
+    if not path.exists():
+        return {}
+    means = read_tensors(path)
+    for language, mean in means.items():
+        if mean.shape != (dimension,) or mean.dtype != np.float32 or not np.isfinite(mean).all():
+            raise DamagedFileError(
+                f"the mean of {language!r} is not {dimension} finite 32-bit floats",
+                path=path,
+                remedy="estimate the means again, or remove the file",
+            )
+    return means
 
 
 def means_of_texts(

@@ -1,6 +1,6 @@
 """The bi-encoder in onnxruntime: the same embeddings as PyTorch's, several times faster on a CPU."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cslir.models.batches import BATCH_TOKENS, length_batches
 from cslir.models.folders import BASES, require_kind
+from cslir.models.language_means import read_language_means
 from cslir.models.onnx_network import OnnxNetwork, OnnxPrecision, converted_network
 from cslir.models.settings import TextKind
 from cslir.models.text_limits import cut
@@ -26,6 +27,8 @@ class OnnxEncoder:
         limit = network.settings.max_length
         self.max_length = limit if max_length is None else min(max_length, limit)
         """Longest input in tokens, prefix and sentence marks included."""
+        self.language_means: Mapping[str, NDArray[np.float32]] = {}
+        """Mean vector by language, as the model's folder holds them; empty without any."""
         self._tokenizer = network.tokenizer
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.max_length)
@@ -52,7 +55,9 @@ class OnnxEncoder:
         """
         require_kind(folder, BASES)
         network = OnnxNetwork.open(converted_network(folder, precision), threads=threads)
-        return cls(network, max_length=max_length)
+        encoder = cls(network, max_length=max_length)
+        encoder.language_means = read_language_means(folder, encoder.dimension)
+        return encoder
 
     @property
     def dimension(self) -> int:

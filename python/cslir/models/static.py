@@ -29,6 +29,7 @@ from cslir.models.folders import (
     read_object,
     require_kind,
 )
+from cslir.models.language_means import MEANS_FILE, read_language_means
 from cslir.models.settings import EncoderSettings, TextKind
 from cslir.models.text_limits import cut
 from cslir.outputs import replace_folder
@@ -42,7 +43,6 @@ FORMAT_VERSION = 1
 _TABLE = "embedding.weight"
 _MODULE = "0_StaticEmbedding"
 _NORMALIZE = "1_Normalize"
-_MEANS = "language_means.safetensors"
 _MODULES = [
     {"idx": 0, "name": "0", "path": _MODULE, "type": "sentence_transformers.models.StaticEmbedding"},
     {"idx": 1, "name": "1", "path": _NORMALIZE, "type": "sentence_transformers.models.Normalize"},
@@ -106,7 +106,7 @@ class StaticEncoder:
             table=table,
             tokenizer=read_tokenizer(first.folder / "tokenizer.json"),
             languages=tuple(own["languages"]),
-            language_means=_read_means(folder / _MEANS, table.shape[1]),
+            language_means=read_language_means(folder, table.shape[1]),
             configuration=own["configuration"],
             settings=settings,
             normalised=settings.similarity == "cosine" or bool(others),
@@ -197,7 +197,7 @@ class StaticEncoder:
             table = np.ascontiguousarray(self.table, dtype=np.float32)
             save_file({_TABLE: table}, work / _MODULE / "model.safetensors")
             if self.language_means:
-                save_file(dict(self.language_means), work / _MEANS)
+                save_file(dict(self.language_means), work / MEANS_FILE)
             _write_json(work / "modules.json", modules)
             _write_json(work / "config_sentence_transformers.json", self.settings.to_json())
             _write_json(work / STATIC_CONFIGURATION, settings)
@@ -307,16 +307,3 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
         return dict(load_file(path))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DamagedFileError(f"can't be read ({error})", path=path, remedy=_REMEDY) from None
-
-
-def _read_means(path: Path, dimension: int) -> dict[str, NDArray[np.float32]]:
-    """Return the mean embedding of each language; none where there is no such file."""
-    if not path.exists():
-        return {}
-    means = read_tensors(path)
-    for language, mean in means.items():
-        if mean.shape != (dimension,) or mean.dtype != np.float32 or not np.isfinite(mean).all():
-            raise DamagedFileError(
-                f"the mean of {language!r} is not {dimension} finite 32-bit floats", path=path, remedy=_REMEDY
-            )
-    return means
