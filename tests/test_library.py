@@ -100,6 +100,15 @@ def test_a_run_in_memory_is_evaluated_and_saved(run_and_qrels, tmp_path):
     assert "0.7500" in repr(result)
     assert "<pre>" in result._repr_html_()
     assert result.runs["all"] == run
+    result.runs["all"].save(tmp_path / "mine.run")
+    for same in (
+        cslir.Run(run),
+        tmp_path / "mine.run",
+        str(tmp_path / "mine.run"),
+        cslir.Retriever(run=cslir.Run(run)),
+    ):
+        judged = cslir.evaluate(same, folder, measures=["RR@10"]).systems[0].settings["all"].judged
+        assert judged.means == {"RR@10": 0.75}
     result.save(tmp_path / "mine.json")
     read = cslir.Result.read(str(tmp_path / "mine.json"))
     assert (read.systems[0].name, read.split) == ("mine", "test")

@@ -104,3 +104,13 @@ def test_a_terminal_that_can_draws_a_bar(term, bar):
     assert child.wait() == 0
     assert (b"3/10" in printed) == bar
     assert (b"training: 3 of 10 steps" in printed) != bar
+
+
+def test_progress_in_a_notebook_is_a_bar_and_a_warning(capsys):
+    shown = progress.notebook_progress()
+    with shown.stage("encoding", "text") as update:
+        update(1, 3)
+        update(3, 3)
+    assert "encoding" in capsys.readouterr().err
+    with pytest.warns(UserWarning, match="2 passages are missing"):
+        shown.notice("2 passages are missing")

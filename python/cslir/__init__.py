@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cslir.models import load_encoder
     from cslir.records import Example, Passage, Qrel, Query
     from cslir.reporting.write import report
+    from cslir.retrieval import Retriever, Run
     from cslir.switching import Switching
     from cslir.training.train import train
 
@@ -45,6 +46,8 @@ __all__ = [
     "Qrel",
     "Query",
     "Result",
+    "Retriever",
+    "Run",
     "Switching",
     "VectorIndex",
     "__version__",
@@ -66,6 +69,8 @@ _MODULES = {
     "Qrel": "cslir.records",
     "Query": "cslir.records",
     "Result": "cslir.evaluation.results",
+    "Retriever": "cslir.retrieval",
+    "Run": "cslir.retrieval",
     "Switching": "cslir.switching",
     "VectorIndex": "cslir._core",
     "__version__": "cslir._core",

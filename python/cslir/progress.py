@@ -4,10 +4,12 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from cslir.errors import MissingExtraError
 from cslir.plain_text import MESSAGE_LENGTH, plain_text
 from cslir.plurals import count_of
 
@@ -24,6 +26,7 @@ __all__ = [
     "announce",
     "counting",
     "duration",
+    "notebook_progress",
     "reading",
     "stderr_console",
     "terminal_progress",
@@ -61,6 +64,36 @@ SILENT = Progress()
 def terminal_progress() -> Progress:
     """Return what prints notices, and draws bars or logs lines, on stderr."""
     return Progress(announce, counting)
+
+
+def notebook_progress() -> Progress:
+    """Return what shows stages as bars of tqdm, widgets in a notebook, and notices as warnings.
+
+    >>> progress = notebook_progress()
+    >>> with progress.stage("encoding", "text") as update:
+    ...     update(1, 2)
+
+    Raises:
+        MissingExtraError: tqdm is not installed.
+    """
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise MissingExtraError(
+            "bars in a notebook need tqdm", name="tqdm", remedy="pip install tqdm"
+        ) from None
+
+    @contextmanager
+    def stage(description: str, unit: str) -> Iterator[Update]:
+        with tqdm(desc=description, unit=f" {unit}", leave=False) as bar:
+
+            def update(done: int, total: int | None = None) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            yield update
+
+    return Progress(lambda message: warnings.warn(message, stacklevel=2), stage)
 
 
 _SHORTEST, _LONGEST = 30.0, 300.0

@@ -210,8 +210,8 @@ def evaluate(
     """Judge a model end to end, or a run, on a dataset.
 
     Args:
-        system: An encoder, or its name or folder; a `Retriever`; or a run: a `Run`, or scores by query id and
-            passage id.
+        system: An encoder, or its name or folder; a `Retriever`; or a run: a `Run`, the path of its file, or
+            scores by query id and passage id.
         data: A dataset, or its name, folder or files as for `load_dataset`.
         progress: Told how far the work is, and what deserves a look.
         **options: Fields of `EvaluationOptions`: `split`, `pair` (one setting of a parallel dataset, `en-de`
@@ -226,8 +226,12 @@ def evaluate(
     """
     if isinstance(system, Mapping):
         options["run"] = system
+    elif isinstance(system, str | PathLike):
+        path = Path(system)
+        # A model is a folder, or a name of one; a run is a file.
+        options |= {"run": path} if path.is_file() else {"model": fspath(system)}
     else:
-        options["model"] = fspath(system) if isinstance(system, PathLike) else system
+        options["model"] = system
     return evaluate_dataset(
         fspath(data) if isinstance(data, PathLike) else data, EvaluationOptions(**options), progress=progress
     )
