@@ -14,7 +14,7 @@ from cslir.evaluation.settings import GROUPS
 from cslir.models import load_encoder
 from cslir.models.language_means import remove_language_means
 from cslir.models.static import StaticEncoder
-from cslir.search import PassageIndex
+from cslir.search import Index
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_search_of_a_file_of_queries_agrees_with_eval(output, run, tmp_path):
         for language in dataset.languages
         for passage in dataset.passages("test", language)
     ]
-    index = PassageIndex.open(output / "index")
+    index = Index.open(output / "index")
     query, _ = index.without_language_means(encoder.encode_queries([chosen[0].text]))
     passages = encoder.encode_passages([text for _, text in everything])
     languages = [doc_id.partition("/")[0] for doc_id, _ in everything]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cslir.records import Example, Passage, Qrel, Query
     from cslir.reporting.write import report
     from cslir.retrieval import Retriever, Run
+    from cslir.search import Index
     from cslir.switching import Switching
     from cslir.training.train import train
 
@@ -40,6 +41,7 @@ __all__ = [
     "Comparison",
     "CslirError",
     "Example",
+    "Index",
     "InputError",
     "Lexicon",
     "Passage",
@@ -63,6 +65,7 @@ _MODULES = {
     "Comparison": "cslir.evaluation.comparison",
     "CslirError": "cslir.errors",
     "Example": "cslir.records",
+    "Index": "cslir.search",
     "InputError": "cslir.errors",
     "Lexicon": "cslir._core",
     "Passage": "cslir.records",

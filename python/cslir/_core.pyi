@@ -24,6 +24,7 @@ __all__ = [
     "exchange_paths",
     "instruction_sets",
     "int8_peak",
+    "is_index_file",
     "kernel",
     "kernels",
     "multiply_add_peak",
@@ -148,6 +149,9 @@ def instruction_sets() -> list[str]:
 def threads() -> int:
     """Returns how many threads do the work by default: RAYON_NUM_THREADS, or one per usable core."""
 
+def is_index_file(name: str) -> bool:
+    """Returns whether a file of that name belongs to an index of vectors, or was left by a killed writer."""
+
 @final
 class VectorIndex:
     """Vectors with ids and metadata, in a folder or in memory: exact search, by inner product.
@@ -244,6 +248,13 @@ class VectorIndex:
     def metadata(self, column: str, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
         """Returns the values of rows in a column; raises InputError if there is no such row or column."""
 
+    def counts(self, column: str) -> dict[str, int]:
+        """Returns how many rows have each value of a column, deleted ones left out.
+
+        Raises:
+            InputError: There is no such column.
+        """
+
     def vectors(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
         """Returns a copy of the vectors of rows; raises InputError if there is no such row."""
 
@@ -314,6 +325,10 @@ class VectorIndex:
     @property
     def columns(self) -> list[str]:
         """The names of the metadata columns."""
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with each change."""
 
     @property
     def segments(self) -> int:

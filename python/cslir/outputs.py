@@ -14,7 +14,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from cslir.errors import CslirError, InputError
@@ -22,10 +22,12 @@ from cslir.json_values import read_json
 
 __all__ = [
     "FILE_LIST",
+    "changing_folder",
     "replace_file",
     "replace_folder",
     "require_output_file",
     "require_output_folder",
+    "synchronise",
     "within_folder",
 ]
 
@@ -115,6 +117,28 @@ def replace_folder(folder: str | os.PathLike[str], kind: str | None, *, wait: bo
             shutil.rmtree(part, ignore_errors=True)
         raise
     finally:
+        _close(descriptor)
+
+
+@contextmanager
+def changing_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Be the only one who changes a folder that `replace_folder` wrote; how is up to the block.
+
+    Raises:
+        InputError: Another process is writing the folder, or it can't be written.
+    """
+    place = _place(folder, "folder")
+    part, retired = _part_of(place), place.with_name(f".{place.name}.old")
+    descriptor = _NOT_OPEN
+    try:
+        with _refusing(place):
+            descriptor = _claim(part, _open_folder, wait=False)
+            _recover(place, retired)
+        with _saying(place, place):
+            yield
+    finally:
+        if _is_still(descriptor, part):
+            shutil.rmtree(part, ignore_errors=True)
         _close(descriptor)
 
 
@@ -212,6 +236,11 @@ def _part_of(place: Path) -> Path:
     return place.with_name(f".{place.name}.part")
 
 
+def _named(part: str) -> str:
+    """Return the name of the output whose unfinished file has this name."""
+    return part.removeprefix(".").removesuffix(".part")
+
+
 @contextmanager
 def _refusing(path: Path) -> Iterator[None]:
     """Raise what keeps an output from being written as an error of the user's input."""
@@ -264,7 +293,7 @@ def _claim(part: Path, open_part: Callable[[Path], int], wait: bool) -> int:
             if not _lock(descriptor, wait):
                 raise InputError(
                     "another process is writing this output",
-                    path=part.with_name(part.name.removeprefix(".").removesuffix(".part")),
+                    path=part.with_name(_named(part.name)),
                     remedy="wait for its end, or name another",
                 )
             # The writer before us may have renamed or removed what we opened, before we had the lock.
@@ -367,13 +396,23 @@ def _read_list(path: Path) -> dict[str, Any] | None:
 
 
 def _not_written_here(folder: Path) -> list[str]:
-    """Return what a folder holds beside the files that its list names; everything where it has no list."""
+    """Return what a folder holds beside the files that its list names; everything where it has no list.
+
+    Of an index of vectors that the list names, files come and go; they are told by their names. What a killed
+    writer of a listed file left is no one else's either.
+    """
     if not folder.is_dir():
         return []
     content = _read_list(folder / FILE_LIST) if (folder / FILE_LIST).is_file() else None
     listed = set() if content is None else {FILE_LIST, *map(str, content["files"])}
-    names = (one.relative_to(folder).as_posix() for one in _files_of(folder))
-    return [name for name in names if name not in listed]
+    from cslir._core import is_index_file
+
+    def is_ours(name: PurePosixPath) -> bool:
+        of_index = str(name.with_name("manifest.jsonl")) in listed and is_index_file(name.name)
+        return str(name) in listed or of_index or str(name.with_name(_named(name.name))) in listed
+
+    names = (PurePosixPath(one.relative_to(folder)) for one in _files_of(folder))
+    return [str(name) for name in names if not is_ours(name)]
 
 
 def _flush(folder: Path) -> None:
@@ -383,11 +422,12 @@ def _flush(folder: Path) -> None:
     for path in _files_of(folder):
         if path.is_file() and not path.is_symlink():
             path.chmod(0o666 & ~umask)
-            _synchronise(path)
-    _synchronise(folder)
+            synchronise(path)
+    synchronise(folder)
 
 
-def _synchronise(path: Path) -> None:
+def synchronise(path: Path) -> None:
+    """Flush a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -419,7 +459,7 @@ def _exchange(part: Path, place: Path, retired: Path, kind: str | None) -> None:
             _remove(part)
         finally:
             os.close(old)
-    _synchronise(place.parent)
+    synchronise(place.parent)
 
 
 def _first_free(place: Path) -> Path:

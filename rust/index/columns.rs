@@ -102,6 +102,19 @@ impl Column {
         None
     }
 
+    /// Each value with the number of those rows that have it; `None` where the file is damaged.
+    pub(super) fn counts(&self, is_counted: impl Fn(usize) -> bool) -> Option<Vec<(&str, usize)>> {
+        let mut counts = vec![0; self.values];
+        for (row, code) in self.part(&self.codes).as_chunks().0.iter().enumerate() {
+            let count = counts.get_mut(u32::from_le_bytes(*code) as usize)?;
+            *count += usize::from(is_counted(row));
+        }
+        let counts = counts.into_iter().enumerate();
+        counts
+            .map(|(code, count)| Some((self.value(code)?, count)))
+            .collect()
+    }
+
     /// The rows whose value has that number.
     pub(super) fn rows_with(&self, code: u32) -> Bitmap {
         let codes = self.part(&self.codes).as_chunks().0;

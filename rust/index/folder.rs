@@ -13,14 +13,12 @@ use crate::{Error, Result};
 
 use super::format::damaged;
 use super::manifest::{
-    DeletedEntry, MANIFEST, Manifest, SegmentEntry, deleted_name, is_ours, partial_name,
+    DeletedEntry, LOCK, MANIFEST, Manifest, SegmentEntry, deleted_name, is_ours, partial_name,
     segment_name,
 };
 use super::section::failed;
 use super::segment::Segment;
 use super::snapshot::{Deleted, Member, Snapshot};
-
-const LOCK: &str = "lock";
 
 /// The only writer of a folder.
 #[derive(Debug)]

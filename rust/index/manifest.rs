@@ -18,6 +18,9 @@ use super::section::failed;
 /// The manifest's file name.
 pub(super) const MANIFEST: &str = "manifest.jsonl";
 
+/// The name of the file that its only writer locks.
+pub(super) const LOCK: &str = "lock";
+
 const FORMAT: &str = "cslir vector index";
 
 /// What an index folder holds.
@@ -76,6 +79,11 @@ pub(super) fn deleted_name(segment: u64, generation: u64) -> String {
     format!("{segment:08}-{generation:08}.deleted")
 }
 
+/// Whether a file of that name belongs to the folder of an index, manifest and lock included.
+pub fn is_index_file(name: &str) -> bool {
+    name == MANIFEST || name == LOCK || is_ours(name)
+}
+
 /// Whether a file of that name belongs to an index, or was left by a writer that was killed. Nothing else is ever
 /// removed from a folder.
 pub(super) fn is_ours(name: &str) -> bool {
@@ -117,7 +125,7 @@ impl Manifest {
         let path = folder.join(MANIFEST);
         let text = regular::read(&path).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
-                Error::input("no index here", "check the path, or build one").in_file(folder)
+                no_index(folder).in_file(folder)
             }
             _ => failed(&path, source),
         })?;
@@ -185,6 +193,21 @@ impl Manifest {
     }
 }
 
+/// There is none; perhaps an index of texts, which has its vectors in a folder of its own.
+fn no_index(folder: &Path) -> Error {
+    let inner = folder.join("vectors");
+    if inner.join(MANIFEST).is_file() {
+        return Error::input(
+            "is an index of texts, not of vectors",
+            format!(
+                "open it with cslir.Index; its vectors are in {}",
+                inner.display()
+            ),
+        );
+    }
+    Error::input("no index here", "check the path, or build one")
+}
+
 fn checksum_line(line: &[u8]) -> Vec<u8> {
     format!("{}\n", json!(in_hex(checksum(line)))).into_bytes()
 }
@@ -246,7 +269,7 @@ mod tests {
             "00000001.column3.part",
             "manifest.jsonl.part",
         ] {
-            assert!(is_ours(name), "{name}");
+            assert!(is_ours(name) && is_index_file(name), "{name}");
         }
         for name in [
             "20240101 film.part",
@@ -259,5 +282,7 @@ mod tests {
         ] {
             assert!(!is_ours(name), "{name}");
         }
+        assert!(is_index_file("manifest.jsonl") && is_index_file("lock"));
+        assert!(!is_index_file("20240101 film.part"));
     }
 }

@@ -36,6 +36,7 @@ pub use folder::SegmentImage;
 pub use format::FORMAT_VERSION;
 #[cfg(any(fuzzing, test))]
 pub use format::mend;
+pub use manifest::is_index_file;
 pub use snapshot::{Hits, Snapshot, Where};
 pub use strings::Strings;
 pub use writer::IndexWriter;

@@ -205,6 +205,16 @@ impl Segment {
         value.ok_or_else(|| self.damaged("a value of metadata is not readable"))
     }
 
+    /// Each value of a column with the number of those rows that have it.
+    pub(super) fn counts(
+        &self,
+        column: &str,
+        is_counted: impl Fn(usize) -> bool,
+    ) -> Result<Vec<(&str, usize)>> {
+        let counts = self.column(column)?.1.counts(is_counted);
+        counts.ok_or_else(|| self.damaged("a value of metadata is not readable"))
+    }
+
     /// The rows whose value in a column is that; `None` where no row's is.
     pub(super) fn rows_with(&self, column: &str, value: &str) -> Result<Option<Arc<Bitmap>>> {
         let (place, column) = self.column(column)?;

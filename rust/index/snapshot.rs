@@ -1,5 +1,6 @@
 //! An index as it is at one time. What others write later does not change it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::bitmap::Bitmap;
@@ -398,6 +399,25 @@ impl Snapshot {
             values.push(member.segment.metadata(column, row)?);
         }
         Ok(values)
+    }
+
+    /// How many rows that are not deleted have each value of a metadata column.
+    ///
+    /// # Errors
+    ///
+    /// There is no such column, or it is damaged.
+    pub fn counts(&self, column: &str) -> Result<BTreeMap<String, usize>> {
+        self.check_column(column)?;
+        let mut counts = BTreeMap::new();
+        for member in &self.members {
+            let of_segment = member
+                .segment
+                .counts(column, |row| !member.is_deleted(row))?;
+            for (value, count) in of_segment.into_iter().filter(|(_, count)| *count > 0) {
+                *counts.entry(value.to_owned()).or_default() += count;
+            }
+        }
+        Ok(counts)
     }
 
     /// The rows' vectors, one after the other.

@@ -1,5 +1,6 @@
 //! `VectorIndex` and `VectorIndexWriter`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,7 +19,14 @@ use crate::topk::Element;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<VectorIndex>()?;
-    module.add_class::<VectorIndexWriter>()
+    module.add_class::<VectorIndexWriter>()?;
+    module.add_function(wrap_pyfunction!(is_index_file, module)?)
+}
+
+/// Returns whether a file of that name belongs to an index of vectors, or was left by a killed writer.
+#[pyfunction]
+fn is_index_file(name: &str) -> bool {
+    index::is_index_file(name)
 }
 
 /// Vectors with ids and metadata, in a folder or in memory: exact search, by inner product.
@@ -202,6 +210,15 @@ impl VectorIndex {
         list(python, values)
     }
 
+    /// Returns how many rows have each value of a column, deleted ones left out.
+    ///
+    /// Raises:
+    ///     InputError: There is no such column.
+    fn counts(&self, python: Python<'_>, column: &str) -> PyResult<BTreeMap<String, usize>> {
+        let counts = python.detach(|| self.0.snapshot().counts(column));
+        counts.map_err(|error| to_python_error(python, error))
+    }
+
     /// Returns a copy of the vectors of rows; raises InputError if there is no such row.
     fn vectors<'py>(
         &self,
@@ -313,6 +330,12 @@ impl VectorIndex {
     #[getter]
     fn columns(&self) -> Vec<String> {
         self.0.snapshot().columns().to_vec()
+    }
+
+    /// A number that grows with each change.
+    #[getter]
+    fn generation(&self) -> u64 {
+        self.0.snapshot().generation()
     }
 
     /// The number of segments that a search goes through.

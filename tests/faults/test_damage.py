@@ -97,6 +97,17 @@ def made_by(*command):
     return make
 
 
+def text_index(material, path):
+    material.must("index", material.corpus, "--model", material.model, "--output", path)
+    code = f"""
+from cslir import Index, Passage
+index = Index.open({str(path)!r})
+index.add([Passage(f"new{{number}}", "play music file " * (number + 1)) for number in range(40)])
+index.delete(["new3", "new7"])
+"""
+    assert material.server.run(code=code).status == 0
+
+
 def vector_index(material, path):
     folder = material.folder
     material.must("vectors", "build", folder / "vectors-0.npy", "--ids", folder / "ids-0.txt",
@@ -141,7 +152,7 @@ def part_names(folder):
 
 QUERY = "music file"
 ARTEFACTS = [
-    Artefact("index of texts", made_by("index", "@corpus", "--model", "@model", "--output", "{}"), lambda m, p: [
+    Artefact("index of texts", text_index, lambda m, p: [
         ["search", QUERY, "--index", p, "--json", "-k", 400], ["search", "--queries", m.folder / "queries.tsv", "--index", p]]),
     Artefact("index of vectors", vector_index, lambda m, p: [
         ["vectors", "verify", p], ["vectors", "info", p, "--json"], ["vectors", "export", p, "out.npy"],

@@ -7,7 +7,7 @@ import typer
 
 from cslir.cli.arguments import DeviceOption, PrecisionOption
 from cslir.plurals import count_of
-from cslir.progress import announce, counting
+from cslir.progress import announce, terminal_progress
 
 __all__ = ["index"]
 
@@ -38,20 +38,16 @@ def index(
 ) -> None:
     """Encode a collection and write an index for `cslir search`."""
     from cslir.datasets.collections import passages_of
-    from cslir.models import load_encoder, model_name
-    from cslir.search import PassageIndex
+    from cslir.search import Index
 
-    encoder = load_encoder(model, precision, device=device)
-    with counting("encoding", "passage") as update:
-        made = PassageIndex.build(
-            output,
-            passages_of(dataset, split, language),
-            encoder,
-            model_name(model),
-            precision=precision,
-            language_means=getattr(encoder, "language_means", None) if language_means else None,
-            progress=lambda done: update(done, None),
-            notice=announce,
-        )
+    made = Index.build(
+        output,
+        passages_of(dataset, split, language),
+        model,
+        precision=precision,
+        device=device,
+        language_means=language_means,
+        progress=terminal_progress(),
+    )
     announce(f"{count_of(len(made), 'passage')} of {count_of(made.vectors.dimension, 'dimension')}")
     typer.echo(output)

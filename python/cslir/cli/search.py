@@ -15,11 +15,9 @@ from cslir.plurals import count_of
 from cslir.shell import own_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from cslir.models.cross_encoder import Scorer
-    from cslir.records import Query, ScoredPassage
-    from cslir.search import Encoder, Hit, PassageIndex
+    from cslir.progress import Update
+    from cslir.search import Hit, Index
 
 __all__ = ["cut", "search"]
 
@@ -66,8 +64,7 @@ def search(
     from cslir.errors import InputError
     from cslir.files import cache_folder
     from cslir.formats import require_text_output
-    from cslir.models import load_encoder
-    from cslir.search import PassageIndex
+    from cslir.search import Index
 
     if (query is None) == (queries is None):
         raise InputError("one query or --queries FILE is needed", remedy=own_command("search", "read e-mail"))
@@ -77,12 +74,13 @@ def search(
         raise InputError("the query is not UTF-8", remedy="check the terminal's encoding")
     if run_out is not None:
         require_text_output(run_out)
-    opened = PassageIndex.open(index if index is not None else cache_folder() / "demo" / "index")
+    opened = Index.open(
+        index if index is not None else cache_folder() / "demo" / "index", fetch_model=fetch_model
+    )
     among = passage_language or None
     if among is not None:
         opened.check_languages(among)
-    encoder = load_encoder(opened.encoder_name, opened.precision, fetch=fetch_model)
-    opened.check_encoder(encoder)
+    _ = opened.model
     scorer = None
     if rerank is not None:
         from cslir.models.cross_encoder import load_cross_encoder
@@ -90,14 +88,14 @@ def search(
         scorer = load_cross_encoder(rerank, rerank_precision)
     reranking = _Reranking(scorer, rerank_depth)
     if queries is not None:
-        _write_run(opened, encoder, queries, k, language, among, run_out, reranking)
+        _write_run(opened, queries, k, language, among, run_out, reranking)
         return
     start = time.perf_counter()
-    vector, languages = opened.without_language_means(encoder.encode_queries([query or ""]), language)
+    vectors, languages = opened.encode([query or ""], language)
     encoded = time.perf_counter()
-    hits = opened.hits(vector[0], reranking.depth(k), languages=among)
+    found = opened.hits(vectors, reranking.depth(k), languages=among)
     searched = time.perf_counter()
-    hits = reranking.hits(query or "", hits)[:k]
+    hits = reranking.hits([query or ""], found)[0][:k]
     reranked = time.perf_counter()
     if as_json:
         for hit in hits:
@@ -131,21 +129,15 @@ class _Reranking(NamedTuple):
         """Return how many passages to retrieve for an answer of k."""
         return k if self.scorer is None else max(k, self.candidates)
 
-    def hits(self, query: str, hits: "list[Hit]") -> "list[Hit]":
-        """Return the hits, the candidates in the order of the cross-encoder's scores; see `rerank`."""
+    def hits(
+        self, queries: list[str], found: "list[list[Hit]]", update: "Update | None" = None
+    ) -> "list[list[Hit]]":
+        """Return each query's hits, the candidates in the order of the cross-encoder's scores."""
         if self.scorer is None:
-            return hits
-        from cslir.rerank import rerank
+            return found
+        from cslir.search import rerank_hits
 
-        found = {hit.passage.doc_id: hit for hit in hits}
-        lines = rerank(
-            {query: {doc_id: hit.score for doc_id, hit in found.items()}},
-            {query: query},
-            {doc_id: hit.passage for doc_id, hit in found.items()},
-            self.scorer,
-            depth=self.candidates,
-        )
-        return [found[line.doc_id]._replace(score=line.score) for line in lines]
+        return rerank_hits(queries, found, self.scorer, self.candidates, update)
 
 
 def _print_hits(hits: "list[Hit]") -> None:
@@ -170,8 +162,7 @@ def cut(text: str, width: int) -> str:
 
 
 def _write_run(
-    index: "PassageIndex",
-    encoder: "Encoder",
+    index: "Index",
     queries: Path,
     k: int,
     language: str | None,
@@ -182,21 +173,29 @@ def _write_run(
     from cslir.datasets.layouts import read_queries
     from cslir.errors import InputError
     from cslir.formats import require_run_id, run_lines, write_run
+    from cslir.progress import counting
+    from cslir.records import ScoredPassage
 
     asked = list(read_queries(queries))
     if not asked:
         raise InputError("holds no query", path=queries)
     for query in asked:
         require_run_id(query.query_id, queries)
-    vectors, _ = index.without_language_means(
-        encoder.encode_queries([query.text for query in asked]), language
-    )
-    query_ids = [query.query_id for query in asked]
+    texts = [query.text for query in asked]
+    vectors, _ = index.encode(texts, language)
     if reranking.scorer is None:
-        run = index.run(query_ids, vectors, k, languages=among)
+        run = index.run([query.query_id for query in asked], vectors, k, languages=among)
     else:
-        ranked = index.ranked(query_ids, vectors, reranking.depth(k), languages=among)
-        run = _reranked(index, ranked, asked, reranking.scorer, reranking.candidates, k)
+        found = index.hits(vectors, reranking.depth(k), languages=among)
+        for doc_id in dict.fromkeys(hit.passage.doc_id for hits in found for hit in hits):
+            require_run_id(doc_id, index.folder)
+        with counting("reranking", "pair") as update:
+            found = reranking.hits(texts, found, update)
+        run = (
+            ScoredPassage(query.query_id, hit.passage.doc_id, hit.score)
+            for query, hits in zip(asked, found, strict=True)
+            for hit in hits[:k]
+        )
     if run_out is not None:
         write_run(run_out, run)
         return
@@ -205,39 +204,3 @@ def _write_run(
     for line in run_lines(run):
         stdout.write(f"{plain_text(line) if sys.stdout.isatty() else line}\n".encode())
     stdout.flush()
-
-
-def _reranked(
-    index: "PassageIndex",
-    ranked: "Iterable[tuple[str, list[float], list[int]]]",
-    queries: "list[Query]",
-    scorer: "Scorer",
-    candidates: int,
-    k: int,
-) -> "Iterator[ScoredPassage]":
-    """Yield the k best passages of each query by the cross-encoder's scores."""
-    from itertools import groupby, islice
-
-    from cslir.formats import require_run_id
-    from cslir.progress import counting
-    from cslir.rerank import rerank
-
-    scores: dict[str, dict[str, float]] = {}
-    row_of: dict[str, int] = {}
-    for query_id, found, rows in ranked:
-        doc_ids = index.vectors.ids(rows)
-        scores[query_id] = dict(zip(doc_ids, found, strict=True))
-        row_of.update(zip(doc_ids, rows, strict=True))
-    for doc_id in row_of:
-        require_run_id(doc_id, index.folder)
-    with counting("reranking", "pair") as update:
-        lines = rerank(
-            scores,
-            {query.query_id: query.text for query in queries},
-            lambda doc_id: next(index.passages([row_of[doc_id]])),
-            scorer,
-            depth=candidates,
-            progress=update,
-        )
-        for _, its in groupby(lines, key=lambda line: line.query_id):
-            yield from islice(its, k)

@@ -95,22 +95,25 @@ def info(
 def verify(folder: Folder) -> None:
     """Compare every checksum of an index, of vectors or of passages; exit code 2 if a file is damaged."""
     from cslir._core import VectorIndex
-    from cslir.search import PassageIndex
+    from cslir.search import Index
 
     passages = (folder / "index.json").is_file()
-    index = PassageIndex.open(folder) if passages else VectorIndex.open(folder)
+    index = Index.open(folder) if passages else VectorIndex.open(folder)
     index.verify()
     announce(f"{count_of(len(index), 'passage' if passages else 'vector')}, nothing wrong")
 
 
 @app.command("compact")
 def compact(folder: Folder) -> None:
-    """Make one segment of all vectors that are not deleted."""
+    """Make one segment of all vectors that are not deleted; of an index of passages, of these too."""
     from cslir._core import VectorIndex
+    from cslir.search import Index
 
-    index = VectorIndex.open(folder)
+    passages = (folder / "index.json").is_file()
+    index = Index.open(folder) if passages else VectorIndex.open(folder)
     index.compact()
-    announce(f"{count_of(len(index), 'vector')} in {count_of(index.segments, 'segment')}")
+    vectors = index.vectors if isinstance(index, Index) else index
+    announce(f"{count_of(len(vectors), 'vector')} in {count_of(vectors.segments, 'segment')}")
 
 
 @app.command("export")

@@ -45,7 +45,7 @@ from cslir.plurals import count_of
 from cslir.progress import announce, terminal_progress
 from cslir.reporting import report
 from cslir.retrieval import KeptVectors
-from cslir.search import Encoder, PassageIndex
+from cslir.search import Encoder, Index
 from cslir.shell import own_command, pip_command
 from cslir.switching import load_lexicons
 from cslir.training.record import read_training_record
@@ -256,12 +256,11 @@ def _save(dataset: ParallelDataset, output: Path, name: str, trained: Path) -> _
     encoder = StaticEncoder.open(trained)
     encoder = replace(encoder, language_means=_dev_means(dataset, encoder))
     encoder.save(output / "model", training_record=read_training_record(trained).to_bytes())
-    index = PassageIndex.build(
+    index = Index.build(
         output / "index",
         iter(dataset.passages("test")),
         encoder,
-        str(output / "model"),
-        language_means=encoder.language_means,
+        model_name=output / "model",
     )
     accuracy = {}
     for language in dataset.languages:

@@ -19,7 +19,7 @@ from cslir.latency.systems import NONE, DenseSystem, Growth, Kind, RerankedSyste
 from cslir.models import load_encoder
 from cslir.models.cross_encoder import Scorer, load_cross_encoder
 from cslir.records import Passage
-from cslir.search import PassageIndex
+from cslir.search import Index
 
 __all__ = ["Case", "Latency", "LatencySettings", "SystemLatency", "measure_latency"]
 
@@ -312,7 +312,7 @@ def _command(
             return None  # `cslir index` writes no other
         passages = [_unique(passage, row) for row, passage in enumerate(collection.passages)]
         known = _Known(first.passages)
-        PassageIndex.build(target, passages, known, str(first.model), precision=str(first.precision))  # type: ignore[arg-type]
+        Index.build(target, passages, known, model_name=first.model, precision=str(first.precision))  # type: ignore[arg-type]
         options: list[str] = []
         if isinstance(system, RerankedSystem):
             options = ["--rerank", system.reranker, "--rerank-depth", str(settings.rerank_depth)]

@@ -123,6 +123,8 @@ class BiEncoder:
         """Longest input in tokens, prefix and sentence marks included."""
         self.language_means: Mapping[str, NDArray[np.float32]] = {}
         """Mean vector by language, as the model's folder holds them; empty without any."""
+        self.folder: Path | None = None
+        """Where it was opened, for what notes the model."""
 
     @classmethod
     def open(cls, folder: Path, *, device: Device = "cpu", max_length: int | None = None) -> "BiEncoder":
@@ -146,6 +148,7 @@ class BiEncoder:
         encoder = cls(model, EncoderSettings.read(folder), max_length=max_length)
         if (folder / MEANS_FILE).exists():
             encoder.language_means = read_language_means(folder, encoder.dimension)
+        encoder.folder = folder
         return encoder
 
     @property

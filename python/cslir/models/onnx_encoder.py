@@ -29,6 +29,9 @@ class OnnxEncoder:
         """Longest input in tokens, prefix and sentence marks included."""
         self.language_means: Mapping[str, NDArray[np.float32]] = {}
         """Mean vector by language, as the model's folder holds them; empty without any."""
+        self.folder: Path | None = None
+        """Where it was opened, for what notes the model."""
+        self.precision: OnnxPrecision = "onnx-float32"
         self._tokenizer = network.tokenizer
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.max_length)
@@ -57,6 +60,7 @@ class OnnxEncoder:
         network = OnnxNetwork.open(converted_network(folder, precision), threads=threads)
         encoder = cls(network, max_length=max_length)
         encoder.language_means = read_language_means(folder, encoder.dimension)
+        encoder.folder, encoder.precision = folder, precision
         return encoder
 
     @property

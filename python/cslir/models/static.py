@@ -74,6 +74,8 @@ class StaticEncoder:
     """Prompts and similarity."""
     normalised: bool = True
     """Whether embeddings have length 1."""
+    folder: Path | None = field(default=None, compare=False)
+    """Where it was opened, for what notes the model."""
 
     @property
     def dimension(self) -> int:
@@ -110,6 +112,7 @@ class StaticEncoder:
             configuration=own["configuration"],
             settings=settings,
             normalised=settings.similarity == "cosine" or bool(others),
+            folder=folder,
         )
         if encoder.tokenizer.get_vocab_size() > len(encoder.table):
             raise DamagedFileError(
