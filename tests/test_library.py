@@ -1,13 +1,18 @@
+import importlib
 import inspect
 import json
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import cslir
 from cslir import InputError, Lexicon, Switching
+from cslir.formats import read_run, write_run
+from cslir.lexicons.readers import read_lexicon
+from cslir.records import ScoredPassage
 
 
 def test_every_public_name_is_there_and_documented():
@@ -32,6 +37,45 @@ def test_importing_it_loads_nothing_large():
         [sys.executable, "-c", f"import json; {code}"], capture_output=True, text=True, check=True
     ).stdout
     assert not {"torch", "numpy", "rich", "typer", "cslir._core"} & set(json.loads(loaded))
+
+
+PACKAGES = (
+    "cslir", "cslir.datasets", "cslir.evaluation.results", "cslir.formats", "cslir.lexicons",
+    "cslir.lexicons.readers", "cslir.models", "cslir.reporting", "cslir.streaming",
+)  # fmt: skip
+
+
+def functions(module):
+    """Yield the public functions of a module, and methods of its classes."""
+    for name in module.__all__:
+        value = getattr(module, name)
+        members = vars(value).items() if inspect.isclass(value) else [(name, value)]
+        for key, member in members:
+            member = getattr(member, "__func__", member)
+            if inspect.isfunction(member) and not key.startswith("_"):
+                yield f"{module.__name__}.{name}", member
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_path_is_a_string_or_what_stands_for_one(name):
+    for where, function in functions(importlib.import_module(name)):
+        for parameter in inspect.signature(function).parameters.values():
+            annotation = str(parameter.annotation)
+            assert "Path" not in annotation or ("str" in annotation and "PathLike" in annotation), (
+                where,
+                parameter.name,
+            )
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_lexicons_stop_words_and_files_of_the_field_are_named_by_either(kind, tmp_path):
+    Lexicon.from_entries("en", "de", [("a house", [("ein Haus", 1.0)])]).save(kind(tmp_path / "a.cslex"))
+    assert Lexicon.open(kind(tmp_path / "a.cslex")).lookup("a house") == [("ein Haus", 1.0)]
+    assert list(read_lexicon(kind(tmp_path / "a.cslex"), "en", "de")) == [("a house", "ein Haus", 1.0)]
+    write_run(kind(tmp_path / "a.run"), [ScoredPassage("q", "d", 1.0)], tag="a")
+    assert [*read_run(kind(tmp_path / "a.run"))] == [ScoredPassage("q", "d", 1.0)]
+    (tmp_path / "words").write_text("house\n")
+    assert Switching(["en-de"], stop_words=kind(tmp_path / "words")).stop_words == ("house",)
 
 
 def test_a_switching_switches_texts_and_says_what_it_replaced():

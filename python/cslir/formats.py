@@ -11,6 +11,7 @@ import lzma
 import math
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -58,8 +59,9 @@ _LARGEST_SCORE = 3.4028234663852886e38
 _JUDGE = "judge by whole numbers, 0 for a passage that is not relevant"
 
 
-def find_compressed(path: Path) -> Path | None:
+def find_compressed(path: str | PathLike[str]) -> Path | None:
     """Return `path`, or the compressed file of that name (`.gz`, `.bz2`, `.xz`, `.lz4`), or None."""
+    path = Path(path)
     candidates = (path, *(path.with_name(path.name + suffix) for suffix in (".gz", ".bz2", ".xz", ".lz4")))
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
@@ -78,12 +80,13 @@ def _unique(path: Path, records: Iterable[tuple[int, str, _Record]], kind: str) 
         yield record
 
 
-def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_jsonl(path: str | PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number, record) of a file with one JSON object per line; blank lines are skipped.
 
     Raises:
         InputError: A line is no JSON object, or holds what `decode_json` refuses.
     """
+    path = Path(path)
     return _records(path, read_lines(path))
 
 
@@ -146,7 +149,7 @@ def _query(record: dict[str, Any], language: str, path: Path | None, line: int |
     )
 
 
-def read_collection(path: Path, language: str = "") -> Iterator[Passage]:
+def read_collection(path: str | PathLike[str], language: str = "") -> Iterator[Passage]:
     """Yield the passages of a BEIR `corpus.jsonl` or an MS MARCO `collection.tsv`.
 
     Which it is, its name says, or its first line where the name says neither, as that of a pipe.
@@ -154,16 +157,18 @@ def read_collection(path: Path, language: str = "") -> Iterator[Passage]:
     Raises:
         InputError: As for `read_beir_corpus` and `read_msmarco_collection`.
     """
+    path = Path(path)
     is_jsonl, lines = _is_jsonl(path)
     return _beir_passages(path, language, lines) if is_jsonl else _msmarco_passages(path, language, lines)
 
 
-def read_queries(path: Path, language: str = "") -> Iterator[Query]:
+def read_queries(path: str | PathLike[str], language: str = "") -> Iterator[Query]:
     """Yield the queries of a BEIR `queries.jsonl` or an MS MARCO `queries.*.tsv`; see `read_collection`.
 
     Raises:
         InputError: As for `read_beir_queries` and `read_msmarco_queries`.
     """
+    path = Path(path)
     is_jsonl, lines = _is_jsonl(path)
     return _beir_queries(path, language, lines) if is_jsonl else _msmarco_queries(path, language, lines)
 
@@ -179,7 +184,7 @@ def _is_jsonl(path: Path) -> tuple[bool, Lines]:
     return first[1].lstrip().startswith("{"), chain((first,), lines)
 
 
-def read_beir_corpus(path: Path, language: str = "") -> Iterator[Passage]:
+def read_beir_corpus(path: str | PathLike[str], language: str = "") -> Iterator[Passage]:
     """Yield the passages of a BEIR `corpus.jsonl`: `_id`, `text`, optional `title` and `language`.
 
     A record without `_id` has its id in `id`, `doc_id` or `query_id`. A null is read like a missing value.
@@ -191,6 +196,7 @@ def read_beir_corpus(path: Path, language: str = "") -> Iterator[Passage]:
     Raises:
         InputError: A record is malformed, or an id is empty or repeated.
     """
+    path = Path(path)
     return _beir_passages(path, language, read_lines(path))
 
 
@@ -199,7 +205,7 @@ def _beir_passages(path: Path, language: str, lines: Lines) -> Iterator[Passage]
     return _unique(path, ((line, passage.doc_id, passage) for line, passage in records), "passage")
 
 
-def read_beir_queries(path: Path, language: str = "") -> Iterator[Query]:
+def read_beir_queries(path: str | PathLike[str], language: str = "") -> Iterator[Query]:
     """Yield the queries of a BEIR `queries.jsonl`: `_id`, `text`, optional `language`.
 
     A record without `_id` has its id in `id`, `doc_id` or `query_id`. A null is read like a missing value.
@@ -207,6 +213,7 @@ def read_beir_queries(path: Path, language: str = "") -> Iterator[Query]:
     Raises:
         InputError: A record is malformed, or an id is empty or repeated.
     """
+    path = Path(path)
     return _beir_queries(path, language, read_lines(path))
 
 
@@ -230,8 +237,9 @@ def _columns(path: Path, lines: Lines, number: int, layout: str) -> Iterator[tup
         yield line, columns
 
 
-def read_msmarco_collection(path: Path, language: str = "") -> Iterator[Passage]:
+def read_msmarco_collection(path: str | PathLike[str], language: str = "") -> Iterator[Passage]:
     """Yield the passages of an MS MARCO or mMARCO `collection.tsv`: id, tab, text."""
+    path = Path(path)
     return _msmarco_passages(path, language, read_lines(path))
 
 
@@ -241,8 +249,9 @@ def _msmarco_passages(path: Path, language: str, lines: Lines) -> Iterator[Passa
     return _unique(path, records, "passage")
 
 
-def read_msmarco_queries(path: Path, language: str = "") -> Iterator[Query]:
+def read_msmarco_queries(path: str | PathLike[str], language: str = "") -> Iterator[Query]:
     """Yield the queries of an MS MARCO or mMARCO `queries.*.tsv`: id, tab, text."""
+    path = Path(path)
     return _msmarco_queries(path, language, read_lines(path))
 
 
@@ -284,13 +293,14 @@ def _score(text: str, path: Path, line: int) -> float:
     return score
 
 
-def read_qrels(path: Path) -> Iterator[Qrel]:
+def read_qrels(path: str | PathLike[str]) -> Iterator[Qrel]:
     """Yield relevance judgements: TREC (`query_id 0 doc_id relevance`) or BEIR (three columns with a header).
 
     Raises:
         InputError: A line has another number of columns, the relevance is not a whole number, or a pair of
             query and passage is judged twice.
     """
+    path = Path(path)
     seen: set[tuple[str, str]] = set()
     for line, text in read_lines(path):
         columns = text.split("\t") if "\t" in text else text.split()
@@ -315,7 +325,7 @@ def read_qrels(path: Path) -> Iterator[Qrel]:
         yield Qrel(query_id, doc_id, _whole_number(relevance, "relevance", path, line, _JUDGE))
 
 
-def read_run(path: Path) -> Iterator[ScoredPassage]:
+def read_run(path: str | PathLike[str]) -> Iterator[ScoredPassage]:
     """Yield the lines of a TREC run (`query_id Q0 doc_id rank score tag`) or an MS MARCO one (three columns).
 
     An MS MARCO run holds ranks and no scores: the score is 1 / rank.
@@ -324,12 +334,14 @@ def read_run(path: Path) -> Iterator[ScoredPassage]:
         InputError: A line has another number of columns, a score is not a finite number, or a passage is
             retrieved twice for a query.
     """
+    path = Path(path)
     for _, scored in numbered_run(path):
         yield scored
 
 
-def numbered_run(path: Path) -> Iterator[tuple[int, ScoredPassage]]:
+def numbered_run(path: str | PathLike[str]) -> Iterator[tuple[int, ScoredPassage]]:
     """Yield (line number, line) of a run; see `read_run`."""
+    path = Path(path)
     seen: set[tuple[str, str]] = set()
     for line, text in read_lines(path):
         columns = text.split()
@@ -358,12 +370,13 @@ def numbered_run(path: Path) -> Iterator[tuple[int, ScoredPassage]]:
         yield line, ScoredPassage(query_id, doc_id, score)
 
 
-def require_text_output(path: Path) -> None:
+def require_text_output(path: str | PathLike[str]) -> None:
     """Refuse a file that `write_text_lines` would not write; call it before the work.
 
     Raises:
         InputError: As for `write_text_lines`.
     """
+    path = Path(path)
     _require_written_suffix(path)
     require_output_file(path)
 
@@ -373,12 +386,13 @@ def _require_written_suffix(path: Path) -> None:
         raise InputError(f"{path.suffix} is not written", path=path, remedy="use .gz, .xz or no suffix")
 
 
-def write_text_lines(path: Path, lines: Iterable[str]) -> None:
+def write_text_lines(path: str | PathLike[str], lines: Iterable[str]) -> None:
     """Write lines as UTF-8 with LF ends, compressed by suffix, atomically, the same bytes every time.
 
     Raises:
         InputError: The suffix asks for a compression that is only read, or `path` can't be written.
     """
+    path = Path(path)
     _require_written_suffix(path)
     with replace_file(path) as raw:
         stream: BinaryIO
@@ -407,7 +421,7 @@ def passage_line(passage: Passage) -> str:
     return _beir_line(passage.doc_id, {"title": passage.title, "text": passage.text}, passage.language)
 
 
-def passage_of_line(line: str | bytes, path: Path | None = None) -> Passage:
+def passage_of_line(line: str | bytes, path: str | PathLike[str] | None = None) -> Passage:
     """Return the passage of a line that `passage_line` made.
 
     Args:
@@ -417,21 +431,25 @@ def passage_of_line(line: str | bytes, path: Path | None = None) -> Passage:
     Raises:
         InputError: It is no such line.
     """
+    path = None if path is None else Path(path)
     return _passage(_record(line, path, None), "", path, None)
 
 
-def write_beir_corpus(path: Path, passages: Iterable[Passage]) -> None:
+def write_beir_corpus(path: str | PathLike[str], passages: Iterable[Passage]) -> None:
     """Write a BEIR `corpus.jsonl`."""
+    path = Path(path)
     write_text_lines(path, map(passage_line, passages))
 
 
-def write_beir_queries(path: Path, queries: Iterable[Query]) -> None:
+def write_beir_queries(path: str | PathLike[str], queries: Iterable[Query]) -> None:
     """Write a BEIR `queries.jsonl`."""
+    path = Path(path)
     write_text_lines(path, (_beir_line(q.query_id, {"text": q.text}, q.language) for q in queries))
 
 
-def write_qrels_tsv(path: Path, qrels: Iterable[Qrel]) -> None:
+def write_qrels_tsv(path: str | PathLike[str], qrels: Iterable[Qrel]) -> None:
     """Write BEIR qrels: a header, then query id, passage id and relevance, tab-separated."""
+    path = Path(path)
 
     def lines() -> Iterator[str]:
         yield "query-id\tcorpus-id\tscore"
@@ -441,12 +459,13 @@ def write_qrels_tsv(path: Path, qrels: Iterable[Qrel]) -> None:
     write_text_lines(path, lines())
 
 
-def write_qrels(path: Path, qrels: Iterable[Qrel]) -> None:
+def write_qrels(path: str | PathLike[str], qrels: Iterable[Qrel]) -> None:
     """Write TREC qrels: `query_id 0 doc_id relevance`."""
+    path = Path(path)
     write_text_lines(path, (f"{qrel.query_id} 0 {qrel.doc_id} {qrel.relevance}" for qrel in qrels))
 
 
-def require_run_id(identifier: str, place: Path | str | None = None) -> None:
+def require_run_id(identifier: str, place: str | PathLike[str] | None = None) -> None:
     """Refuse an id that a run can't hold.
 
     Args:
@@ -475,6 +494,7 @@ def run_lines(run: Iterable[ScoredPassage], tag: str = "cslir") -> Iterator[str]
         yield f"{query_id} Q0 {scored.doc_id} {rank} {scored.score:.9g} {tag}"
 
 
-def write_run(path: Path, run: Iterable[ScoredPassage], tag: str = "cslir") -> None:
+def write_run(path: str | PathLike[str], run: Iterable[ScoredPassage], tag: str = "cslir") -> None:
     """Write a TREC run; the lines of a query must follow each other, best first."""
+    path = Path(path)
     write_text_lines(path, run_lines(run, tag))

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
@@ -52,7 +53,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 
 def load_lexicon(
-    path: Path,
+    path: str | PathLike[str],
     source_language: str,
     target_language: str,
     *,
@@ -81,6 +82,7 @@ def load_lexicon(
         InputError: The file is missing or damaged, has other languages or no entry, a line is malformed, or
             there are no forms though they are required.
     """
+    path = Path(path)
     from cslir.lexicons.readers import read_lexicon
     from cslir.lexicons.readers.detection import is_compiled
 
@@ -246,7 +248,8 @@ class Switching:
         miss_policy: What happens to a token that the drawn language lacks: `keep` it, as in the paper, or
             `redraw` among the languages that have it.
         target_choice: Draw one target of an entry by its weight, `weighted`, or take the `best`.
-        stop_words: Words that are not switched by themselves; or a language, whose list is taken.
+        stop_words: Words that are not switched by themselves; or a language, whose list is taken, or a file
+            with one a line.
         switch_stop_words: Switch them too.
         lemma_fallback: Look a word out of lexicon up by its base form.
         protect: Leave URLs, e-mail addresses, numbers and code alone.
@@ -274,7 +277,7 @@ class Switching:
     language_weights: Mapping[str, float] | None = None
     miss_policy: Literal["keep", "redraw"] = "keep"
     target_choice: Literal["weighted", "best"] = "weighted"
-    stop_words: str | Sequence[str] = ()
+    stop_words: str | PathLike[str] | Sequence[str] = ()
     switch_stop_words: bool = False
     lemma_fallback: bool = False
     protect: bool = True
@@ -300,10 +303,10 @@ class Switching:
         settled: dict[str, object] = {"lexicons": tuple(self._load())}
         if self.translation_prob is None:
             settled["translation_prob"] = 1.0 if self.arm == "wiki-cs" else 0.5
-        if isinstance(self.stop_words, str):
+        if isinstance(self.stop_words, str | PathLike):
             from cslir.lexicons.stop_words import stop_words
 
-            settled["stop_words"] = tuple(stop_words(self.stop_words))
+            settled["stop_words"] = tuple(stop_words(fspath(self.stop_words)))
         else:
             settled["stop_words"] = tuple(self.stop_words)
         for name, value in settled.items():
@@ -346,7 +349,7 @@ class Switching:
             miss_policy=self.miss_policy,
             target_choice=self.target_choice,
             language_weights=[weights.get(one, 1.0) for one in self.languages] if weights else None,
-            stop_words=self.stop_words,
+            stop_words=self.stop_words,  # type: ignore[arg-type]
             switch_stop_words=self.switch_stop_words,
             lemma_fallback=self.lemma_fallback,
             protect=self.protect,
@@ -472,7 +475,8 @@ class Switching:
         values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "lexicons"}
         pairs = [f"{one.source_language}-{one.target_language}" for one in self.loaded]
         weights = None if self.language_weights is None else dict(self.language_weights)
-        return {**values, "lexicons": pairs, "stop_words": list(self.stop_words), "language_weights": weights}
+        words: Sequence[str] = self.stop_words  # type: ignore[assignment]
+        return {**values, "lexicons": pairs, "stop_words": list(words), "language_weights": weights}
 
 
 class Augmenter:

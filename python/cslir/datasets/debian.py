@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,8 @@ def default_output(name: str = "debian-12") -> Path:
 
 
 def build_debian(
-    lists: Path | None,
-    output: Path | None = None,
+    lists: str | PathLike[str] | None,
+    output: str | PathLike[str] | None = None,
     *,
     languages: Sequence[str] = DEBIAN_LANGUAGES,
     seed: int = DEFAULT_SEED,
@@ -157,6 +158,8 @@ def build_debian(
             are too few parallel ids, or `output` holds something else than a dataset.
         CslirError: apt could not fetch the lists.
     """
+    lists = None if lists is None else Path(lists)
+    output = None if output is None else Path(output)
     languages = _check_arguments(languages, compression)
     parallel_languages = tuple(one for one in languages if one in SEEN_LANGUAGES)
     configuration = _Configuration(

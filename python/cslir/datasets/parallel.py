@@ -14,6 +14,7 @@ The folder of a language may have MS MARCO's files instead, and those of mMARCO 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -205,7 +206,7 @@ class ParallelDataset:
         return found
 
 
-def load_parallel(folder: Path) -> ParallelDataset:
+def load_parallel(folder: str | PathLike[str]) -> ParallelDataset:
     """Open a folder with one BEIR or MS MARCO folder per language, or mMARCO's files of several.
 
     Where the folder has a `dataset.json` with checksums, every file is verified; the records themselves are
@@ -215,6 +216,7 @@ def load_parallel(folder: Path) -> ParallelDataset:
         InputError: The folder is missing or holds no language, `dataset.json` is malformed, or a file is
             missing or differs from its checksum.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise MissingFileError(
             "no such folder", path=folder, remedy="name a folder with a BEIR folder per language"

@@ -283,8 +283,9 @@ def installed_versions() -> dict[str, str]:
     return versions
 
 
-def write_results(path: Path, results: Result) -> None:
+def write_results(path: str | PathLike[str], results: Result) -> None:
     """Write a result file, whole or not at all."""
+    path = Path(path)
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -344,12 +345,13 @@ def _setting_json(scores: SettingScores) -> dict[str, Any]:
     }
 
 
-def read_results(path: Path) -> Result:
+def read_results(path: str | PathLike[str]) -> Result:
     """Read a result file, plain or compressed.
 
     Raises:
         InputError: It is missing, truncated, of another format or version, or a value in it is malformed.
     """
+    path = Path(path)
     file = read_json(path, remedy="write it again with 'cslir eval --json' or 'cslir demo'")
     file.require_format(FORMAT, FORMAT_VERSION, "result file")
     languages = file.get("languages", dict, {})

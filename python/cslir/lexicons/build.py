@@ -4,6 +4,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from cslir.errors import InputError, MissingExtraError, UnknownNameError
@@ -92,8 +93,8 @@ def general_frequencies(language: str) -> ZipfFrequency:
 def build_lexicons(
     pairs: Sequence[Pair],
     *,
-    packages: Path | None = None,
-    output: Path,
+    packages: str | PathLike[str] | None = None,
+    output: str | PathLike[str],
     source_texts: Iterable[str] | None = None,
     sources_limit: int | None = None,
     targets_limit: int | None = None,
@@ -122,6 +123,8 @@ def build_lexicons(
             a line is malformed, under `strict`.
         CslirError: apt cannot fetch the packages.
     """
+    packages = None if packages is None else Path(packages)
+    output = Path(output)
     for name, limit in (("sources_limit", sources_limit), ("targets_limit", targets_limit)):
         if limit is not None and limit < 1:
             raise InputError(f"{name} is {limit}", remedy="give a positive number")

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from os import PathLike
 from pathlib import Path
 
 from cslir.errors import InputError, MissingFileError
@@ -60,8 +61,8 @@ class TitlesReport:
 def build_titles(
     pairs: Sequence[tuple[str, str]],
     *,
-    packages: Path | None = None,
-    output: Path,
+    packages: str | PathLike[str] | None = None,
+    output: str | PathLike[str],
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[TitlesReport]:
     """Build `output/SOURCE-TARGET.tsv.xz` for each pair of languages, with `PROVENANCE.md` and `SHA256SUMS`.
@@ -79,6 +80,8 @@ def build_titles(
         InputError: The package is missing or corrupt, or lacks a language.
         CslirError: apt cannot fetch the package.
     """
+    packages = None if packages is None else Path(packages)
+    output = Path(output)
     folder = fetch_packages([CLDR], progress) if packages is None else packages
     with tempfile.TemporaryDirectory(prefix="cslir-cldr-") as unpacked:
         root, source = _locate(folder, Path(unpacked))

@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 
 from cslir._core import Lexicon
@@ -100,7 +101,7 @@ def tabulate(table: LexiconTable, entries: Iterable[tuple[str, str, float]]) -> 
 
 
 def read_table(
-    path: Path,
+    path: str | PathLike[str],
     source_language: str,
     target_language: str,
     *,
@@ -122,6 +123,7 @@ def read_table(
     Raises:
         InputError: As `read_lexicon`.
     """
+    path = Path(path)
     table = LexiconTable(source_language, target_language)
     if is_compiled(path):
         lexicon = Lexicon.open(path)
@@ -202,7 +204,9 @@ def require_writable(path: Path, *, lemma_forms: bool = False) -> None:
     require_output_file(path)
 
 
-def write_table(path: Path, table: LexiconTable, *, lemma_forms: bool = False) -> Lexicon | None:
+def write_table(
+    path: str | PathLike[str], table: LexiconTable, *, lemma_forms: bool = False
+) -> Lexicon | None:
     """Write a lexicon, whole or not at all: compiled as `.cslex`, as text as `.tsv`.
 
     Args:
@@ -216,6 +220,7 @@ def write_table(path: Path, table: LexiconTable, *, lemma_forms: bool = False) -
     Raises:
         InputError: As `require_writable`, or nothing is left to write, or an entry can't be written.
     """
+    path = Path(path)
     require_writable(path, lemma_forms=lemma_forms)
     if not table.targets:
         raise InputError("no entry is left to write", path=path, remedy="ask for less")

@@ -1,6 +1,7 @@
 """Readers of the field's lexicon and dictionary files; each yields entries in the order of its file."""
 
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
 
 from cslir.errors import InputError, UnknownNameError
@@ -15,7 +16,7 @@ __all__ = ["FORMATS", "read_lexicon"]
 
 
 def read_lexicon(
-    path: Path,
+    path: str | PathLike[str],
     source_language: str,
     target_language: str,
     *,
