@@ -13,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from static_models import tiny_table
 
 import cslir
-from cslir import _core
+from cslir import _core, load_dataset
 from cslir.datasets.embedded import load_embedded
+from cslir.models.static import StaticEncoder
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^(?:<!-- not run: (?P<reason>.+?) -->\n+)?```python\n(?P<code>.*?)^```$", re.M | re.S)
@@ -68,6 +70,7 @@ def modules_with_examples():
 @pytest.mark.parametrize("name", modules_with_examples())
 def test_the_examples_of_docstrings_give_what_they_say(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    lay_out_model()
     module = importlib.import_module(name)
     count = 0
     for key, value in {"": module, **vars(module)}.items():
@@ -78,28 +81,35 @@ def test_the_examples_of_docstrings_give_what_they_say(name, tmp_path, monkeypat
     assert count or module is _core
 
 
+def lay_out_model():
+    """Save a static encoder of a few words in the folder `model`."""
+    table = tiny_table()
+    StaticEncoder(table.vectors, table.tokenizer).save(Path("model"))
+
+
 def small_data():
     """Return the embedded dataset with a few judgements of each split."""
     embedded = load_embedded()
     folder = Path("small")
     for language in embedded.languages:
-        shutil.copytree(embedded.folder / language, folder / language)
+        shutil.copytree(embedded.folder / language, folder / language, dirs_exist_ok=True)
         for path in (folder / language / "qrels").iterdir():
-            path.write_text(
-                "".join(path.read_text().splitlines(keepends=True)[: 80 if path.stem == "train" else 10])
-            )
-    return cslir.load_dataset(folder)
+            lines = path.read_text().splitlines(keepends=True)
+            path.write_text("".join(lines[: 80 if path.stem == "train" else 10]))
+    return load_dataset(folder)
 
 
 def page_names(page, monkeypatch):
     """Lay out the files that a page's blocks read, and return the names that they take for granted."""
-    train = functools.partial(cslir.train, max_examples=64, batch_size=32, epochs=1)
-    monkeypatch.setattr(cslir, "train", train)  # as a person would train but for the time it takes
+    lay_out_model()
     names = {"cslir": cslir}
-    if page.name == "README.md":
-        data = small_data()
-        monkeypatch.setattr(cslir, "load_dataset", lambda name: data)
-    elif page.name == "evaluation.md":
+    # As a person would load and train, but for the time it takes.
+    train = functools.partial(cslir.train, max_examples=64, batch_size=32, epochs=1)
+    monkeypatch.setattr(cslir, "train", train)
+    monkeypatch.setattr(
+        cslir, "load_dataset", lambda name: small_data() if name == "debian-sample" else load_dataset(name)
+    )
+    if page.name == "evaluation.md":
         data = small_data()
         names |= {"data": data, "model": train(data), "zero_shot": train(data, seed=2)}
     elif page.name == "index.md":
@@ -120,7 +130,7 @@ def page_names(page, monkeypatch):
         pytest.importorskip("sentence_transformers")
         from transformer_models import tiny_encoder
 
-        tiny_encoder(Path("model"))
+        tiny_encoder(Path("base"))
         Path("en-de.tsv").write_text("library\tBibliothek\t1\n")
         Path("corpus.jsonl").write_text('{"_id": "d1", "title": "A library", "text": "A free library"}\n')
     return names

@@ -1,4 +1,3 @@
-import doctest
 import json
 import multiprocessing
 import os
@@ -14,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from static_models import tiny_table
 
-import cslir.search
 from cslir import VectorIndex
 from cslir.errors import InputError
 from cslir.models.static import StaticEncoder
@@ -718,12 +716,3 @@ def test_reranking_reads_no_file_again(index):
     assert [hit.passage.doc_id for hit in found[0]] == ["3", "4"]
     assert [hit.score for hit in found[0]] == [9, 3]
     assert found[0] == index.search("aab", 2, reranker=LengthScorer(), rerank_depth=3)
-
-
-def test_the_example_in_its_documentation_runs(tmp_path, monkeypatch):
-    table = tiny_table()
-    StaticEncoder(table.vectors, table.tokenizer).save(tmp_path / "model")
-    monkeypatch.chdir(tmp_path)
-    tested = doctest.testmod(cslir.search)
-    assert tested.attempted > 5
-    assert tested.failed == 0

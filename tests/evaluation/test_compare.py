@@ -1,6 +1,5 @@
 """Comparing results in memory, result files and runs."""
 
-import doctest
 import json
 from dataclasses import replace
 
@@ -9,7 +8,6 @@ import pytest
 
 import cslir
 from cslir.errors import InputError
-from cslir.evaluation import compare as module
 from cslir.evaluation.checksums import Checksums
 from cslir.evaluation.metrics import Judged
 from cslir.evaluation.pairing import compare_systems
@@ -75,10 +73,6 @@ def told():
     """Give a list, and a progress that puts notices there."""
     notices = []
     return notices, Progress(notice=notices.append)
-
-
-def test_the_example_of_its_documentation_runs():
-    assert doctest.testmod(module).failed == 0
 
 
 def test_results_in_memory_and_in_files_are_compared_alike(results, tmp_path):

@@ -1,6 +1,5 @@
 """Reports: what they are made of, the numbers they show, and pages that stand by themselves."""
 
-import doctest
 import itertools
 import json
 import math
@@ -23,7 +22,7 @@ from cslir.evaluation.checksums import Checksums
 from cslir.evaluation.metrics import Judged
 from cslir.evaluation.results import Result, SettingScores, SystemResult, read_results, write_results
 from cslir.progress import Progress
-from cslir.reporting import report, write
+from cslir.reporting import report
 from cslir.reporting.drawing.lines import Point, front, label_offsets
 from cslir.reporting.drawing.style import WIDTH, one_line, readable_ink
 from cslir.reporting.findings import findings
@@ -450,8 +449,3 @@ def test_results_in_memory_need_no_files(tmp_path, capfd):
     }
     with pytest.raises(InputError, match="the system 'BM25' is in result 1"):
         report([result, path], tmp_path / "twice")
-
-
-def test_the_example_of_its_documentation_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert doctest.testmod(write).failed == 0
