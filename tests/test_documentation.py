@@ -6,6 +6,7 @@ A block of a page that can't run here has `<!-- not run: REASON -->` above it.
 import doctest
 import functools
 import importlib
+import inspect
 import pkgutil
 import re
 import shutil
@@ -148,6 +149,24 @@ def test_the_python_of_a_page_runs_in_its_order(page, tmp_path, monkeypatch):
             run_examples(code, names, str(page), line)
         else:
             exec(compile("\n" * line + code, str(page), "exec"), names)
+
+
+def test_the_help_of_every_public_name_is_complete():
+    for name in cslir.__all__:
+        value = getattr(cslir, name)
+        if isinstance(value, str):
+            continue
+        text = inspect.getdoc(value)
+        if inspect.isfunction(value):
+            assert set(inspect.signature(value).parameters) <= set(
+                re.findall(r"^    \**(\w+):", text, re.M)
+            ), name
+            assert {"Args:", "Returns:", "Raises:", "Example:"} <= set(text.splitlines()), name
+        elif value.__module__ != "cslir._core" and name != "Comparison":  # the example of `compare` makes one
+            assert "Example:" in text.splitlines(), name
+        for key, member in vars(value).items() if inspect.isclass(value) else ():
+            if not key.startswith("_") and (callable(member) or isinstance(member, property | classmethod)):
+                assert inspect.getdoc(getattr(value, key)), (name, key)
 
 
 def test_few_blocks_are_marked_as_not_run():

