@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from rich.console import Group
 
 from cslir import Switching, evaluate, train
-from cslir._core import top_k
 from cslir.console import Console
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, ParallelDataset, load_embedded
 from cslir.datasets.collections import EMBEDDED_NAME
@@ -37,7 +36,7 @@ from cslir.evaluation.settings import GROUPS
 from cslir.files import cache_folder
 from cslir.lexicons.embedded_lexicons import parse_lexicons
 from cslir.models.folders import BASES
-from cslir.models.language_means import MEAN_TEXTS, means_of_texts, nearest_language, remove_language_means
+from cslir.models.language_means import MEAN_TEXTS, means_of_texts, nearest_language
 from cslir.models.resolve import resolve_model
 from cslir.models.static import StaticEncoder
 from cslir.outputs import require_output_file, require_output_folder
@@ -218,29 +217,21 @@ def _dev_means(dataset: ParallelDataset, encoder: Encoder) -> dict[str, NDArray[
 def _response_time(
     dataset: ParallelDataset, encoder: KeptVectors, means: Mapping[str, NDArray[np.float32]]
 ) -> ResponseTime:
-    """Time test queries of all seen languages, one at a time, over their passages.
-
-    With means, searching begins as `cslir search` does: it guesses the query's language and removes its mean.
-    """
-    collection = [passage for one in SEEN_LANGUAGES for passage in dataset.passages("test", one)]
-    passages = remove_language_means(
-        encoder.encode_passages([passage.full_text for passage in collection]),
-        [passage.language for passage in collection],
-        means,
-    )
+    """Time single test queries of the seen languages over their passages, answered as by `cslir search`."""
     kind = "static" if isinstance(encoder.encoder, StaticEncoder) else "encoder"
     queries = [
         query.text
         for one in SEEN_LANGUAGES
         for query in dataset.queries("test", one)[: TIMED_QUERIES[kind] // len(SEEN_LANGUAGES)]
     ]
+    passages = (one for one in dataset.passages("test") if one.language in SEEN_LANGUAGES)
+    with TemporaryDirectory() as folder:
+        index = Index.build(Path(folder) / "index", passages, encoder, language_means=means or False)
 
-    def search(vector: NDArray[np.float32]) -> object:
-        if means:
-            vector = remove_language_means(vector, nearest_language(vector, means), means)
-        return top_k(passages, vector, 10)
+        def search(vector: NDArray[np.float32]) -> object:
+            return index.hits(index.without_language_means(vector)[0], 10)
 
-    return measure_response_time((*encoder.query_stages(), ("search", search)), queries)
+        return measure_response_time((*encoder.query_stages(), ("search", search)), queries)
 
 
 class _Saved(NamedTuple):
