@@ -69,3 +69,22 @@ def test_an_index_that_names_a_model_elsewhere_does_not_fetch_it(run, index, mon
     run("search", "sort", "--index", index)
     run("search", "sort", "--index", index, "--fetch-model")
     assert asked == [("someone/model", False), ("someone/model", True)]
+
+
+def test_passages_are_added_to_an_index_with_its_own_model(run, index, tmp_path):
+    (tmp_path / "more.jsonl").write_text('{"_id": "d4", "text": "print image"}\n')
+    outcome = run("index", tmp_path / "more.jsonl", "--append", "--output", index)
+    assert outcome.status == 0, outcome.err
+    assert "4 passages" in outcome.err
+    assert (
+        json.loads(run("search", "print an image", "--index", index, "-k", 1, "--json").out)["doc_id"] == "d4"
+    )
+    again = run("index", tmp_path / "more.jsonl", "--append", "--output", index)
+    assert again.status == 2
+    assert "there is a row with the id" in again.err
+    wrong = run(
+        "index", tmp_path / "more.jsonl", "--append", "--model", tmp_path / "model", "--output", index
+    )
+    assert (wrong.status, "leave --model out" in wrong.err) == (2, True)
+    wrong = run("index", tmp_path / "more.jsonl", "--output", index)
+    assert (wrong.status, "--model is missing" in wrong.err) == (2, True)

@@ -310,6 +310,34 @@ def test_a_folder_that_is_replaced_while_it_is_opened_is_opened_in_one_state(ind
     assert all(one in (PASSAGES, others) for one in seen)
 
 
+def test_a_reader_sees_one_state_whatever_a_writer_does(index):
+    ended = threading.Event()
+
+    def change():
+        writer = Index.open(index.folder, LetterEncoder())
+        for number in range(15):
+            new = [Passage(f"{number}-{n}", "abcdefgh"[n:], str(number), "pl") for n in range(3)]
+            writer.add(new)
+            writer.delete([passage.doc_id for passage in new[:2]])
+            if number % 4 == 3:
+                writer.compact()
+        ended.set()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    lengths = set()
+    while not ended.is_set():
+        reader = Index.open(index.folder, LetterEncoder())
+        found = reader.search("abcdefgh", 99)
+        assert [hit.passage for hit in reader.search("aab", 2)] == [PASSAGES[0], PASSAGES[3]]
+        assert len(found) == len(reader) == len({hit.passage.doc_id for hit in found})
+        lengths.add(len(reader))
+        reader.verify()
+    thread.join()
+    assert len(lengths) > 2
+    assert len(Index.open(index.folder)) == 4 + 15
+
+
 def test_description_names_version_and_checksums(index):
     description = json.loads((index.folder / "index.json").read_text())
     assert set(description["sha256"]) == {"passages.jsonl", "offsets.npy"}
@@ -360,7 +388,7 @@ def test_passages_of_unknown_language_lose_the_mean_that_queries_lose(tmp_path):
 
 def test_codes_of_one_language_find_the_same_passages(tmp_path):
     means = {"he": np.full(8, 0.5, dtype=np.float32), "zh-Hant": np.full(8, 0.1, dtype=np.float32)}
-    passages = [Passage("1", "aab", "", "he"), Passage("2", "bbc", "", "zh-Hant")]
+    passages = [Passage("1", "aab", "", "iw"), Passage("2", "bbc", "", "zh-Hant")]
     encoder = LetterEncoder()
     index = Index.build(tmp_path / "index", passages, encoder, model_name="letters", language_means=means)
     query, languages = index.without_language_means(encoder.encode_queries(["aab"]), "iw")

@@ -15,6 +15,12 @@ retrieval in other languages:
     cslir.report([base, mine], "report")                # a page with pictures
     mine.save("mine.json")                              # read by `cslir compare` and `cslir report`
 
+    index = cslir.Index.build("index", data.passages("test"), model)
+    for hit in index.search("freie Software", k=5, languages=["fr", "ru"]):  # text in, passages out
+        print(hit.score, hit.passage.language, hit.passage.doc_id)
+    index.add([cslir.Passage("mine", "A mail reader for the terminal", language="en")])
+    index.delete(["mine"])
+
 `VectorIndex` holds vectors of your own and searches them exactly. Names are imported when they are first
 used, so that nothing loads PyTorch before it is needed.
 """

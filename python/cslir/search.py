@@ -8,6 +8,7 @@ have are no part of the index. What is deleted is so in the vectors alone.
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, overload
@@ -690,8 +691,11 @@ def _name_of(model: Encoder | str | os.PathLike[str]) -> str:
 def _store(
     passages: Iterable[Passage], texts: PassageWriter, sample: LanguageSample | None = None
 ) -> Iterator[Passage]:
-    """Write passages to a file as they pass by, and draw some of each language."""
+    """Write passages to a file as they pass by, languages as codes, and draw some of each language."""
+    code = cache(language_label)
     for passage in passages:
+        if passage.language:
+            passage = passage._replace(language=code(passage.language))
         texts.add(passage)
         if sample is not None:
             sample.add(passage.language, passage.full_text)

