@@ -77,11 +77,18 @@ def test_append_delete_compact_and_save(place, tmp_path):
     assert index.ids(index.search(query, 2)[1][0]) == ["x", "y"]
     assert index.delete(["x", "d0"]) == 2
     assert (len(index), index.rows, index.segments) == (9, 11, 2)
+    live = index.metadata("language", index.live_rows())
+    assert index.counts("language") == {language: live.count(language) for language in live}
+    assert list(index.counts("language")) == sorted(set(live))
+    with pytest.raises(InputError, match='no metadata column "colour"'):
+        index.counts("colour")
+    generation = index.generation
     assert index.ids(index.live_rows()) == [*(f"d{row}" for row in range(1, 9)), "y"]
     assert index.ids(index.search(query, 1)[1][0]) == ["y"]
     with pytest.raises(InputError, match='no row has the id "x"'):
         index.delete(["x"])
     index.append(more[:1], ["x"], {"language": ["xx"]})
+    assert index.generation > generation
     index.save(tmp_path / "saved")
     index.compact()
     saved = VectorIndex.open(tmp_path / "saved")

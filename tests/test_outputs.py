@@ -7,10 +7,20 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from cslir import VectorIndex
 from cslir.errors import InputError
-from cslir.outputs import FILE_LIST, replace_file, replace_folder, require_output_file, require_output_folder
+from cslir.outputs import (
+    FILE_LIST,
+    changing_folder,
+    replace_file,
+    replace_folder,
+    require_output_file,
+    require_output_folder,
+    within_folder,
+)
 
 
 def fill(folder, kind="model", **files):
@@ -53,6 +63,39 @@ def test_a_failure_leaves_the_folder_as_it_was(tmp_path):
         interrupted()
     assert names(folder) == [FILE_LIST, "old"]
     assert names(tmp_path) == ["model"]
+
+
+def test_a_folder_that_is_changed_has_no_other_writer(tmp_path):
+    folder = tmp_path / "model"
+    fill(folder, old="1")
+    with changing_folder(folder):
+        with pytest.raises(InputError, match="another process is writing this output"):
+            fill(folder, new="2")
+        with (
+            pytest.raises(InputError, match="another process is writing this output"),
+            changing_folder(folder),
+        ):
+            pass
+        (within_folder(folder, "added")).write_text("3")
+    assert names(tmp_path) == ["model"]
+    (folder / ".added.part").write_text("left by a writer that was killed")
+    fill(folder, new="2")
+    assert names(folder) == [FILE_LIST, "new"]
+
+
+def test_files_of_an_index_of_vectors_come_and_go(tmp_path):
+    folder = tmp_path / "index"
+    with replace_folder(folder, "index") as work:
+        VectorIndex.build(np.eye(3, dtype=np.float32), path=work / "vectors")
+    vectors = VectorIndex.open(folder / "vectors")
+    vectors.append(np.eye(3, dtype=np.float32))
+    vectors.delete(["1"])
+    fill(folder, "index", new="2")
+    with replace_folder(folder, "index") as work:
+        VectorIndex.build(np.eye(3, dtype=np.float32), path=work / "vectors")
+    (folder / "vectors" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"not part of an output of cslir \(vectors/notes.txt\)"):
+        fill(folder, "index", new="2")
 
 
 def test_readers_see_a_folder_at_every_moment(tmp_path):

@@ -125,6 +125,9 @@ fn ask(index: &Snapshot) {
             assert!(hits.rows.iter().all(|row| (*row as usize) < index.rows()));
         }
     }
+    for column in index.columns() {
+        let _ = index.counts(column);
+    }
     for row in (0..index.rows() as i64).take(50) {
         let _ = (index.ids(&[row]), index.vectors(&[row]));
         for column in index.columns() {

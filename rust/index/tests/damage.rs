@@ -133,6 +133,7 @@ fn ask_all(snapshot: &Snapshot) {
     let _ = (
         snapshot.ids(&all),
         snapshot.metadata("language", &all),
+        snapshot.counts("language"),
         snapshot.vectors(&all),
     );
     let _ = rows(0, 30)

@@ -1,5 +1,6 @@
 //! What the tests of indexes share: a plain list of rows that does what an index does.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -185,6 +186,11 @@ fn compare(
             index.metadata("language", &all).unwrap(),
             strings(&languages)
         );
+        let mut counts = BTreeMap::new();
+        for row in model.iter().filter(|row| row.is_live) {
+            *counts.entry(row.language.clone()).or_insert(0) += 1;
+        }
+        prop_assert_eq!(index.counts("language").unwrap(), counts);
         let ids: Vec<&str> = model.iter().map(|row| row.id.as_str()).collect();
         prop_assert_eq!(index.ids(&all).unwrap(), strings(&ids));
         let vectors: Vec<f32> = model
