@@ -101,12 +101,12 @@ def test_an_apt_that_fails(machine):
 @pytest.mark.parametrize("system", [{"ID": "debian", "VERSION_ID": "13", "PRETTY_NAME": "Debian 13"}, {}])
 def test_another_system(machine, monkeypatch, system):
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: system)
-    with pytest.raises(InputError, match=r"not Debian 12; .*--lists FOLDER"):
+    with pytest.raises(InputError, match=r"not Debian 12; .*`lists=FOLDER`"):
         apt.fetch_lists(machine / "state", ["en"])
     assert not (machine / "state").exists()
 
 
 def test_a_machine_without_apt(machine, monkeypatch):
     monkeypatch.setenv("PATH", str(Path(machine / "empty")))
-    with pytest.raises(InputError, match=r"apt-get is not on this machine; .*--lists FOLDER"):
+    with pytest.raises(InputError, match=r"apt-get is not on this machine; .*`lists=FOLDER`"):
         apt.fetch_lists(machine / "state", ["en"])

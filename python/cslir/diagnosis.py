@@ -46,6 +46,7 @@ _OPTIONAL_PACKAGES = (
     ("simplemma", "simplemma", "cslir[lexicons]", "inflected forms, not of English"),
     ("stopwordsiso", "stopwordsiso", "cslir[lexicons]", "stop words, not of English"),
     ("ir_datasets", "ir-datasets", "cslir[ir-datasets]", "collections by their id"),
+    ("tqdm", "tqdm", "tqdm", "bars in a notebook"),
     ("pandas", "pandas", "pandas", "results as data frames in Python"),
     ("pyarrow", "pyarrow", "pyarrow", "switching Arrow columns"),
     ("faiss", "faiss-cpu", "faiss-cpu", ".faiss files; bench latency --peers"),

@@ -302,7 +302,7 @@ class Retriever:
         most = max(map(len, asked.values()), default=0)
         if depth is not None and most > depth:
             progress.notice(
-                f"of up to {most:,} candidates per query the first {depth:,} are reranked (--rerank-depth);"
+                f"of up to {most:,} candidates per query the first {depth:,} are reranked (`rerank_depth`);"
                 " the others follow as they were"
             )
         wanted = {doc_id for scores in asked.values() for doc_id in trec_order(scores)[:depth]}

@@ -112,11 +112,12 @@ def load_lexicon(
             remedy="name the language pair of the file",
         )
     if lemma_forms and not lexicon.form_count:
-        pair, compiling = f"{source_language}-{target_language}", ("--lemma-forms", "--output", "NAME.cslex")
+        named = f"{source_language}-{target_language}={path}"
+        command = own_command("lexicons", "build", named, "--lemma-forms", "--output", "NAME.cslex")
         raise InputError(
             "holds no inflected forms, which the lemma fallback needs",
             path=path,
-            remedy=f"compile it: {own_command('lexicons', 'build', f'{pair}={path}', *compiling)}",
+            remedy=f"compile it: {command}",
         )
     return lexicon
 

@@ -25,6 +25,7 @@ from cslir.cli import (
     train,
     vectors,
 )
+from cslir.cli.arguments import name_options
 from cslir.errors import CslirError, InputError
 from cslir.plain_text import MESSAGE_LENGTH, plain_text, print_every_character
 from cslir.progress import watching
@@ -117,7 +118,7 @@ def main() -> None:
     if status == 130:
         message, status = ("terminated", 128 + received[0]) if received else ("interrupted", 130)
     if message:
-        print(f"cslir: {plain_text(message, MESSAGE_LENGTH)}", file=sys.stderr)
+        print(f"cslir: {plain_text(name_options(message), MESSAGE_LENGTH)}", file=sys.stderr)
     sys.exit(status)
 
 

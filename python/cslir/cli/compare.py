@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cslir.cli.arguments import DifferentData, IdenticalIds, Seed, naming_options
+from cslir.cli.arguments import DifferentData, IdenticalIds, Seed, command_progress
 from cslir.errors import InputError, UnknownNameError
-from cslir.progress import terminal_progress
 
 __all__ = ["compare"]
 
@@ -80,29 +79,23 @@ def compare(
     if output is not None:
         require_output_file(output)
     named = [_named(file) for file in files]
-    options = {
-        "names": "NAME=FILE",
-        "qrels": "--qrels",
-        "different_data": "--different-data",
-    }
-    with naming_options(options):
-        comparison = comparing.compare(
-            *(path for _, path in named),
-            names=[name for name, _ in named],
-            qrels=qrels,
-            systems=system,
-            baseline=baseline,
-            measures=measure,
-            settings=setting,
-            by=by,
-            test=test,
-            correction=correction,
-            changed=changed,
-            seed=seed,
-            different_data=different_data,
-            ignore_identical_ids=ignore_identical_ids,
-            progress=terminal_progress(),
-        )
+    comparison = comparing.compare(
+        *(path for _, path in named),
+        names=[name for name, _ in named],
+        qrels=qrels,
+        systems=system,
+        baseline=baseline,
+        measures=measure,
+        settings=setting,
+        by=by,
+        test=test,
+        correction=correction,
+        changed=changed,
+        seed=seed,
+        different_data=different_data,
+        ignore_identical_ids=ignore_identical_ids,
+        progress=command_progress(),
+    )
     if output is not None:
         comparison.save(output, chosen)
     elif chosen == "table":

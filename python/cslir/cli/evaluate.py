@@ -16,9 +16,10 @@ from cslir.cli.arguments import (
     Reranker,
     Seed,
     choose_dataset,
+    command_progress,
 )
 from cslir.errors import CslirError, InputError
-from cslir.progress import announce, terminal_progress
+from cslir.progress import announce
 
 if TYPE_CHECKING:
     from cslir.evaluation.results import Result
@@ -154,7 +155,7 @@ def evaluate(
         options,
         qrels=qrels if source is None else None,
         writes_run=run_out is not None,
-        progress=terminal_progress(),
+        progress=command_progress(),
     )
     steps: list[Callable[[], None]] = []
     if json_file is not None:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cslir.cli.arguments import DeviceOption, PrecisionOption
+from cslir.cli.arguments import DeviceOption, PrecisionOption, command_progress
 from cslir.plurals import count_of
-from cslir.progress import announce, terminal_progress
+from cslir.progress import announce
 
 if TYPE_CHECKING:
     from cslir.search import Index
@@ -55,7 +55,7 @@ def index(
     passages = passages_of(dataset, split, language)
     if model is None:
         made = Index.open(output, device=device)
-        made.add(passages, progress=terminal_progress())
+        made.add(passages, progress=command_progress())
         _tell(made)
         return
     made = Index.build(
@@ -65,7 +65,7 @@ def index(
         precision=precision,
         device=device,
         language_means=language_means,
-        progress=terminal_progress(),
+        progress=command_progress(),
     )
     _tell(made)
 

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cslir.cli.arguments import DifferentData, naming_options
-from cslir.progress import terminal_progress
+from cslir.cli.arguments import DifferentData, command_progress
 
 __all__ = ["report"]
 
@@ -41,15 +40,14 @@ def report(
     """Write a report that people look at: one self-contained HTML page, and its pictures as SVG and PNG."""
     from cslir import reporting
 
-    with naming_options({"different_data": "--different-data"}):
-        page = reporting.report(
-            inputs,
-            output,
-            title=title,
-            measure=measure,
-            baseline=baseline,
-            changed=changed,
-            different_data=different_data,
-            progress=terminal_progress(),
-        )
+    page = reporting.report(
+        inputs,
+        output,
+        title=title,
+        measure=measure,
+        baseline=baseline,
+        changed=changed,
+        different_data=different_data,
+        progress=command_progress(),
+    )
     typer.echo(page)

@@ -15,6 +15,7 @@ from cslir.cli.arguments import (
     Seed,
     Strict,
     choose_dataset,
+    command_progress,
 )
 from cslir.cli.switching_options import (
     LanguageChoice,
@@ -29,7 +30,7 @@ from cslir.cli.switching_options import (
 )
 from cslir.errors import InputError
 from cslir.plurals import count_of
-from cslir.progress import announce, duration, terminal_progress
+from cslir.progress import announce, duration
 from cslir.shell import own_command
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def train(
         resume=resume,
         device=device,
         seed=seed,
-        progress=terminal_progress(),
+        progress=command_progress(),
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,

@@ -19,7 +19,7 @@ DEBIAN_CODENAME = "bookworm"
 _DEBIAN_VERSION = "12"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SOURCES = Path("/etc/apt")
-_REMEDY = "fetch the lists on a Debian 12 machine and name their folder with --lists FOLDER"
+_REMEDY = "fetch the lists on a Debian 12 machine and name their folder with `lists=FOLDER`"
 # How the network is reached and how far the clock is trusted are the machine's to say, the rest is ours.
 _INHERITED = re.compile(r"Acquire::(?:https?|Check-Date|Check-Valid-Until)\b")
 _ONE_LINE_SOURCE = re.compile(

@@ -159,7 +159,7 @@ def _only(folder: Path, what: str, found: Sequence[ListFile]) -> ListFile:
         raise MissingFileError(
             f"no {what} list there",
             path=folder,
-            remedy="fetch it with apt (Acquire::Languages names the languages) or leave --lists out",
+            remedy="fetch it with apt (Acquire::Languages names the languages) or leave `lists` out",
         )
     # The same list plain and compressed is no ambiguity.
     if len({re.sub(rf"{_SUFFIX}$", "", one.path.name) for one in found}) > 1:

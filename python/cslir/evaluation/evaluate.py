@@ -103,23 +103,25 @@ class EvaluationOptions:
     def check(self) -> None:
         """Refuse options that do not go together."""
         if self.model is not None and self.run is not None:
-            raise InputError("--model and --run exclude each other", remedy="give one of them")
+            raise InputError("`model` and `run` exclude each other", remedy="give one of them")
         if self.model is None and self.run is None and not self.scores_candidates_alone:
             raise InputError(
-                "either --model or --run is needed, or --candidates with --rerank",
+                "either `model` or `run` is needed, or `candidates` with `reranker`",
                 remedy="give one of them",
             )
-        for option, given in (
-            ("--candidates", self.candidates is not None and not self.scores_candidates_alone),
-            ("--language-means", bool(self.remove_language_means)),
-            ("--depth", self.depth is not None),
+        for argument, given in (
+            ("candidates", self.candidates is not None and not self.scores_candidates_alone),
+            ("remove_language_means", bool(self.remove_language_means)),
+            ("depth", self.depth is not None),
         ):
             if self.model is None and given:
-                raise InputError(f"{option} needs --model", remedy="a run is judged, or reranked, as it is")
+                raise InputError(
+                    f"`{argument}` needs `model`", remedy="a run is judged, or reranked, as it is"
+                )
         if self.rerank_depth is not None and self.scores_candidates_alone:
             raise InputError(
-                "--candidates have no order by which some of them are the first: all are scored",
-                remedy="leave --rerank-depth out, or give a run by --run instead of --candidates",
+                "`candidates` have no order by which some of them are the first: all are scored",
+                remedy="leave `rerank_depth` out, or give a run by `run` instead of `candidates`",
             )
         if self.pair is not None:
             parse_setting(self.pair)
@@ -284,7 +286,7 @@ def evaluate_dataset(
         dataset = load_dataset(source) if isinstance(source, str | DatasetFiles) else source
     split = options.split or ("" if isinstance(dataset, IrDataset) else "test")
     if writes_run and options.pair is None and isinstance(dataset, ParallelDataset):
-        raise InputError("--run-out needs one setting", remedy="add --pair, en-de for example")
+        raise InputError("`writes_run` needs one setting", remedy="add `pair`, en-de for example")
     if dataset is None:
         path = _given(qrels)
         measures = measure_names(options.measures or PLAIN_MEASURES)
@@ -298,7 +300,7 @@ def evaluate_dataset(
 
 def _given(path: Path | None) -> Path:
     if path is None:
-        raise InputError("a dataset is needed", remedy="give its name or folder, or --qrels with --run")
+        raise InputError("a dataset is needed", remedy="give its name or folder, or `qrels` with `run`")
     return path
 
 
@@ -308,19 +310,19 @@ def _without_dataset(options: EvaluationOptions, qrels: Path | None) -> Candidat
     if options.run is not None:
         if options.pair or options.languages or options.split:
             raise InputError(
-                "--pair, --language and --split need DATA", remedy="qrels alone have no languages"
+                "`pair`, `languages` and `split` need `data`", remedy="qrels alone have no languages"
             )
         if options.reranker is not None:
             raise InputError(
-                "--rerank needs the texts of queries and passages",
-                remedy="give DATA, or --collection and --queries too",
+                "`reranker` needs the texts of queries and passages",
+                remedy="give `data`, or `collection` and `queries` too",
             )
         return None
     if options.candidates is None or not is_top1000(options.candidates):
         raise InputError(
-            "--qrels alone goes with --run, or with --candidates and a top1000 file",
+            "`qrels` alone goes with `run`, or with `candidates` and a top1000 file",
             path=options.candidates,
-            remedy="give DATA, or --collection and --queries too",
+            remedy="give `data`, or `collection` and `queries` too",
         )
     return CandidatesDataset(options.candidates.name, options.candidates, judgements)
 
@@ -336,7 +338,7 @@ def _evaluate(
     if isinstance(dataset, Dataset):
         if options.pair or options.languages:
             raise InputError(
-                "--pair and --language are for parallel datasets, with one folder per language",
+                "`pair` and `languages` are for parallel datasets, with one folder per language",
                 path=dataset.collection_place,
                 remedy="leave them out: this one is evaluated in the languages that it is in",
             )
@@ -353,7 +355,7 @@ def _evaluate(
         return outcome
     if options.run is not None:
         if options.reranker is not None:
-            raise InputError("a run is of one setting", remedy="add --pair, en-de for example")
+            raise InputError("a run is of one setting", remedy="add `pair`, en-de for example")
         having = languages_of(dataset, split)
         place = f"{dataset.name} {split}"
         _tell_missing(dataset.missing(split, having), place, progress)

@@ -30,7 +30,7 @@ def require_peers() -> None:
     for module in ("bm25s", "faiss", "sentence_transformers"):
         if find_spec(module) is None:
             raise MissingExtraError(
-                f"--peers needs {module}", name=module, remedy=pip_command(extra_of(module) or module)
+                f"`peers` needs {module}", name=module, remedy=pip_command(extra_of(module) or module)
             )
 
 

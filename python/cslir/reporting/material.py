@@ -20,8 +20,7 @@ _DEMO_FILE = "demo.json"
 _TRAINING_FILE = "training_record.json"
 _REMEDY = (
     "give files of 'cslir eval --json', 'cslir demo', 'cslir bench latency --json' or 'cslir lexicons"
-    " coverage"
-    " --json', or a folder of 'cslir train' or 'cslir demo'"
+    " coverage --json', or a folder of 'cslir train' or 'cslir demo'"
 )
 
 

@@ -119,9 +119,9 @@ _HOW = {
     "pairs": "No heat maps: they need results of several language pairs (cslir eval of a parallel dataset,"
     " cslir demo).",
     "mixed": "No mixed collections: cslir eval of a parallel dataset and cslir demo evaluate them.",
-    "times": "No response times: add a file of cslir bench latency --json.",
+    "times": "No response times: add a file of 'cslir bench latency --json'.",
     "training": "No training curves: add a folder of cslir train.",
-    "coverage": "No lexicon coverage: add a file of cslir lexicons coverage --json.",
+    "coverage": "No lexicon coverage: add a file of 'cslir lexicons coverage --json'.",
 }
 
 

@@ -57,7 +57,7 @@ def check_inputs(
     if configuration.alignment_weight and len(word_pairs) < 2:
         raise InputError(
             f"the alignment loss {configuration.align} needs at least 2 lexicon pairs, not {len(word_pairs)}",
-            remedy="give a lexicon with --lexicon, or leave --align out",
+            remedy="give a lexicon with `lexicons`, or leave `alignment` out",
         )
 
 

@@ -163,11 +163,11 @@ def _prepare_checkpoints(folder: Path, settings: Mapping[str, Any], resume: bool
     """Return the checkpoint to go on from; without one, clear the folder and note the settings in it."""
     noted = folder / TRAINING_SETTINGS
     if resume and noted.is_file():
-        if read_json(noted, remedy="leave --resume out to start again").value != settings:
+        if read_json(noted, remedy="leave `resume` out to start again").value != settings:
             raise InputError(
                 "holds checkpoints of a run with other settings",
                 path=folder,
-                remedy="repeat that run's settings, or leave --resume out to start again",
+                remedy="repeat that run's settings, or leave `resume` out to start again",
             )
         whole = [path for path in folder.glob("checkpoint-*") if _is_whole(path)]
         if whole:

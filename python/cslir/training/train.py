@@ -308,7 +308,7 @@ def train_model(
         require_switching(switching, examples, notice=progress.notice)
     if configuration.encoder == "static":
         if resume:
-            raise InputError("a static encoder trains in seconds", remedy="leave --resume out")
+            raise InputError("a static encoder trains in seconds", remedy="leave `resume` out")
         if not unlabelled.contexts:
             contexts = itertools.chain(*zip(*plain_texts(examples[:CONTEXT_EXAMPLES]), strict=True))
             unlabelled = unlabelled._replace(contexts=list(contexts))
@@ -392,7 +392,7 @@ def refuse_other_languages(examples: Sequence[Example], lexicons: Sequence[Lexic
                     raise InputError(
                         f"the training text {example.query.query_id!r} is in {language!r}, the lexicon"
                         f" {lexicon.source_language}-{lexicon.target_language} starts from another language",
-                        remedy=f"give lexicons from {language!r}, or --arm zero-shot",
+                        remedy=f"give lexicons from {language!r}, or `switching=None`",
                     )
 
 
