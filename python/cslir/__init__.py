@@ -98,12 +98,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    try:
-        value = getattr(import_module(_MODULES[name]), name)
-    except ModuleNotFoundError as error:
-        from cslir.diagnosis import missing_extra
-
-        raise missing_extra(error) from None
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

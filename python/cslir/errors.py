@@ -1,7 +1,10 @@
 """What can go wrong: one tree of errors, each also the builtin error that people expect in its place."""
 
+import functools
+from collections.abc import Callable
 from errno import ENOENT
 from os import PathLike, fspath, strerror
+from typing import ParamSpec, TypeVar
 
 __all__ = [
     "CslirError",
@@ -10,7 +13,11 @@ __all__ = [
     "MissingExtraError",
     "MissingFileError",
     "UnknownNameError",
+    "naming_extras",
 ]
+
+_Arguments = ParamSpec("_Arguments")
+_Value = TypeVar("_Value")
 
 
 class CslirError(Exception):
@@ -98,3 +105,23 @@ class MissingExtraError(InputError, ModuleNotFoundError):
         super().__init__(message, remedy=remedy)
         self.name = name
         self.msg = str(self)
+
+
+def naming_extras(function: Callable[_Arguments, _Value]) -> Callable[_Arguments, _Value]:
+    """Have a public function say how to install a package of cslir's extras that an import in it lacks.
+
+    It then raises `MissingExtraError`; other packages are none of our business.
+    """
+
+    @functools.wraps(function)
+    def call(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Value:
+        try:
+            return function(*arguments, **named)
+        except MissingExtraError:
+            raise
+        except ModuleNotFoundError as error:
+            from cslir.diagnosis import missing_extra
+
+            raise missing_extra(error) from None
+
+    return call

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from cslir.errors import naming_extras
 from cslir.evaluation.significance import LEVEL
 
 if TYPE_CHECKING:
@@ -170,14 +171,11 @@ class Comparison:
         """The tests of all systems that have a baseline; those of one measure are one family."""
         return tuple(one.compared for one in self.scores if one.compared is not None)
 
+    @naming_extras
     def to_pandas(self) -> "pd.DataFrame":
         """Return one row per measure, place and system, with the columns of the CSV file."""
-        try:
-            import pandas as pd
-        except ModuleNotFoundError as error:
-            from cslir.diagnosis import missing_extra
+        import pandas as pd
 
-            raise missing_extra(error) from None
         from cslir.evaluation.export import COLUMNS, records
 
         return pd.DataFrame(records(self), columns=list(COLUMNS))

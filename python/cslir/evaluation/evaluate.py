@@ -16,7 +16,7 @@ from cslir.datasets.ir_collections import IrDataset
 from cslir.datasets.judgements import Missing
 from cslir.datasets.mixing import SettingDataset, all_settings, languages_of, merged_qrels, seen_and_unseen
 from cslir.datasets.parallel import ParallelDataset
-from cslir.errors import InputError
+from cslir.errors import InputError, naming_extras
 from cslir.evaluation.metrics import (
     MEASURES,
     largest_cutoff,
@@ -202,6 +202,7 @@ class _Outcome:
     unseen: Sequence[str] = ()
 
 
+@naming_extras
 def evaluate(
     system: "str | PathLike[str] | Encoder | Retriever | Mapping[str, Mapping[str, float]]",
     data: "Dataset | ParallelDataset | DatasetFiles | str | PathLike[str]",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir import __version__
-from cslir.errors import InputError, UnknownNameError
+from cslir.errors import InputError, UnknownNameError, naming_extras
 from cslir.evaluation.checksums import Checksums
 from cslir.evaluation.metrics import Judged, trec_order, usual_name
 from cslir.evaluation.settings import setting_languages
@@ -164,6 +164,7 @@ class Result:
         """
         write_results(Path(path), self)
 
+    @naming_extras
     def to_pandas(self) -> "pd.DataFrame":
         """Return one row per system, setting, query and measure, as a pandas `DataFrame`.
 
@@ -172,12 +173,8 @@ class Result:
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ModuleNotFoundError as error:
-            from cslir.diagnosis import missing_extra
+        import pandas as pd
 
-            raise missing_extra(error) from None
         rows = [
             (system.name, system.seed, name, query_id, measure, value)
             for system in self.systems

@@ -4,7 +4,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from cslir.errors import InputError, UnknownNameError
+from cslir.errors import InputError, UnknownNameError, naming_extras
 from cslir.shell import pip_command
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
+@naming_extras
 def load_encoder(
     name: str | PathLike[str],
     precision: str = "float32",

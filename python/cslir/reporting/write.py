@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
+from cslir.errors import naming_extras
 from cslir.evaluation.compare import note_other_data
 from cslir.evaluation.results import Result
 from cslir.evaluation.significance import LEVEL
@@ -27,6 +28,7 @@ PAGE = "index.html"
 _MIXED = "X-X"
 
 
+@naming_extras
 def report(
     results: Sequence[Result | str | PathLike[str]],
     folder: str | PathLike[str],

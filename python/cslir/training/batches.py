@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from cslir.errors import InputError
 from cslir.records import Example
 from cslir.switching import SwitchingTotals
 from cslir.training.configuration import TrainingConfiguration
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Augment", "Step", "check_inputs", "draw_pairs", "group_keys", "plain_texts", "text_keys"]
 
@@ -66,13 +67,15 @@ def plain_texts(examples: Sequence[Example]) -> tuple[list[str], list[str]]:
     return [example.query.text for example in examples], [example.positive.full_text for example in examples]
 
 
-def text_keys(texts: Sequence[str]) -> Tensor:
+def text_keys(texts: Sequence[str]) -> "Tensor":
     """Return an integer per text, equal for equal texts; shape (texts,)."""
+    import torch
+
     numbers: dict[str, int] = {}
     return torch.tensor([numbers.setdefault(text, len(numbers)) for text in texts])
 
 
-def group_keys(examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
+def group_keys(examples: Sequence[Example]) -> "tuple[Tensor, Tensor]":
     """Return an integer per query text and one per passage id, to tell repeated ones in a batch."""
     queries = text_keys([example.query.text for example in examples])
     return queries, text_keys([example.positive.doc_id for example in examples])

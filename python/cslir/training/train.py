@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cslir.datasets.plain import DatasetFiles
-from cslir.errors import InputError
+from cslir.errors import InputError, naming_extras
 from cslir.languages import language_label, primary_language
 from cslir.lexicons.embedded_lexicons import parse_lexicons
 from cslir.lexicons.misfits import FEWEST_CHOSEN, find_misfits
@@ -24,7 +24,6 @@ from cslir.records import Example, Passage, Query
 from cslir.switching import Augmenter, Lexicon, Switching, load_lexicons
 from cslir.training.batches import Step, plain_texts
 from cslir.training.configuration import EncoderName, TrainingConfiguration
-from cslir.training.static import train_static
 
 if TYPE_CHECKING:
     from cslir.datasets.parallel import ParallelDataset
@@ -170,6 +169,7 @@ def _augment(configuration: TrainingConfiguration) -> Augmenter | None:
     return None if configuration.switching is None else configuration.switching.augmenter()
 
 
+@naming_extras
 def train(
     data: "Dataset | ParallelDataset | DatasetFiles | str | PathLike[str] | Sequence[Example]",
     *,
@@ -233,6 +233,8 @@ def train(
         >>> model.encode_queries(["A mail reader"]).shape
         (1, 384)
     """
+    import torch  # noqa: F401  where it is missing, that is said before any work
+
     from cslir.datasets.collections import examples_of, load_dataset
 
     configuration = TrainingConfiguration.of(
@@ -307,6 +309,8 @@ def train_model(
     if switching is not None:
         require_switching(switching, examples, notice=progress.notice)
     if configuration.encoder == "static":
+        from cslir.training.static import train_static
+
         if resume:
             raise InputError("a static encoder trains in seconds", remedy="leave `resume` out")
         if not unlabelled.contexts:
