@@ -76,6 +76,8 @@ def test_what_is_damaged_is_told_apart_from_what_is_missing(tmp_path):
     (tmp_path / "a.safetensors").write_bytes(b"nothing")
     with pytest.raises(DamagedFileError, match="can't be read"):
         read_tensors(tmp_path / "a.safetensors")
+    with pytest.raises(MissingFileError, match="can't be read"):
+        read_tensors(tmp_path / "b.safetensors")
     (tmp_path / "a.npy").write_bytes(b"nothing")
     with pytest.raises(DamagedFileError, match=r"no readable \.npy"):
         open_vector_file(tmp_path / "a.npy")

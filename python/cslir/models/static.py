@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import cslir
 from cslir import _core
-from cslir.errors import DamagedFileError, InputError
+from cslir.errors import DamagedFileError, InputError, MissingFileError
 from cslir.json_values import decode_json
 from cslir.models.folders import (
     MODULES,
@@ -212,6 +212,11 @@ def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
+def _unreadable(error: Exception, path: Path) -> InputError:
+    kind = MissingFileError if isinstance(error, FileNotFoundError) else DamagedFileError
+    return kind(f"can't be read ({error})", path=path, remedy=_REMEDY)
+
+
 def read_tokenizer(path: Path) -> "Tokenizer":
     """Read a `tokenizer.json`; it pads nothing.
 
@@ -223,7 +228,7 @@ def read_tokenizer(path: Path) -> "Tokenizer":
     try:
         tokenizer = Tokenizer.from_buffer(path.read_bytes())
     except Exception as error:  # the tokenizers library raises nothing narrower
-        raise DamagedFileError(f"can't be read ({error})", path=path, remedy=_REMEDY) from None
+        raise _unreadable(error, path) from None
     tokenizer.no_padding()
     return tokenizer
 
@@ -309,4 +314,4 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     try:
         return dict(load_file(path))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError(f"can't be read ({error})", path=path, remedy=_REMEDY) from None
+        raise _unreadable(error, path) from None
