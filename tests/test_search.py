@@ -18,7 +18,7 @@ from cslir.errors import InputError
 from cslir.models.static import StaticEncoder
 from cslir.progress import Progress
 from cslir.records import Passage
-from cslir.search import Index, retrieve
+from cslir.search import Index
 
 
 class LetterEncoder:
@@ -88,14 +88,17 @@ def test_run_of_many_queries(index):
     ]
 
 
-def test_retrieve_agrees_with_a_sort_of_all_scores():
+def test_hits_agree_with_a_sort_of_all_scores(tmp_path):
     generator = np.random.default_rng(1)
-    vectors = generator.normal(size=(50, 8)).astype(np.float32)
-    queries = generator.normal(size=(3, 8)).astype(np.float32)
-    doc_ids = [f"d{row}" for row in range(50)]
-    expected = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :7]
-    found = [line.doc_id for line in retrieve(["a", "b", "c"], queries, doc_ids, vectors, 7)]
-    assert found == [f"d{row}" for row in expected.ravel()]
+    texts = ["".join(generator.choice(list("abcdefgh"), size=9)) for _ in range(50)]
+    passages = [Passage(f"d{row}", text) for row, text in enumerate(texts)]
+    index = Index.build(tmp_path / "index", passages, LetterEncoder())
+    queries = ["abc", "hhgf", "dae"]
+    scores = LetterEncoder().encode_queries(queries) @ LetterEncoder().encode_passages(texts).T
+    for hits, row in zip(index.search(queries, 7), scores, strict=True):
+        np.testing.assert_allclose([hit.score for hit in hits], np.sort(row)[::-1][:7], rtol=1e-6)
+        for hit in hits:
+            assert hit.score == pytest.approx(row[int(hit.passage.doc_id[1:])])
 
 
 def test_encoder_beside_the_index_moves_with_it(tmp_path):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir import __version__
-from cslir._core import VectorIndex, check_finite, top_k
+from cslir._core import VectorIndex, check_finite
 from cslir.errors import InputError, UnknownNameError
 from cslir.files import sha256_of
 from cslir.index_folder import (
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from cslir.models import Device
     from cslir.models.cross_encoder import Scorer
 
-__all__ = ["Encoder", "Hit", "Index", "rank", "refuse_not_finite", "rerank_hits", "retrieve"]
+__all__ = ["Encoder", "Hit", "Index", "refuse_not_finite", "rerank_hits"]
 
 _CHUNK = 4096
 """Passages that are encoded at once."""
@@ -77,40 +77,6 @@ class Hit(NamedTuple):
 
     passage: Passage
     score: float
-
-
-def retrieve(
-    query_ids: Sequence[str],
-    queries: NDArray[np.float32],
-    doc_ids: Sequence[str],
-    vectors: NDArray[np.float32],
-    depth: int,
-) -> Iterator[ScoredPassage]:
-    """Yield a run: for each query its `depth` best passages by inner product, ties to the lower row.
-
-    Args:
-        query_ids: One per row of `queries`.
-        queries: float32 of shape (queries, dimension), C order.
-        doc_ids: One per row of `vectors`.
-        vectors: float32 of shape (passages, dimension), C order.
-        depth: Passages per query; all of them if there are fewer.
-    """
-    for query_id, scores in rank(query_ids, queries, doc_ids, vectors, depth):
-        for doc_id, score in scores.items():
-            yield ScoredPassage(query_id, doc_id, score)
-
-
-def rank(
-    query_ids: Sequence[str],
-    queries: NDArray[np.float32],
-    doc_ids: Sequence[str],
-    vectors: NDArray[np.float32],
-    depth: int,
-) -> Iterator[tuple[str, dict[str, float]]]:
-    """Yield each query's scores by passage id, best first; arguments as for `retrieve`."""
-    found, rows = top_k(vectors, queries, min(depth, len(doc_ids)))
-    for query_id, scores, its_rows in zip(query_ids, found.tolist(), rows.tolist(), strict=True):
-        yield query_id, dict(zip((doc_ids[row] for row in its_rows), scores, strict=True))
 
 
 class Index:
