@@ -165,7 +165,12 @@ def test_a_run_in_memory_is_evaluated_and_saved(run_and_qrels, tmp_path):
     assert frame.columns.tolist() == ["system", "seed", "setting", "query_id", "measure", "value"]
     with pytest.raises(TypeError, match="unexpected"):
         cslir.evaluate(run, folder, measurs=["RR@10"])
-    assert cslir.evaluate(run, cslir.load_dataset(folder), measures=["RR@10"]).dataset == folder.name
+    for data in (folder, f"{folder}/", cslir.load_dataset(folder)):
+        assert cslir.evaluate(run, data, measures=["RR@10"]).dataset == str(folder)
+    opened = cslir.load_dataset("debian-sample")
+    scores = cslir.Run({opened.queries("test", "de")[0].query_id: {"none": 1.0}})
+    named, loaded = (cslir.evaluate(scores, data) for data in ("debian-sample", opened))
+    assert named.dataset == loaded.dataset == "debian-sample"
 
 
 def test_a_model_is_trained_in_memory_and_evaluated(tmp_path):

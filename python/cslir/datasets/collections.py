@@ -6,7 +6,7 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from cslir.datasets.debian import default_output
-from cslir.datasets.embedded import load_embedded
+from cslir.datasets.embedded import EMBEDDED_FOLDER, load_embedded
 from cslir.datasets.ir_collections import PREFIX, open_ir_dataset
 from cslir.datasets.layouts import find_layouts, read_passages
 from cslir.datasets.mixing import mixture_description
@@ -18,7 +18,15 @@ from cslir.languages import language_codes
 from cslir.records import Example, Passage
 from cslir.shell import own_command
 
-__all__ = ["EMBEDDED_NAME", "Dataset", "DatasetFiles", "examples_of", "load_dataset", "passages_of"]
+__all__ = [
+    "EMBEDDED_NAME",
+    "Dataset",
+    "DatasetFiles",
+    "examples_of",
+    "load_dataset",
+    "passages_of",
+    "source_of",
+]
 
 EMBEDDED_NAME = "debian-sample"
 FULL_NAME = "debian"
@@ -102,6 +110,23 @@ def load_dataset(source: str | PathLike[str] | DatasetFiles, language: str = "")
         remedy="a BEIR folder holds corpus.jsonl, an MS MARCO folder collection.tsv, an mMARCO folder"
         " german_collection.tsv or the like, a parallel one such a folder per language, named by its code",
     )
+
+
+def source_of(dataset: ParallelDataset | Dataset) -> str:
+    """Return what `load_dataset` takes for a dataset: its name, folder or id, or the file of its collection.
+
+    A dataset that `load_dataset` can't open again, such as one setting of another, gives its name.
+
+    >>> source_of(load_dataset("debian-sample"))
+    'debian-sample'
+    """
+    if isinstance(dataset, ParallelDataset):
+        named = {EMBEDDED_FOLDER: EMBEDDED_NAME, default_output(): FULL_NAME}
+        return named.get(dataset.folder, str(dataset.folder))
+    if isinstance(dataset, FileDataset):
+        file = dataset.collection_file
+        return str(file if dataset.name == file.name else file.parent)
+    return dataset.name
 
 
 def examples_of(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from cslir.datasets.parallel import ParallelDataset, load_parallel
 
-__all__ = ["load_embedded"]
+__all__ = ["EMBEDDED_FOLDER", "load_embedded"]
 
-_SAMPLE = Path(__file__).parent / "debian_sample"
+EMBEDDED_FOLDER = Path(__file__).parent / "debian_sample"
 
 
 def load_embedded() -> ParallelDataset:
@@ -18,4 +18,4 @@ def load_embedded() -> ParallelDataset:
     Raises:
         InputError: A file is missing or was changed: the installation is damaged.
     """
-    return load_parallel(_SAMPLE)
+    return load_parallel(EMBEDDED_FOLDER)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cslir.datasets.candidates import CandidatesDataset, is_top1000
-from cslir.datasets.collections import Dataset, DatasetFiles, load_dataset
+from cslir.datasets.collections import Dataset, DatasetFiles, load_dataset, source_of
 from cslir.datasets.ir_collections import IrDataset
 from cslir.datasets.judgements import Missing
 from cslir.datasets.mixing import SettingDataset, all_settings, languages_of, merged_qrels, seen_and_unseen
@@ -296,7 +296,7 @@ def evaluate_dataset(
     else:
         title = f"{dataset.name} {split}".strip()
         outcome = _evaluate(dataset, split, options, writes_run=writes_run, progress=progress)
-    return _result(source, title, split, outcome, options)
+    return _result(None if source is None else dataset, title, split, outcome, options)
 
 
 def _given(path: Path | None) -> Path:
@@ -668,7 +668,7 @@ def _remarks(outcome: _Outcome) -> tuple[str, ...]:
 
 
 def _result(
-    source: "str | DatasetFiles | Dataset | ParallelDataset | None",
+    source: Dataset | ParallelDataset | None,
     title: str,
     split: str,
     outcome: _Outcome,
@@ -683,7 +683,7 @@ def _result(
     configuration["measures"] = list(options.measures or ())
     name = next(iter(outcome.scores))
     return Result(
-        dataset=source if isinstance(source, str) else _name_of(source, title),
+        dataset=title if source is None else source_of(source),
         split=split,
         systems=[
             SystemResult(
@@ -703,9 +703,3 @@ def _result(
         cells=outcome.cells,
         remarks=_remarks(outcome),
     )
-
-
-def _name_of(source: "DatasetFiles | Dataset | ParallelDataset | None", title: str) -> str:
-    if isinstance(source, DatasetFiles):
-        return str(source.collection)
-    return title if source is None else str(getattr(source, "folder", source.name))
