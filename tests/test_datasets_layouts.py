@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from cslir.datasets.collections import examples_of, load_dataset, passages_of
-from cslir.datasets.mixing import languages_of, setting_texts
+from cslir.datasets.mixing import languages_of
 from cslir.datasets.parallel import ParallelDataset
 from cslir.datasets.plain import Dataset, DatasetFiles
 from cslir.errors import InputError
@@ -71,8 +71,8 @@ def test_one_folder_with_several_languages_is_parallel(tmp_path):
     assert isinstance(dataset, ParallelDataset)
     assert dataset.languages == ("en", "de", "pt")
     assert languages_of(dataset, "dev") == list(dataset.languages)
-    texts = setting_texts(dataset, "dev", "pt-de")
-    assert (texts.queries, texts.passages) == ([Query("9", "nine", "pt")], [Passage("2", "zwei", "", "de")])
+    texts = dataset.setting("pt-de", "dev")
+    assert (texts.queries("dev"), texts.passages("dev")) == ([Query("9", "nine", "pt")], [Passage("2", "zwei", "", "de")])
     assert [one.query.text for one in examples_of(dataset)] == ["seven", "eight"]
     write(tmp_path, ["english_collection.tsv"])
     with pytest.raises(InputError, match="are the same language, en"):
@@ -88,8 +88,8 @@ def test_a_folder_per_language(tmp_path):
     assert dataset.languages == ("en", "de", "pt-BR")
     assert dataset.queries("dev", "pt-BR") == [Query("9", "nine", "pt-BR")]
     assert examples_of(dataset)[0].positive == Passage("0", "null", "", "en")
-    texts = setting_texts(dataset, "dev", "en-de")
-    assert (texts.queries, texts.passages) == ([Query("9", "nine", "en")], [Passage("2", "zwei", "", "de")])
+    texts = dataset.setting("en-de", "dev")
+    assert (texts.queries("dev"), texts.passages("dev")) == ([Query("9", "nine", "en")], [Passage("2", "zwei", "", "de")])
 
 
 def test_files_of_two_languages_tell_them(tmp_path):
