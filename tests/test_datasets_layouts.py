@@ -72,7 +72,10 @@ def test_one_folder_with_several_languages_is_parallel(tmp_path):
     assert dataset.languages == ("en", "de", "pt")
     assert languages_of(dataset, "dev") == list(dataset.languages)
     texts = dataset.setting("pt-de", "dev")
-    assert (texts.queries("dev"), texts.passages("dev")) == ([Query("9", "nine", "pt")], [Passage("2", "zwei", "", "de")])
+    assert (texts.queries("dev"), texts.passages("dev")) == (
+        [Query("9", "nine", "pt")],
+        [Passage("2", "zwei", "", "de")],
+    )
     assert [one.query.text for one in examples_of(dataset)] == ["seven", "eight"]
     write(tmp_path, ["english_collection.tsv"])
     with pytest.raises(InputError, match="are the same language, en"):
@@ -89,7 +92,10 @@ def test_a_folder_per_language(tmp_path):
     assert dataset.queries("dev", "pt-BR") == [Query("9", "nine", "pt-BR")]
     assert examples_of(dataset)[0].positive == Passage("0", "null", "", "en")
     texts = dataset.setting("en-de", "dev")
-    assert (texts.queries("dev"), texts.passages("dev")) == ([Query("9", "nine", "en")], [Passage("2", "zwei", "", "de")])
+    assert (texts.queries("dev"), texts.passages("dev")) == (
+        [Query("9", "nine", "en")],
+        [Passage("2", "zwei", "", "de")],
+    )
 
 
 def test_files_of_two_languages_tell_them(tmp_path):

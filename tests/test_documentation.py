@@ -22,14 +22,16 @@ from cslir.datasets.embedded import load_embedded
 from cslir.models.static import StaticEncoder
 
 ROOT = Path(__file__).parent.parent
-FENCE = re.compile(r"^(?:<!-- not run: (?P<reason>.+?) -->\n+)?```python\n(?P<code>.*?)^```$", re.M | re.S)
+FENCE = re.compile(
+    r"^(?:<!-- not run: (?P<reason>.+?) -->\n+)?```(?:python|pycon)\n(?P<code>.*?)^```$", re.M | re.S
+)
 NOT_RUN = 4
 """So many blocks of the pages are marked at most."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def blocks(page):
-    """Yield (line, code, why it is not run) of the blocks of Python of a page."""
+    """Yield (line, code, why it is not run) of the blocks of Python of a page, plain or with `>>>`."""
     text = page.read_text(encoding="utf-8")
     for match in FENCE.finditer(text):
         yield text.count("\n", 0, match.start("code")), match["code"], match["reason"]
