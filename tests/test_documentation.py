@@ -151,6 +151,10 @@ def test_the_python_of_a_page_runs_in_its_order(page, tmp_path, monkeypatch):
             run_examples(code, names, str(page), line)
         else:
             exec(compile("\n" * line + code, str(page), "exec"), names)
+    if page.name == "python.md":
+        comparison, hits = names["experiment"]("small")
+        assert len(hits) == 5
+        assert [one.system for one in comparison.compared] == ["ML-CS"] * len(comparison.compared)
 
 
 def test_the_help_of_every_public_name_is_complete():
