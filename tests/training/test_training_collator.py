@@ -15,7 +15,7 @@ from transformer_models import tiny_encoder  # noqa: E402
 from cslir import InputError, Lexicon, Switching  # noqa: E402
 from cslir.errors import UnknownNameError  # noqa: E402
 
-RECIPE = Path(__file__).parent.parent / "recipes" / "sentence_transformers_training.py"
+RECIPE = Path(__file__).parents[2] / "recipes" / "sentence_transformers_training.py"
 WORDS = ["sort", "file", "list", "print", "image", "view", "mail", "send", "music", "play"]
 ROWS = [
     {"query": f"{word} file", "positive": f"the {word} of a file", "id": f"d{i}"}

@@ -7,7 +7,7 @@ import pytest
 from cslir import InputError
 from cslir.datasets.stanzas import MalformedStanzas, read_stanzas
 
-LISTS = Path(__file__).parent / "fixtures" / "debian"
+LISTS = Path(__file__).parents[1] / "fixtures" / "debian"
 
 MALFORMED = """\
 Package: good

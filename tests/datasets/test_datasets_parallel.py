@@ -11,7 +11,7 @@ from cslir.datasets.judgements import Missing
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.records import Example, Passage, Qrel, Query
 
-LISTS = Path(__file__).parent / "fixtures" / "debian"
+LISTS = Path(__file__).parents[1] / "fixtures" / "debian"
 
 
 @pytest.fixture

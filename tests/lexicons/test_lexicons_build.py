@@ -12,7 +12,7 @@ from cslir.lexicons.ranking import Route, TranslationTable, rank
 from cslir.lexicons.sources import DICTIONARIES, fetch_packages, locate
 from cslir.lexicons.translations import Translation
 
-PACKAGES = Path(__file__).parent / "fixtures" / "lexicons"
+PACKAGES = Path(__file__).parents[1] / "fixtures" / "lexicons"
 
 # Zipf frequencies of wordfreq 3.1.1, for the words of the fixtures whose ranks the tests look at.
 ZIPF = {

@@ -17,7 +17,7 @@ from cslir.lexicons.readers.detection import detect_format
 from cslir.lexicons.translations import SkippedLines
 from cslir.switching import Lexicon, load_lexicon
 
-FIXTURES = Path(__file__).parent / "fixtures" / "lexicons"
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "lexicons"
 DICTD = "dict-freedict-eng-fra/usr/share/dictd/freedict-eng-fra"
 PAGES = FIXTURES / "wikipedia/enwiki-20240101-page.sql.gz"
 LINKS = FIXTURES / "wikipedia/enwiki-20240101-langlinks.sql.gz"

@@ -304,5 +304,5 @@ def test_wide_characters_take_two_columns(text, width, expected):
 
 
 def test_package_holds_no_pickle():
-    package = Path(__file__).parents[1] / "python" / "cslir"
+    package = Path(__file__).parents[2] / "python" / "cslir"
     assert not [path for path in package.rglob("*.py") if "import pickle" in path.read_text(encoding="utf-8")]

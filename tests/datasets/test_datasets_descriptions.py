@@ -16,7 +16,7 @@ from cslir.datasets.descriptions import (
 )
 from cslir.datasets.stanzas import MalformedStanzas
 
-LISTS = Path(__file__).parent / "fixtures" / "debian"
+LISTS = Path(__file__).parents[1] / "fixtures" / "debian"
 
 
 def test_paragraphs_flow_and_list_items_keep_their_lines():

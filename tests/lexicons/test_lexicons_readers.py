@@ -10,7 +10,7 @@ from cslir.lexicons.readers.ding import read_ding, read_ding_forms
 from cslir.lexicons.readers.mueller import read_mueller
 from cslir.lexicons.translations import SHOWN_LIMIT, SkippedLines, Translation
 
-PACKAGES = Path(__file__).parent / "fixtures" / "lexicons"
+PACKAGES = Path(__file__).parents[1] / "fixtures" / "lexicons"
 
 
 def dictd(package: str, stem: str) -> tuple[Path, Path]:

@@ -15,7 +15,7 @@ from cslir.lexicons import (
 from cslir.lexicons.readers import read_lexicon
 from cslir.switching import Switcher, load_lexicon
 
-FIXTURES = Path(__file__).parent / "fixtures" / "lexicons"
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "lexicons"
 
 
 def test_names_are_joined_filtered_and_weighted(tmp_path: Path) -> None:
