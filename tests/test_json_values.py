@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cslir import files
 from cslir.errors import InputError
 from cslir.json_values import decode_json, read_json, take_json
 
@@ -74,7 +75,7 @@ def test_a_value_within_a_longer_text_is_refused_as_one_alone():
 
 
 def test_a_json_file_has_a_bound(tmp_path, monkeypatch):
-    monkeypatch.setattr("cslir.files._LARGEST_WHOLE", 1 << 20)
+    monkeypatch.setattr(files, "_LARGEST_WHOLE", 1 << 20)
     path = tmp_path / "results.json.gz"
     path.write_bytes(gzip.compress(b" " * (3 << 20)))
     with pytest.raises(InputError, match="is larger than 1 MiB") as caught:

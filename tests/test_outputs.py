@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cslir import VectorIndex
+from cslir import VectorIndex, _core
 from cslir.errors import InputError
 from cslir.outputs import (
     FILE_LIST,
@@ -133,7 +133,7 @@ def outputs_exchange_here(tmp_path):
 
 
 def test_without_exchange_a_killed_writer_s_folder_comes_back(tmp_path, monkeypatch):
-    monkeypatch.setattr("cslir._core.exchange_paths", lambda _first, _second: False)
+    monkeypatch.setattr(_core, "exchange_paths", lambda _first, _second: False)
     folder = tmp_path / "model"
     fill(folder, old="1")
     fill(folder, new="2")

@@ -1,10 +1,12 @@
 import io
 import json
+import sys
 import unicodedata
 
 import pytest
 from rich.table import Table
 
+from cslir import cli
 from cslir.cli import main
 from cslir.console import Console
 from cslir.errors import InputError
@@ -80,7 +82,7 @@ def test_errors_are_shown_plain_and_short(monkeypatch, capsys):
     def fail(**_: object) -> None:
         raise InputError(f"id {HOSTILE} {'x' * 2_000_000}", path="corpus.jsonl", line=3, remedy="mend it")
 
-    monkeypatch.setattr("cslir.cli.app", fail)
+    monkeypatch.setattr(cli, "app", fail)
     with pytest.raises(SystemExit) as ended:
         main()
     shown = capsys.readouterr().err
@@ -94,7 +96,7 @@ def test_errors_are_shown_plain_and_short(monkeypatch, capsys):
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "cp1252"])
 def test_stdout_of_any_encoding_takes_every_character(monkeypatch, encoding):
     out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr(sys, "stdout", out)
     print_every_character()
     value = {"text": "Füchse שלום 日本 😀"}
     print(plain_json(value))

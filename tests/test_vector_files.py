@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from cslir import InputError, VectorIndex
+from cslir import InputError, VectorIndex, vector_files
 from cslir.vector_files import build_index, export_ids, export_vectors, open_vector_file
 
 VECTORS = np.random.default_rng(5).normal(size=(40, 6)).astype(np.float32)
@@ -24,7 +24,7 @@ def read_all(path):
 def test_an_index_comes_back_from_what_it_was_exported_to(tmp_path, suffix, monkeypatch):
     if suffix == ".faiss":
         pytest.importorskip("faiss")
-    monkeypatch.setattr("cslir.vector_files._CHUNK_BYTES", 7 * 6 * 4)
+    monkeypatch.setattr(vector_files, "_CHUNK_BYTES", 7 * 6 * 4)
     index = VectorIndex.build(VECTORS)
     index.delete(["3", "39"])
     export_vectors(index, tmp_path / f"v{suffix}")
@@ -46,7 +46,7 @@ def test_npy_of_other_types_and_orders(tmp_path):
 
 
 def test_ids_and_metadata_come_from_lines(tmp_path, npy, monkeypatch):
-    monkeypatch.setattr("cslir.vector_files._CHUNK_BYTES", 7 * 6 * 4)
+    monkeypatch.setattr(vector_files, "_CHUNK_BYTES", 7 * 6 * 4)
     names = [f"имя {row}" for row in range(40)]
     (tmp_path / "ids.txt").write_text("".join(f"{name}\n" for name in names))
     (tmp_path / "languages.txt").write_text("de\nfr\n" * 20)
@@ -118,7 +118,7 @@ def test_an_archive_of_arrays_is_no_array(tmp_path):
 def test_a_bad_value_is_told_with_its_file_and_row(tmp_path, monkeypatch, suffix, normalise, value, told):
     if suffix == ".faiss":
         pytest.importorskip("faiss")
-    monkeypatch.setattr("cslir.vector_files._CHUNK_BYTES", 7 * 6 * 4)
+    monkeypatch.setattr(vector_files, "_CHUNK_BYTES", 7 * 6 * 4)
     path = tmp_path / f"v{suffix}"
     export_vectors(VectorIndex.build(VECTORS), path)
     values = np.float32(VECTORS[17, 5]).tobytes()
@@ -130,7 +130,7 @@ def test_a_bad_value_is_told_with_its_file_and_row(tmp_path, monkeypatch, suffix
 
 
 def test_a_value_that_the_type_can_not_hold_is_told_with_its_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("cslir.vector_files._CHUNK_BYTES", 7 * 6 * 4)
+    monkeypatch.setattr(vector_files, "_CHUNK_BYTES", 7 * 6 * 4)
     vectors = VECTORS.copy()
     vectors[30, 1] = 1e6
     np.save(tmp_path / "v.npy", vectors)

@@ -8,6 +8,7 @@ import sys
 import pytest
 from static_models import tiny_table
 
+from cslir.models import resolve
 from cslir.models.static import StaticEncoder
 
 PASSAGES = [
@@ -63,7 +64,8 @@ def test_an_index_that_names_a_model_elsewhere_does_not_fetch_it(run, index, mon
     (index / "index.json").write_text(json.dumps(description | {"encoder": "someone/model"}))
     asked = []
     monkeypatch.setattr(
-        "cslir.models.resolve._from_hub",
+        resolve,
+        "_from_hub",
         lambda name, fetch: asked.append((name, fetch)) or index.parent / "model",
     )
     run("search", "sort", "--index", index)

@@ -7,7 +7,7 @@ import pytest
 from debian_release import LISTS, write_release
 
 from cslir import InputError
-from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, build_debian
+from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, build_debian, debian
 from cslir.datasets.debian import DEBIAN_LANGUAGES, default_output
 from cslir.datasets.descriptions import read_packages
 from cslir.datasets.splits import source_family
@@ -171,7 +171,7 @@ def test_a_failure_while_writing_keeps_the_older_dataset(tmp_path, monkeypatch):
     def full(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("cslir.datasets.debian.write_qrels_tsv", full)
+    monkeypatch.setattr(debian, "write_qrels_tsv", full)
     with pytest.raises(OSError, match="disk full"):
         build_debian(LISTS, tmp_path / "out", **SIZES, seed=14)
     assert tree(tmp_path) == before

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from cslir import retrieval
+from cslir.evaluation import evaluate as evaluating
+from cslir.evaluation import results
 from cslir.evaluation.results import read_results
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
 from cslir.records import Passage, Qrel, Query
@@ -32,7 +34,7 @@ class LetterEncoder:
 
 @pytest.fixture(autouse=True)
 def _letters(monkeypatch):
-    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda *_, **__: LetterEncoder())
+    monkeypatch.setattr(evaluating, "load_encoder", lambda *_, **__: LetterEncoder())
 
 
 @pytest.fixture
@@ -351,8 +353,8 @@ def test_an_output_that_fails_costs_no_other(run, beir, tmp_path, monkeypatch):
     assert only(tmp_path / "r.json")[1].judged.means["AP"] > 0
     assert "AP" in outcome.out
     monkeypatch.undo()
-    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda *_, **__: LetterEncoder())
-    monkeypatch.setattr("cslir.evaluation.results.write_results", fail)
+    monkeypatch.setattr(evaluating, "load_encoder", lambda *_, **__: LetterEncoder())
+    monkeypatch.setattr(results, "write_results", fail)
     outcome = run("eval", beir, "--model", "letters", *out)
     assert outcome.status == 1
     assert (tmp_path / "r.run").is_file()
@@ -360,7 +362,7 @@ def test_an_output_that_fails_costs_no_other(run, beir, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["query", "passage"])
 def test_ids_that_a_run_can_not_hold_are_found_before_the_work(run, beir, tmp_path, monkeypatch, kind):
-    monkeypatch.setattr("cslir.evaluation.evaluate.load_encoder", lambda *_, **__: pytest.fail("too late"))
+    monkeypatch.setattr(evaluating, "load_encoder", lambda *_, **__: pytest.fail("too late"))
     name = "queries.jsonl" if kind == "query" else "corpus.jsonl"
     old, new = ("q1", "q 1") if kind == "query" else ("3", "d 3")
     for path in (beir / name, *([beir / "qrels" / "test.tsv"] if kind == "query" else [])):
@@ -380,7 +382,7 @@ class FewestLetters:
 
 @pytest.fixture
 def _reranker(monkeypatch):
-    monkeypatch.setattr("cslir.evaluation.evaluate.load_cross_encoder", lambda *_, **__: FewestLetters())
+    monkeypatch.setattr(evaluating, "load_cross_encoder", lambda *_, **__: FewestLetters())
 
 
 @pytest.mark.usefixtures("_reranker")

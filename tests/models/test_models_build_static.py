@@ -10,6 +10,7 @@ from static_models import WORDS, tiny_tokenizer
 from tokenizers import Tokenizer, models
 
 from cslir import InputError
+from cslir.models import build_static as building
 from cslir.models.build_static import ROW_LENGTH, build_static, prune_vocabulary, token_counts
 
 
@@ -78,7 +79,7 @@ def test_states_in_context_replace_embeddings_where_tokens_occur(base, tmp_path,
         occurrences = (np.arange(len(ids)) % 2).astype(np.int64)
         return np.random.default_rng(5).normal(size=(len(ids), 8)).astype(np.float32), occurrences
 
-    monkeypatch.setattr("cslir.models.build_static.contextual_states", states)
+    monkeypatch.setattr(building, "contextual_states", states)
     plain = build_static(folder, WORDS)
     first = build_static(folder, WORDS, context_texts=["sort file"])
     again = build_static(folder, WORDS, context_texts=["sort file"])
@@ -99,7 +100,7 @@ def test_states_are_kept_up_to_a_size(base, tmp_path, monkeypatch):
     def states(_model, ids, _texts, **_options):
         return np.ones((len(ids), 8), dtype=np.float32), np.ones(len(ids), dtype=np.int64)
 
-    monkeypatch.setattr("cslir.models.build_static.contextual_states", states)
+    monkeypatch.setattr(building, "contextual_states", states)
 
     def build(text):
         before = set(cache.glob("*")) if cache.is_dir() else set()
@@ -109,7 +110,7 @@ def test_states_are_kept_up_to_a_size(base, tmp_path, monkeypatch):
     first, second = build("sort"), build("file")
     size = first.stat().st_size
     os.utime(second, (1, 1))
-    monkeypatch.setattr("cslir.models.build_static.STATES_BYTES", 2 * size + size // 2)
+    monkeypatch.setattr(building, "STATES_BYTES", 2 * size + size // 2)
     third = build("list")
     assert set(cache.glob("*.safetensors")) == {first, third}
     # One that is damaged is made again.

