@@ -107,3 +107,15 @@ def test_passages_that_no_language_has_count_as_never_found(dataset):
     # The passages of b and d: no judgement names the first, and Japanese lacks the second.
     assert results["en-de"].judged.means == {"RR@10": 0.75, "R@100": (0.5 + 0 + 1 + 1) / 4}
     assert results["ja-ja"].judged.means == {"RR@10": pytest.approx(2 / 3), "R@100": (0.5 + 0 + 1) / 3}
+
+
+def test_a_setting_is_evaluated_as_the_pair_of_its_dataset(dataset):
+    for name in ("en-de", "X-X", "ja-ja"):
+        by_pair = evaluate(LetterEncoder(), dataset, pair=name, seed=3)
+        by_setting = evaluate(LetterEncoder(), dataset.setting(name, seed=3))
+        for one in (by_pair, by_setting):
+            assert (one.dataset, one.title) == (str(dataset.folder), "mine test")
+            assert one.systems[0].seed == 3
+        assert (by_pair.seen, by_pair.unseen) == (by_setting.seen, by_setting.unseen)
+        assert by_pair.runs == by_setting.runs
+        assert by_pair.systems[0].settings[name].checksums == by_setting.systems[0].settings[name].checksums

@@ -9,7 +9,7 @@ from cslir.datasets.debian import default_output
 from cslir.datasets.embedded import EMBEDDED_FOLDER, load_embedded
 from cslir.datasets.ir_collections import PREFIX, open_ir_dataset
 from cslir.datasets.layouts import find_layouts, read_passages
-from cslir.datasets.mixing import mixture_description
+from cslir.datasets.mixing import SettingDataset, mixture_description
 from cslir.datasets.parallel import TRAINING_LANGUAGE, ParallelDataset, has_languages, load_parallel
 from cslir.datasets.plain import Dataset, DatasetFiles, FileDataset
 from cslir.errors import InputError, MissingFileError
@@ -115,11 +115,13 @@ def load_dataset(source: str | PathLike[str] | DatasetFiles, language: str = "")
 def source_of(dataset: ParallelDataset | Dataset) -> str:
     """Return what `load_dataset` takes for a dataset: its name, folder or id, or the file of its collection.
 
-    A dataset that `load_dataset` can't open again, such as one setting of another, gives its name.
+    A setting gives what its parallel dataset does; what `load_dataset` can't open again, its name.
 
     >>> source_of(load_dataset("debian-sample"))
     'debian-sample'
     """
+    if isinstance(dataset, SettingDataset):
+        dataset = dataset.parallel
     if isinstance(dataset, ParallelDataset):
         named = {EMBEDDED_FOLDER: EMBEDDED_NAME, default_output(): FULL_NAME}
         return named.get(dataset.folder, str(dataset.folder))

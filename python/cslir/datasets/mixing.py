@@ -80,15 +80,15 @@ class SettingDataset(Dataset):
     @property
     def collection_place(self) -> str:
         """The setting's name, and the dataset's."""
-        return self.name
+        return f"{self.setting.name} of {self.name}"
 
     def queries_place(self, split: str) -> str:
         """Return the setting's name, and the dataset's."""
-        return self.name
+        return self.collection_place
 
     def qrels_place(self, split: str) -> str:
         """Return the setting's name, and the dataset's."""
-        return self.name
+        return self.collection_place
 
     def iterate_passages(self) -> Iterator[Passage]:
         """Yield the passages."""
@@ -130,7 +130,7 @@ class SettingDataset(Dataset):
     def _require(self, split: str) -> None:
         if split != self.split:
             raise UnknownNameError(
-                f"no split {split!r}: {self.name} was made of {self.split!r}",
+                f"no split {split!r}: {self.collection_place} was made of {self.split!r}",
                 remedy=f"ask for {self.split!r}, or make the setting of the other split",
             )
 
@@ -248,7 +248,7 @@ class _SharedTexts:
         queries = zip(self.query_ids, setting.query_languages, strict=True)
         passages = zip(self.doc_ids, setting.passage_languages, strict=True)
         return SettingDataset(
-            name=f"{setting.name} of {self.dataset.name}",
+            name=self.dataset.name,
             parallel=self.dataset,
             split=self.split,
             seed=seed,

@@ -189,6 +189,7 @@ class _Outcome:
         qrels: Its judgements.
         cells: A measure by query language and passage language, of a collection in several languages.
         unjudged: Queries of the run that the qrels don't name.
+        seed: Of language draws; None of a dataset that is not parallel.
         seen: Languages over whose pairs groups are averaged.
         unseen: Languages that are evaluated with themselves and with English only.
     """
@@ -198,6 +199,7 @@ class _Outcome:
     qrels: Sequence[Qrel] = ()
     cells: Mapping[tuple[str, str], float] = field(default_factory=dict)
     unjudged: int = 0
+    seed: int | None = None
     seen: Sequence[str] = ()
     unseen: Sequence[str] = ()
 
@@ -336,24 +338,20 @@ def _evaluate(
     writes_run: bool,
     progress: Progress,
 ) -> _Outcome:
+    if isinstance(dataset, ParallelDataset) and options.pair is not None:
+        dataset = dataset.setting(options.pair, split, languages=options.languages, seed=options.seed)
+        if dataset.left_out:
+            progress.notice(dataset.summary)
+    elif isinstance(dataset, Dataset) and (options.pair or options.languages):
+        raise InputError(
+            "`pair` and `languages` are for parallel datasets, with one folder per language",
+            path=dataset.collection_place,
+            remedy="leave them out: this one is evaluated in the languages that it is in",
+        )
+    mixture = isinstance(dataset, ParallelDataset) or "setting" in dataset.description
+    measures = measure_names(options.measures or (MEASURES if mixture else PLAIN_MEASURES))
     if isinstance(dataset, Dataset):
-        if options.pair or options.languages:
-            raise InputError(
-                "`pair` and `languages` are for parallel datasets, with one folder per language",
-                path=dataset.collection_place,
-                remedy="leave them out: this one is evaluated in the languages that it is in",
-            )
-        mixture = "setting" in dataset.description
-        measures = measure_names(options.measures or (MEASURES if mixture else PLAIN_MEASURES))
         return _evaluate_one(dataset, split, options, measures, writes_run=writes_run, progress=progress)
-    measures = measure_names(options.measures or MEASURES)
-    if options.pair is not None:
-        setting = dataset.setting(options.pair, split, languages=options.languages, seed=options.seed)
-        if setting.left_out:
-            progress.notice(setting.summary)
-        outcome = _evaluate_one(setting, split, options, measures, writes_run=writes_run, progress=progress)
-        _name_languages(outcome, dataset, split, options)
-        return outcome
     if options.run is not None:
         if options.reranker is not None:
             raise InputError("a run is of one setting", remedy="add `pair`, en-de for example")
@@ -420,7 +418,13 @@ def _evaluate_one(
         cells = cells_by_language(run, qrels, next(iter(scores.judged.values)), queries, relevant)
     name = dataset.description.get("setting", {}).get("name", ONLY_SETTING)
     unjudged = _unjudged(run if retriever.run is None else retriever.run, qrels)
-    return _Outcome({name: scores}, run, qrels, cells, unjudged)
+    outcome = _Outcome({name: scores}, run, qrels, cells, unjudged)
+    if isinstance(dataset, SettingDataset):
+        outcome.seed = dataset.seed
+        having = [one for one in setting_languages(name) or () if one != "X"]
+        if having:
+            outcome.seen, outcome.unseen = seen_and_unseen(dataset.parallel, split, [*dict.fromkeys(having)])
+    return outcome
 
 
 def _evaluate_all(
@@ -460,7 +464,7 @@ def _evaluate_all(
                 )
             )
             scores[setting.setting.name] = _score(run, setting, split, of_passages, measures)
-    return _Outcome(scores, seen=seen, unseen=unseen)
+    return _Outcome(scores, seed=options.seed, seen=seen, unseen=unseen)
 
 
 def _encode_all(
@@ -633,18 +637,6 @@ def _dev_means(
     )
 
 
-def _name_languages(
-    outcome: _Outcome, dataset: ParallelDataset, split: str, options: EvaluationOptions
-) -> None:
-    """Note of an evaluation of one setting which of its languages have all ids of the split."""
-    names = dict.fromkeys(one for name in outcome.scores for one in setting_languages(name) or ())
-    languages = [one for one in names if one in dataset.languages and dataset.has_split(split, one)]
-    if options.languages:
-        outcome.seen = languages
-    elif languages:
-        outcome.seen, outcome.unseen = seen_and_unseen(dataset, split, languages)
-
-
 def _remarks(outcome: _Outcome) -> tuple[str, ...]:
     """Return what a reader of the values of one setting should know."""
     if len(outcome.scores) != 1:
@@ -689,7 +681,7 @@ def _result(
             SystemResult(
                 options.system_name,
                 "",
-                options.seed if outcome.seen or outcome.unseen else None,
+                outcome.seed,
                 outcome.scores,
             )
         ],
