@@ -55,7 +55,7 @@ def documented(value, name, module):
     if isinstance(doc := getattr(value, "__doc__", None), str):
         yield name, doc
     if isinstance(value, type):
-        for key, inner in vars(value).items():
+        for key, inner in list(vars(value).items()):
             if getattr(inner, "__module__", module) == module and not key.startswith("_"):
                 yield from documented(inner, f"{name}.{key}", module)
 

@@ -317,6 +317,10 @@ class Switching:
             object.__setattr__(self, name, value)
         self._switcher(None)  # what does not go together is refused now
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Not what was made of the options since: the cache of `datasets` knows a call by its bytes.
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
     def _load(self) -> Iterable[Lexicon]:
         named = [one for one in self.lexicons if isinstance(one, str)]
         if named or not self.lexicons:
@@ -399,7 +403,10 @@ class Switching:
             texts: One text, or several.
             ids: The record id of each; their numbers from 0 if None.
             field: Of the record; another field of the same record draws anew.
-            epoch: Another epoch draws anew.
+            epoch: From 0; another epoch draws anew.
+
+        Raises:
+            InputError: There are not as many ids as texts.
         """
         if isinstance(texts, str):
             return self.switched(texts, ids if isinstance(ids, str) else "0", field=field, epoch=epoch).text
@@ -407,15 +414,30 @@ class Switching:
         return self.switcher.switch_batch(list(texts), names, field=field, epoch=epoch)[0]
 
     def switched(self, text: str, record_id: str = "0", *, field: str = "text", epoch: int = 0) -> Switched:
-        """Return a text switched, with its spans and counts; arguments as for a call."""
+        """Return a text switched, with its `spans` and `counts`.
+
+        Args:
+            text: Of any length.
+            record_id: Of the text, on which the draws depend.
+            field: Of the record, likewise.
+            epoch: From 0, likewise.
+        """
         return self.switcher.switch_with_spans(text, record_id, field=field, epoch=epoch)
 
     def spans(self, text: str, record_id: str = "0", *, field: str = "text", epoch: int = 0) -> list[Span]:
-        """Return what is replaced by what in a text; arguments as for a call."""
+        """Return what is replaced by what in a text, in its order; arguments as for `switched`.
+
+        The positions of a span count characters of the text before and after, as Python does; `source_bytes`
+        and `target_bytes` count bytes of UTF-8. The text between two spans is the same in both.
+        """
         return self.switched(text, record_id, field=field, epoch=epoch).spans
 
     def augmenter(self, *, threads: int | None = None) -> "Augmenter":
-        """Return what switches training examples anew in every epoch, and adds up what it switched."""
+        """Return what switches training examples anew in every epoch, and adds up what it switched.
+
+        Args:
+            threads: For a batch; one per core if None.
+        """
         return Augmenter(self, threads=threads)
 
     def map(
@@ -433,6 +455,16 @@ class Switching:
             columns: Of texts; each is a field of its own.
             epoch: Another epoch draws anew.
             id_column: Holds the record ids; the rows' numbers if None.
+
+        Raises:
+            KeyError: There is no such column.
+
+        Example:
+            >>> from datasets import Dataset
+            >>> german = Lexicon.from_entries("en", "de", [("house", [("Haus", 1.0)])])
+            >>> rows = Dataset.from_dict({"query": ["a house"], "positive": ["the house"]})
+            >>> Switching([german], translation_prob=1.0).map(rows, ["query"])[0]
+            {'query': 'a Haus', 'positive': 'the house'}
         """
 
         def switch(batch: Mapping[str, Sequence[str]], rows: Sequence[int]) -> dict[str, list[str]]:
