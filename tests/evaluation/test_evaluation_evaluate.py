@@ -1,20 +1,25 @@
-"""`cslir eval` over every kind of data, with an encoder that counts letters."""
+"""`evaluate` and `cslir eval` over every kind of data, with an encoder that counts letters."""
 
 import gzip
 import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from cslir import retrieval
+from cslir import InputError, retrieval
 from cslir.evaluation import evaluate as evaluating
 from cslir.evaluation import results
+from cslir.evaluation.evaluate import EvaluationOptions, evaluate, evaluate_dataset
+from cslir.evaluation.metrics import trec_order
 from cslir.evaluation.results import read_results
 from cslir.formats import write_beir_corpus, write_beir_queries, write_qrels_tsv
+from cslir.progress import Progress
 from cslir.records import Passage, Qrel, Query
+from cslir.retrieval import Retriever, Run
 
 TEXTS = {"a": "aaab", "b": "bbbc", "c": "cccd", "d": "ddde"}
 
@@ -34,6 +39,7 @@ class LetterEncoder:
 
 @pytest.fixture(autouse=True)
 def _letters(monkeypatch):
+    """What a command opens as an encoder counts letters."""
     monkeypatch.setattr(evaluating, "load_encoder", lambda *_, **__: LetterEncoder())
 
 
@@ -80,66 +86,65 @@ def msmarco(tmp_path):
     return folder
 
 
-def only(path):
-    """The one setting of the one system of a result file: its name and scores."""
-    (system,) = read_results(path).systems
+def only(result):
+    """The one setting of the one system of a result: its name and scores."""
+    (system,) = result.systems
     (setting,) = system.settings.items()
     return setting
 
 
-def test_msmarco_folder_end_to_end(run, msmarco, tmp_path):
-    result, run_file = tmp_path / "r.json", tmp_path / "r.run"
-    outcome = run(
-        "eval", msmarco, "--split", "dev", "--model", "letters", "--json", result, "--run-out", run_file
-    )
-    assert outcome.status == 0, outcome.err
+class Notices(list):
+    """What deserved a look."""
+
+    @property
+    def progress(self):
+        return Progress(notice=self.append)
+
+
+def test_msmarco_folder_end_to_end(msmarco, tmp_path):
+    result = evaluate(LetterEncoder(), msmarco, split="dev")
     name, scores = only(result)
     assert (name, scores.group) == ("all", "")
     assert scores.judged.means == {"nDCG@10": 1, "RR@10": 1, "AP": 1, "R@100": 1}
     assert scores.top["7"] == ("0", "2", "1")
-    assert run("eval", msmarco, "--split", "dev", "--run", run_file).out == outcome.out
+    result.runs["all"].save(tmp_path / "r.run")
+    assert repr(evaluate(tmp_path / "r.run", msmarco, split="dev")) == repr(result)
 
 
-def test_judged_ids_that_the_data_lacks(run, msmarco, tmp_path):
-    result, run_file = tmp_path / "r.json", tmp_path / "r.run"
-    judged = "7\t0\t0\t1\n7\t0\t77\t1\n8\t0\t78\t1\n70\t0\t0\t1\n"
-    (msmarco / "qrels.dev.tsv").write_text(judged)
-    call = ("eval", msmarco, "--split", "dev", "--measure", "R@100", "--measure", "RR@10")
-    outcome = run(*call, "--model", "letters", "--json", result, "--run-out", run_file)
-    assert outcome.status == 0, outcome.err
-    assert "judged queries without text, which are left out: 1;" in outcome.err
-    assert "relevant passages that the collection lacks, which count as never found: 2" in outcome.err
+def test_judged_ids_that_the_data_lacks(msmarco):
+    (msmarco / "qrels.dev.tsv").write_text("7\t0\t0\t1\n7\t0\t77\t1\n8\t0\t78\t1\n70\t0\t0\t1\n")
+    told, options = Notices(), {"split": "dev", "measures": ["R@100", "RR@10"]}
+    result = evaluate(LetterEncoder(), msmarco, progress=told.progress, **options)
+    assert "judged queries without text, which are left out: 1;" in told[0]
+    assert "relevant passages that the collection lacks, which count as never found: 2" in told[0]
     _, scores = only(result)
     assert scores.judged.query_ids == ("7", "8")
     assert scores.judged.means == {"R@100": 0.25, "RR@10": 0.5}
-    judged_run = run(*call, "--run", run_file)
-    assert judged_run.out == outcome.out
-    assert "left out: 1" in judged_run.err
+    told.clear()
+    judged = evaluate(result.runs["all"], msmarco, progress=told.progress, **options)
+    assert repr(judged) == repr(result)
+    assert "left out: 1" in told[0]
 
 
-def test_a_beir_folder_with_languages(run, beir, tmp_path):
-    result = tmp_path / "r.json"
-    outcome = run("eval", beir, "--model", "letters", "--json", result, "--name", "mine")
-    assert outcome.status == 0, outcome.err
+def test_a_beir_folder_with_languages(beir):
+    result = evaluate(LetterEncoder(), beir, name="mine")
     _, scores = only(result)
-    assert read_results(result).systems[0].name == "mine"
+    assert result.systems[0].name == "mine"
     assert scores.group == "MLIR X-X"
     assert scores.language_bias is not None
     assert sum(scores.language_shares.values()) == pytest.approx(1)
-    assert "rank-biased share of each passage language" in outcome.out
+    assert "rank-biased share of each passage language" in repr(result)
     # q2 asks in German for an English passage, behind the German one.
-    assert "nDCG@10 by the language of the query (down) and of its relevant passage" in outcome.out
+    assert result.cells["de", "en"] < result.cells["en", "en"]
     assert scores.judged.values["RR@10"].tolist() == [1, 0.5, 1]
 
 
-def test_a_run_of_a_beir_folder_has_languages_too(run, beir, tmp_path):
-    run_file, result = tmp_path / "x.run", tmp_path / "r.json"
-    run_file.write_text("q1 Q0 1 1 2 t\nq1 Q0 2 2 2 t\nq9 Q0 2 1 2 t\n")
-    outcome = run("eval", beir, "--run", run_file, "--json", result)
-    assert outcome.status == 0, outcome.err
-    assert "1 further queries of the run are not judged" in outcome.out
-    assert "1 query with passages of equal score" in outcome.out
-    assert "2 have no retrieved passage and count as zero" in outcome.out
+def test_a_run_of_a_beir_folder_has_languages_too(beir):
+    result = evaluate({"q1": {"1": 2.0, "2": 2.0}, "q9": {"2": 2.0}}, beir)
+    unjudged, equal = result.remarks
+    assert unjudged == "1 further queries of the run are not judged"
+    assert equal.startswith("1 query with passages of equal score")
+    assert "2 have no retrieved passage and count as zero" in repr(result)
     _, scores = only(result)
     assert scores.top == {"q1": ("2", "1")}
     assert scores.language_shares == pytest.approx({"de": 1 / 1.9, "en": 0.9 / 1.9})
@@ -173,57 +178,45 @@ def test_a_mixture_has_the_numbers_of_the_setting_that_it_was_made_as(run, paral
     assert settings[0]["X-X"]["group"] == "MLIR X-X"
 
 
-def test_all_settings_and_one_of_them_agree(run, parallel, tmp_path):
-    whole, one = tmp_path / "all.json", tmp_path / "one.json"
-    outcome = run("eval", parallel, "--model", "letters", "--json", whole)
-    assert outcome.status == 0, outcome.err
-    assert "not in the groups, as a language lacks some of 4 queries: en-ja 3" in outcome.out
-    results = read_results(whole)
-    assert (results.seen, results.unseen) == (("en", "de"), ("ja",))
+def test_all_settings_and_one_of_them_agree(parallel):
+    encoder = LetterEncoder()
+    whole = evaluate(encoder, parallel)
+    assert "not in the groups, as a language lacks some of 4 queries: en-ja 3" in repr(whole)
+    assert (whole.seen, whole.unseen) == (("en", "de"), ("ja",))
     for name in ("en-de", "X-en", "ja-en"):
-        assert run("eval", parallel, "--model", "letters", "--pair", name, "--json", one).status == 0
-        expected = results.systems[0].settings[name]
-        assert only(one)[1].judged.means == pytest.approx(expected.judged.means)
-        assert only(one)[1].top == expected.top
+        _, one = only(evaluate(encoder, parallel, pair=name))
+        expected = whole.systems[0].settings[name]
+        assert one.judged.means == pytest.approx(expected.judged.means)
+        assert one.top == expected.top
 
 
-def test_languages_that_are_named_are_evaluated_over_the_ids_they_share(run, parallel, tmp_path):
-    result = tmp_path / "r.json"
-    languages = ["--language", "de", "--language", "ja"]
-    outcome = run("eval", parallel, "--model", "letters", *languages, "--json", result)
-    assert outcome.status == 0, outcome.err
-    settings = read_results(result).systems[0].settings
+def test_languages_that_are_named_are_evaluated_over_the_ids_they_share(parallel):
+    settings = evaluate(LetterEncoder(), parallel, languages=["de", "ja"]).systems[0].settings
     assert set(settings) == {"de-de", "de-ja", "ja-de", "ja-ja", "X-X"}
     assert all(len(scores.judged.query_ids) == 3 for scores in settings.values())
 
 
-def test_language_means_come_from_dev_and_remove_the_bias(run, parallel, tmp_path):
-    bias = {}
-    for name, option in (("with", []), ("without", ["--remove-means"])):
-        result = tmp_path / f"{name}.json"
-        outcome = run("eval", parallel, "--model", "x", "--pair", "en-X", "--json", result, *option)
-        assert outcome.status == 0, outcome.err
-        bias[name] = only(result)[1].judged.means["RR@10"]
-    assert bias["without"] >= bias["with"]
-    on_dev = run("eval", parallel, "--model", "x", "--pair", "en-de", "--split", "dev", "--remove-means")
-    assert on_dev.status == 2
-    assert "no language means" in on_dev.err
+def test_language_means_come_from_dev_and_remove_the_bias(parallel):
+    bias = {
+        remove: only(evaluate(LetterEncoder(), parallel, pair="en-X", remove_language_means=remove))[1]
+        for remove in (None, True)
+    }
+    assert bias[True].judged.means["RR@10"] >= bias[None].judged.means["RR@10"]
+    with pytest.raises(InputError, match="no language means"):
+        evaluate(LetterEncoder(), parallel, pair="en-de", split="dev", remove_language_means=True)
 
 
 @pytest.mark.parametrize("layout", ["top1000", "run"])
-def test_fixed_candidates(run, msmarco, tmp_path, layout):
+def test_fixed_candidates(msmarco, tmp_path, layout):
     lines = {
         "top1000": "7\t1\ta\tccd\n7\t2\ta\tbbc\n9\t0\te\taab\n",
         "run": "7 Q0 1 1 2 t\n7 Q0 2 2 1 t\n9 Q0 0 1 1 t\n",
     }
-    path, run_file = tmp_path / "candidates", tmp_path / "r.run"
+    path = tmp_path / "candidates"
     path.write_text(lines[layout])
-    outcome = run(
-        "eval", msmarco, "--split", "dev", "--model", "letters", "--candidates", path, "--run-out", run_file
-    )
-    assert outcome.status == 0, outcome.err
-    assert "1 have no retrieved passage" in outcome.out
-    assert {line.split()[2] for line in run_file.read_text().splitlines()} == {"1", "2"}
+    result = evaluate(LetterEncoder(), msmarco, split="dev", candidates=path)
+    assert only(result)[1].judged.missing == ("8",)
+    assert {doc_id for scores in result.runs["all"].values() for doc_id in scores} == {"1", "2"}
 
 
 def test_a_top1000_file_with_its_qrels_needs_no_collection(run, msmarco, tmp_path):
@@ -236,11 +229,13 @@ def test_a_top1000_file_with_its_qrels_needs_no_collection(run, msmarco, tmp_pat
     assert "1.0000" in outcome.out
 
 
-def test_depth_follows_the_largest_cutoff(run, msmarco):
-    shallow = run("eval", msmarco, "--split", "dev", "--model", "l", "--measure", "R@1000", "--depth", "1")
-    assert "less than a measure's cutoff of 1000" in shallow.err
-    deep = run("eval", msmarco, "--split", "dev", "--model", "l", "--measure", "R@1000")
-    assert deep.err == ""
+def test_depth_follows_the_largest_cutoff(msmarco):
+    told, options = Notices(), {"split": "dev", "measures": ["R@1000"]}
+    evaluate(LetterEncoder(), msmarco, depth=1, progress=told.progress, **options)
+    assert "less than a measure's cutoff of 1000" in told[0]
+    told.clear()
+    evaluate(LetterEncoder(), msmarco, progress=told.progress, **options)
+    assert not told
 
 
 @pytest.fixture
@@ -256,38 +251,40 @@ def quora(tmp_path):
 
 
 @pytest.mark.parametrize("way", ["model", "candidates", "run", "qrels alone", "one of many settings"])
-def test_the_passage_with_the_querys_own_id_is_not_found(run, quora, tmp_path, way):
+def test_the_passage_with_the_querys_own_id_is_not_found(quora, tmp_path, way):
     lines = [f"{query} Q0 {doc} {rank} {9 - rank} t\n" for query, docs in
              {"q1": ("q1", "q2", "d4"), "q2": ("q2", "q1", "d4"), "q3": ("q3", "q1")}.items()
              for rank, doc in enumerate(docs, start=1)]  # fmt: skip
-    (tmp_path / "r.run").write_text("".join(lines))
+    run = tmp_path / "r.run"
+    run.write_text("".join(lines))
     if way == "one of many settings":
         for language in ("en", "de"):
             shutil.copytree(quora, tmp_path / "many" / language)
-    arguments = {
-        "model": [quora, "--model", "letters"],
-        "candidates": [quora, "--model", "letters", "--candidates", tmp_path / "r.run"],
-        "run": [quora, "--run", tmp_path / "r.run"],
-        "qrels alone": ["--run", tmp_path / "r.run", "--qrels", quora / "qrels" / "test.tsv"],
-        "one of many settings": [tmp_path / "many", "--model", "letters"],
+    source, options = {
+        "model": (quora, {"model": LetterEncoder()}),
+        "candidates": (quora, {"model": LetterEncoder(), "candidates": run}),
+        "run": (quora, {"run": run}),
+        "qrels alone": (None, {"run": run}),
+        "one of many settings": (tmp_path / "many", {"model": LetterEncoder()}),
     }[way]
-    result = tmp_path / "r.json"
-    for option, expected, said in ((None, 1, True), ("--keep-identical-ids", (0.5 + 0.5 + 1) / 3, False)):
-        outcome = run("eval", *arguments, "--json", result, *([option] if option else []))
-        assert outcome.status == 0, outcome.err
-        for scores in read_results(result).systems[0].settings.values():
+    for leaves_out, expected in ((True, 1), (False, (0.5 + 0.5 + 1) / 3)):
+        result = evaluate_dataset(
+            None if source is None else str(source),
+            EvaluationOptions(ignore_identical_ids=leaves_out, **options),
+            qrels=quora / "qrels" / "test.tsv" if source is None else None,
+        )
+        for scores in result.systems[0].settings.values():
             assert scores.judged.means["RR@10"] == pytest.approx(expected)
-            assert scores.identical_ids == (2 if said else 0)
-            assert (scores.top["q1"][0] == "q1") is not said
-        assert ("of 2 queries the passage with the query's own id is left out" in outcome.out) is said
+            assert scores.identical_ids == (2 if leaves_out else 0)
+            assert (scores.top["q1"][0] == "q1") is not leaves_out
+        said = "of 2 queries the passage with the query's own id is left out" in repr(result)
+        assert said is leaves_out
 
 
-def test_what_is_left_out_costs_no_depth_and_is_not_in_the_run(run, quora, tmp_path):
-    out = ["--depth", "2", "--measure", "P@2", "--run-out", tmp_path / "r.run"]
-    assert run("eval", quora, "--model", "letters", *out).status == 0
-    found = [line.split()[:3:2] for line in (tmp_path / "r.run").read_text().splitlines()]
-    assert [query for query, _ in found] == ["q1", "q1", "q2", "q2", "q3", "q3"]
-    assert found[0] == ["q1", "q2"]
+def test_what_is_left_out_costs_no_depth_and_is_not_in_the_run(quora):
+    run = evaluate(LetterEncoder(), quora, depth=2, measures=["P@2"]).runs["all"]
+    assert {query_id: len(scores) for query_id, scores in run.items()} == {"q1": 2, "q2": 2, "q3": 2}
+    assert trec_order(run["q1"])[0] == "q2"
 
 
 def test_runs_are_compared_without_the_passages_of_their_queries(run, quora, tmp_path):
@@ -304,14 +301,14 @@ def test_runs_are_compared_without_the_passages_of_their_queries(run, quora, tmp
         assert mean == pytest.approx((expected + 1 + 0) / 3)
 
 
-def test_queries_judged_irrelevant_are_not_called_unjudged(run, beir, tmp_path):
+def test_queries_judged_irrelevant_are_not_called_unjudged(beir):
     with (beir / "qrels" / "test.tsv").open("a") as file:
         file.write("not\t1\t0\n")
-    (tmp_path / "r.run").write_text("q1 Q0 1 1 2 t\nnot Q0 2 1 2 t\nq9 Q0 2 1 2 t\n")
-    outcome = run("eval", beir, "--run", tmp_path / "r.run")
-    assert outcome.status == 0, outcome.err
-    assert "1 further queries of the run are not judged" in outcome.out
-    assert "1 further queries have no passage that is judged relevant" in outcome.out
+    result = evaluate({"q1": {"1": 2.0}, "not": {"2": 2.0}, "q9": {"2": 2.0}}, beir)
+    assert result.remarks == (
+        "1 further queries of the run are not judged",
+        "1 further queries have no passage that is judged relevant, and are left out",
+    )
 
 
 def test_results_on_queries_in_another_language_are_not_compared(run, beir, tmp_path):
@@ -337,9 +334,32 @@ def test_a_measure_has_one_name_in_results_and_comparisons(run, beir, tmp_path):
     for path, measure in zip(paths, ("MRR@10", "RR@10"), strict=True):
         out = ["--json", path, "--name", path.stem, "--measure", measure]
         assert run("eval", beir, "--model", "letters", *out).status == 0
-        assert list(only(path)[1].judged.means) == ["RR@10"]
+        assert list(only(read_results(path))[1].judged.means) == ["RR@10"]
     outcome = run("compare", *paths, "--measure", "MRR@10")
     assert outcome.status == 0, outcome.err
+
+
+def test_options_of_the_command_are_those_of_the_evaluation(run, beir, tmp_path):
+    path = tmp_path / "r.json"
+    options = [
+        "--name",
+        "mine",
+        "--depth",
+        "7",
+        "--keep-identical-ids",
+        "--no-language-means",
+        "--measure",
+        "AP",
+    ]
+    outcome = run("eval", beir, "--model", "letters", *options, "--seed", "5", "--json", path)
+    assert outcome.status == 0, outcome.err
+    assert (read_results(path).dataset, read_results(path).systems[0].name) == (str(beir), "mine")
+    expected = {
+        "model": "letters", "depth": 7, "ignore_identical_ids": False, "remove_language_means": False,
+        "measures": ["AP"], "seed": 5,
+    }  # fmt: skip
+    found = json.loads(path.read_text())["configuration"]
+    assert {name: found[name] for name in expected} == expected
 
 
 def test_an_output_that_fails_costs_no_other(run, beir, tmp_path, monkeypatch):
@@ -350,7 +370,7 @@ def test_an_output_that_fails_costs_no_other(run, beir, tmp_path, monkeypatch):
     out = ["--json", tmp_path / "r.json", "--run-out", tmp_path / "r.run"]
     outcome = run("eval", beir, "--model", "letters", *out)
     assert (outcome.status, "No space left" in outcome.err) == (1, True)
-    assert only(tmp_path / "r.json")[1].judged.means["AP"] > 0
+    assert only(read_results(tmp_path / "r.json"))[1].judged.means["AP"] > 0
     assert "AP" in outcome.out
     monkeypatch.undo()
     monkeypatch.setattr(evaluating, "load_encoder", lambda *_, **__: LetterEncoder())
@@ -380,57 +400,46 @@ class FewestLetters:
         return np.array([-len(passage) for _, passage in pairs], dtype=np.float32)
 
 
-@pytest.fixture
-def _reranker(monkeypatch):
-    monkeypatch.setattr(evaluating, "load_cross_encoder", lambda *_, **__: FewestLetters())
-
-
-@pytest.mark.usefixtures("_reranker")
 @pytest.mark.parametrize("layout", ["run", "top1000", "run as candidates"])
-def test_a_cross_encoder_reranks_without_an_encoder(run, beir, tmp_path, layout):
-    path, out = tmp_path / "first", ["--run-out", tmp_path / "r.run", "--json", tmp_path / "r.json"]
+def test_a_cross_encoder_reranks_without_an_encoder(beir, tmp_path, layout):
+    first = {"q1": {"1": 3.0, "3": 2.0}, "q3": {"1": 3.0, "3": 2.0}}
+    path = tmp_path / "first"
     if layout == "top1000":
         path.write_text("q1\t1\ta\taaab\nq1\t3\ta\tccd\nq3\t1\tc\taaab\nq3\t3\tc\tccd\n")
     else:
-        path.write_text(
-            "q1 Q0 1 1 3 t\nq1 Q0 3 2 2 t\nq3 Q0 1 1 3 t\nq3 Q0 3 2 2 t\nq9 Q0 3 1 1 t\n"
-            if layout == "run"
-            else "q1 Q0 1 1 3 t\nq1 Q0 3 2 2 t\nq3 Q0 1 1 3 t\nq3 Q0 3 2 2 t\n"
-        )
-    option = "--run" if layout == "run" else "--candidates"
-    outcome = run("eval", beir, option, path, "--rerank", "ce", *out)
-    assert outcome.status == 0, outcome.err
-    found = [line.split()[:3:2] for line in (tmp_path / "r.run").read_text().splitlines()]
-    assert found == [["q1", "3"], ["q1", "1"], ["q3", "3"], ["q3", "1"]]
-    assert only(tmp_path / "r.json")[1].judged.values["RR@10"].tolist() == [0.5, 0, 1]
-    assert ("1 further queries of the run are not judged" in outcome.out) is (layout == "run")
+        Run(first).save(path)
+    if layout == "run":
+        system = Retriever(run=Run(first | {"q9": {"3": 1.0}}), reranker=FewestLetters())
+    else:
+        system = Retriever(candidates=path, reranker=FewestLetters())
+    result = evaluate(system, beir)
+    found = {
+        query_id: trec_order(scores) for query_id, scores in result.runs["all"].items() if query_id != "q9"
+    }
+    assert found == {"q1": ["3", "1"], "q3": ["3", "1"]}
+    assert only(result)[1].judged.values["RR@10"].tolist() == [0.5, 0, 1]
+    assert ("1 further queries of the run are not judged" in result.remarks) is (layout == "run")
 
 
-@pytest.mark.usefixtures("_reranker")
-def test_the_depth_of_reranking_is_said_and_loses_no_candidate(run, beir, tmp_path):
-    (tmp_path / "first").write_text("q1 Q0 1 1 3 t\nq1 Q0 2 2 2 t\nq1 Q0 3 3 1 t\n")
-    out = ["--run-out", tmp_path / "r.run", "--rerank-depth", "2"]
-    outcome = run("eval", beir, "--run", tmp_path / "first", "--rerank", "ce", *out)
-    assert outcome.status == 0, outcome.err
-    assert "of up to 3 candidates per query the first 2 are reranked" in outcome.err
-    lines = [line.split() for line in (tmp_path / "r.run").read_text().splitlines()]
-    assert [(line[2], line[4]) for line in lines] == [("1", "-4"), ("2", "-4"), ("3", "-5")]
-    (tmp_path / "first").write_text("q1 Q0 77 1 3 t\n")
-    outcome = run("eval", beir, "--run", tmp_path / "first", "--rerank", "ce")
-    assert (outcome.status, "first: the candidates name '77'" in outcome.err) == (2, True)
+def test_the_depth_of_reranking_is_said_and_loses_no_candidate(beir):
+    told, first = Notices(), Run({"q1": {"1": 3.0, "2": 2.0, "3": 1.0}})
+    system = Retriever(run=first, reranker=FewestLetters(), rerank_depth=2)
+    result = evaluate(system, beir, progress=told.progress)
+    assert "of up to 3 candidates per query the first 2 are reranked (`rerank_depth`)" in told[0]
+    assert result.runs["all"]["q1"] == {"1": -4, "2": -4, "3": -5}
+    with pytest.raises(InputError, match="the candidates name '77'"):
+        evaluate(replace(system, run=Run({"q1": {"77": 3.0}})), beir)
 
 
-@pytest.mark.usefixtures("_reranker")
-def test_all_settings_are_reranked_as_each_of_them(run, parallel, tmp_path):
-    whole, one = tmp_path / "all.json", tmp_path / "one.json"
-    assert run("eval", parallel, "--model", "l", "--rerank", "ce", "--json", whole).status == 0
+def test_all_settings_are_reranked_as_each_of_them(parallel):
+    system = Retriever(LetterEncoder(), reranker=FewestLetters())
+    whole = evaluate(system, parallel)
     for name in ("en-de", "X-X"):
-        arguments = ["--pair", name, "--model", "l", "--rerank", "ce", "--json", one]
-        assert run("eval", parallel, *arguments).status == 0
-        expected = read_results(whole).systems[0].settings[name]
-        assert only(one)[1].top == expected.top
-        assert only(one)[1].checksums == expected.checksums
-        assert all(only(one)[1].checksums)
+        expected = whole.systems[0].settings[name]
+        _, one = only(evaluate(system, parallel, pair=name))
+        assert one.top == expected.top
+        assert one.checksums == expected.checksums
+        assert all(one.checksums)
 
 
 BAD = {
@@ -537,7 +546,7 @@ def test_tables_fit_80_columns_and_are_plain_when_piped(run, parallel):
     assert all(len(line) <= 80 for line in tables.splitlines())
 
 
-def test_a_language_without_a_mean_gets_that_of_the_evaluated_texts(run, tmp_path, monkeypatch):
+def test_a_language_without_a_mean_gets_that_of_the_evaluated_texts(tmp_path):
     draw = np.random.default_rng(3)
     texts = {str(number): "".join(draw.choice(list("abcde"), size=8)) for number in range(40)}
     folder = tmp_path / "mixed"
@@ -550,18 +559,16 @@ def test_a_language_without_a_mean_gets_that_of_the_evaluated_texts(run, tmp_pat
     vectors = {"en": encoder.encode_queries(list(texts.values()))}
     vectors["de"] = encoder.encode_queries([text.upper() for text in texts.values()])
 
-    def evaluate(languages):
-        means = {one: vectors[one].mean(axis=0) for one in languages}
-        monkeypatch.setattr(LetterEncoder, "language_means", means, raising=False)
-        outcome = run("eval", folder, "--model", "m", "--remove-means", "--json", tmp_path / "result.json")
-        assert outcome.status == 0, outcome.err
-        return read_results(tmp_path / "result.json").systems[0].settings["all"].judged.means["RR@10"]
+    def value(languages):
+        encoder.language_means = {one: vectors[one].mean(axis=0) for one in languages}
+        return only(evaluate(encoder, folder, remove_language_means=True))[1].judged.means["RR@10"]
 
-    assert evaluate(["en"]) == evaluate(["en", "de"]) > 0.4
+    assert value(["en"]) == value(["en", "de"]) > 0.4
     write_beir_corpus(folder / "corpus.jsonl", [*passages, Passage("x", "a", "", "nl")])
-    outcome = run("eval", folder, "--model", "m", "--remove-means")
-    assert outcome.status == 2
-    assert "too few texts for a language's mean, which the model lacks: nl (1)" in outcome.err
+    with pytest.raises(
+        InputError, match=r"too few texts for a language's mean, which the model lacks: nl \(1\)"
+    ):
+        evaluate(encoder, folder, remove_language_means=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
