@@ -256,7 +256,7 @@ def test_passages_with_a_querys_own_id_are_treated_alike(results, told):
         ({"test": "z"}, "no test 'z'"),
         ({"correction": "z"}, "no correction 'z'"),
         ({"by": "language"}, "can't compare by 'language'"),
-        ({"names": ["x", ""]}, "2 names for 1 results"),
+        ({"names": ["x", ""]}, "2 names for 1 result"),
         ({"names": ["x"]}, "the result has several systems, which 'x' can't name all"),
         ({"qrels": "qrels"}, "`qrels` is for runs, and none is given"),
     ],

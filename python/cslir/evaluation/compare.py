@@ -21,6 +21,7 @@ from cslir.evaluation.results import (
 from cslir.evaluation.scoring import score_run
 from cslir.files import DAMAGE_ERRORS, open_bytes
 from cslir.formats import read_qrels, read_run
+from cslir.plurals import count_of
 from cslir.progress import SILENT, Progress
 from cslir.records import Qrel
 
@@ -204,7 +205,8 @@ def _read(
     """Return the results under their names; that of a run names no dataset."""
     if names is not None and len(names) != len(results):
         raise InputError(
-            f"{len(names)} names for {len(results)} results", remedy="give one for each; it may be empty"
+            f"{count_of(len(names), 'name')} for {count_of(len(results), 'result')}",
+            remedy="give one for each; it may be empty",
         )
     found: list[Result] = []
     judgements: list[Qrel] = []
