@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result};
+use crate::{Error, Result, regular};
 
 /// A file that is being written beside its final place.
 #[derive(Debug)]
@@ -18,6 +18,13 @@ impl Part {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let path = &followed(path);
         let part = part_beside(path)?;
+        // A pipe would wait for a reader for ever.
+        if let Err(error) = regular::require(&part)
+            && error.kind() == ErrorKind::InvalidInput
+        {
+            let error = Error::input(error.to_string(), "remove it");
+            return Err(Error::in_file(error, &part));
+        }
         let options = OpenOptions::new()
             .write(true)
             .create(true)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cslir import VectorIndex, _core
+from cslir import VectorIndex, _core, outputs
 from cslir.errors import InputError
 from cslir.outputs import (
     FILE_LIST,
@@ -360,3 +360,30 @@ def test_errors_of_the_work_stay_what_they_are(tmp_path):
 
     with pytest.raises(FileNotFoundError):
         read_a_missing_file()
+
+
+@pytest.mark.parametrize("writing", [replace_file, lambda place: replace_folder(place, "model")])
+def test_an_interrupt_between_creation_and_hold_leaves_nothing(tmp_path, monkeypatch, writing):
+    claim = outputs._claim
+    claims = []
+
+    def interrupted(*arguments, **options):
+        claims.append(claim(*arguments, **options))
+        if len(claims) == 1:
+            os.close(claims[0])
+            raise KeyboardInterrupt
+        return claims[-1]
+
+    monkeypatch.setattr(outputs, "_claim", interrupted)
+    with pytest.raises(KeyboardInterrupt), writing(tmp_path / "out"):
+        pass
+    assert len(claims) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_process_holds_stays_when_a_second_writer_gives_up(tmp_path):
+    with replace_file(tmp_path / "out") as file:
+        with pytest.raises(InputError, match="another process is writing"), replace_file(tmp_path / "out"):
+            pass
+        file.write(b"mine")
+    assert (tmp_path / "out").read_bytes() == b"mine"

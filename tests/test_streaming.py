@@ -515,3 +515,24 @@ def test_a_null_id_is_read_like_a_missing_one_and_no_language_twice(tmp_path, sw
     source.write_text('{"_id": "7", "text": "a", "language": "en", "language": "en"}\n')
     with pytest.raises(InputError, match='in.jsonl:1: the key "language" comes twice'):
         switch_file(source, output, switcher)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+@pytest.mark.parametrize("suffix", ["", ".json"])
+def test_what_is_no_file_in_the_place_of_an_unfinished_output(tmp_path, run, kind, suffix):
+    (tmp_path / "in.tsv").write_text("q1\ta library\n")
+    place = tmp_path / f"out.tsv.part{suffix}"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to(place)
+    outcome = run("switch", tmp_path / "in.tsv", tmp_path / "out.tsv", "--lexicon", "en-de")
+    if suffix:
+        # A journal that can't be read tells of nothing: the output is made afresh.
+        assert outcome.status == 0, outcome.err
+    else:
+        assert outcome.status == 2
+        assert f"{place}: is a" in outcome.err
+        assert "remove it" in outcome.err

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -70,7 +70,9 @@ def replace_file(path: str | os.PathLike[str], *, wait: bool = False) -> Iterato
             os.fsync(descriptor)
             part.replace(place)
     except BaseException:
-        if _is_still(descriptor, part):
+        if descriptor == _NOT_OPEN:
+            _remove_unclaimed(part, _open_file)
+        elif _is_still(descriptor, part):
             part.unlink()
         raise
     finally:
@@ -113,7 +115,9 @@ def replace_folder(folder: str | os.PathLike[str], kind: str | None, *, wait: bo
             _flush(part)
             _exchange(part, place, retired, kind)
     except BaseException:
-        if _is_still(descriptor, part):
+        if descriptor == _NOT_OPEN:
+            _remove_unclaimed(part, _open_folder)
+        elif _is_still(descriptor, part):
             shutil.rmtree(part, ignore_errors=True)
         raise
     finally:
@@ -308,6 +312,23 @@ def _claim(part: Path, open_part: Callable[[Path], int], wait: bool) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _remove_unclaimed(part: Path, open_part: Callable[[Path], int]) -> None:
+    """Remove an unfinished output that Ctrl-C left between its creation and our hold of it.
+
+    One that another process holds stays.
+    """
+    descriptor = _NOT_OPEN
+    with suppress(OSError, InputError):
+        if not part.exists():
+            return
+        descriptor = _claim(part, open_part, wait=False)
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink()
+    _close(descriptor)
 
 
 def _lock(descriptor: int, wait: bool) -> bool:

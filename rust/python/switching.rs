@@ -33,7 +33,16 @@ type Entry<T> = (T, Vec<(T, f64)>);
 
 /// A compiled bilingual lexicon, in memory or mapped from a `.cslex` file.
 ///
+/// Words and phrases of a source language with their targets, each with a weight: a positive number, in
+/// any sum. A source is looked up without regard to case, width of letters, Arabic vowel signs and
+/// Russian stress marks; of several that are alike then the one spelled as the text comes first.
+///
 /// It can be pickled and copied: by its file, which must hold the same lexicon still, or by its bytes.
+///
+/// Example:
+///     >>> german = Lexicon.from_entries("en", "de", [("house", [("Haus", 3.0), ("Heim", 1.0)])])
+///     >>> german.lookup("House")
+///     [('Haus', 3.0), ('Heim', 1.0)]
 #[pyclass(frozen, module = "cslir._core")]
 struct Lexicon(Arc<lexicon::Lexicon>);
 
@@ -42,6 +51,17 @@ impl Lexicon {
     /// Compiles entries, and (form, base) pairs for the lemma fallback.
     ///
     /// Forms that are sources themselves, that are no single token or whose base is no source are left out.
+    ///
+    /// Args:
+    ///     source_language: A BCP 47 code.
+    ///     target_language: A BCP 47 code.
+    ///     entries: Each source with its targets and their weights, above 0.
+    ///     licence: Of the entries.
+    ///     provenance: Where they come from.
+    ///     forms: Inflected forms with their base forms.
+    ///
+    /// Raises:
+    ///     InputError: A source has no target, or a weight is not positive and finite.
     #[staticmethod]
     #[pyo3(signature = (
         source_language, target_language, entries, *, licence = "", provenance = "", forms = Vec::new()

@@ -43,7 +43,7 @@ impl Journal {
 
     /// Reads a journal; `None` where there is none of this format.
     pub(super) fn read(path: &Path) -> Option<Journal> {
-        let text = std::fs::read(path).ok()?;
+        let text = crate::regular::read(path).ok()?;
         let value: Value = serde_json::from_slice(&text).ok()?;
         if value.get("format")?.as_u64()? != FORMAT {
             return None;
