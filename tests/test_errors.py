@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import cslir
-from cslir import CslirError, InputError, Switching
+from cslir import CslirError, Index, InputError, Lexicon, Switching, VectorIndex
 from cslir.datasets.ir_collections import open_ir_dataset
 from cslir.errors import DamagedFileError, MissingExtraError, MissingFileError, UnknownNameError
 from cslir.evaluation.metrics import measure_names
@@ -146,3 +146,10 @@ def test_bad_input_met_while_an_output_is_written_stays_what_it_is(tmp_path):
     with pytest.raises(MissingFileError, match="no such file"), replace_file(tmp_path / "out"):
         list(read_qrels(tmp_path / "missing"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("opened", [Lexicon.open, VectorIndex.open, Index.open])
+def test_what_is_not_there_is_a_missing_file_for_the_core_too(tmp_path, opened):
+    with pytest.raises(MissingFileError, match="absent") as raised:
+        opened(tmp_path / "absent")
+    assert isinstance(raised.value, FileNotFoundError)

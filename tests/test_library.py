@@ -166,7 +166,7 @@ def test_a_run_in_memory_is_evaluated_and_saved(run_and_qrels, tmp_path):
     assert isinstance(frame, pandas.DataFrame)
     assert frame.value.tolist() == [1.0, 0.5]
     assert frame.columns.tolist() == ["system", "seed", "setting", "query_id", "measure", "value"]
-    with pytest.raises(TypeError, match="unexpected"):
+    with pytest.raises(TypeError, match="no option .measurs., did you mean .measures."):
         cslir.evaluate(run, folder, measurs=["RR@10"])
     for data in (folder, f"{folder}/", cslir.load_dataset(folder)):
         assert cslir.evaluate(run, data, measures=["RR@10"]).dataset == str(folder)

@@ -167,3 +167,21 @@ def test_no_first_stage_and_candidates_that_are_not_there(dataset):
         Retriever().retrieve(dataset)
     with pytest.raises(InputError, match="passage 'd9' is not in"):
         Retriever(LetterEncoder(), candidates={"q1": ["d9"]}).retrieve(dataset)
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), None])
+def test_a_score_that_is_not_finite_is_refused(score):
+    with pytest.raises(InputError, match="query 'q1', passage 'd2': score .* is not finite"):
+        Run({"q1": {"d1": 1.0, "d2": score}})
+
+
+def test_what_is_no_retriever_of_one_setting(tmp_path, dataset):
+    for wrong, message in (
+        ({"depth": 0}, "`depth` is 0, at least 1"),
+        ({"candidates": {"q1": "d1"}}, "candidates of query 'q1' are a text"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Retriever(LetterEncoder(), **wrong)
+    assert Retriever(run={"q2": {"d3": 1.0}}).retrieve(dataset) == {"q2": {"d3": 1.0}}
+    with pytest.raises(InputError, match="no dataset of one setting"):
+        Retriever(LetterEncoder()).retrieve("folder")

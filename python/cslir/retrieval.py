@@ -4,11 +4,12 @@ Passages stream by: they are encoded and compared with all queries a block at a 
 queries, their best passages so far and one block, and not the collection's vectors.
 """
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from cslir.datasets.plain import Dataset
 from cslir.errors import InputError
 from cslir.evaluation.metrics import run_of, trec_order, without_identical_ids
 from cslir.formats import read_run, write_run
+from cslir.models import load_encoder
 from cslir.models.language_means import remove_language_means
 from cslir.progress import SILENT, Progress
 from cslir.records import Passage, Query, ScoredPassage
@@ -79,6 +81,16 @@ class Run(dict[str, dict[str, float]]):
     ) -> None:
         pairs = scores.items() if isinstance(scores, Mapping) else scores
         super().__init__((query_id, dict(passages)) for query_id, passages in pairs)
+        for query_id, passages in self.items():
+            if not np.isfinite(np.array(list(passages.values()), dtype=np.float64)).all():
+                doc_id = next(
+                    one for one, score in passages.items() if score is None or not math.isfinite(score)
+                )
+                raise InputError(
+                    f"query {query_id!r}, passage {doc_id!r}: score {passages[doc_id]} is not finite",
+                    path=place,
+                    remedy="leave the passage out",
+                )
         self.languages = languages
         self.doc_ids = doc_ids
         self.identical_ids = identical_ids
@@ -179,7 +191,8 @@ class Retriever:
     The first stage is an encoder over the whole collection or over candidates, a run, or candidates alone.
 
     Attributes:
-        encoder: Gives the vectors; None if `run` or `candidates` are the first stage.
+        encoder: Gives the vectors; the name or folder of a model is opened; None if `run` or `candidates` are
+            the first stage.
         run: The first stage, if it is a run that there is.
         depth: Passages per query.
         candidates: A top1000 file or a run, or ids of passages by query id: these alone are scored.
@@ -206,6 +219,20 @@ class Retriever:
     rerank_depth: int | None = RERANK_DEPTH
     ignore_identical_ids: bool = True
 
+    def __post_init__(self) -> None:
+        if isinstance(self.encoder, str | PathLike):
+            object.__setattr__(self, "encoder", load_encoder(fspath(self.encoder)))
+        if self.run is not None and not isinstance(self.run, Run):
+            object.__setattr__(self, "run", Run(self.run))
+        if self.depth < 1:
+            raise InputError(f"`depth` is {self.depth}, at least 1 is needed")
+        if isinstance(self.candidates, Mapping):
+            for query_id, doc_ids in self.candidates.items():
+                if isinstance(doc_ids, str):
+                    raise InputError(
+                        f"the candidates of query {query_id!r} are a text", remedy="give a list of ids"
+                    )
+
     def retrieve(self, dataset: Dataset, split: str = "test", *, progress: Progress = SILENT) -> Run:
         """Return the passages of every judged query of a split.
 
@@ -218,6 +245,11 @@ class Retriever:
             InputError: The collection is empty, candidates are malformed or name what is not there, or a
                 language has no mean.
         """
+        if not isinstance(dataset, Dataset):
+            raise InputError(
+                f"a {type(dataset).__name__} is no dataset of one setting",
+                remedy='choose one: `dataset.setting("en-de")`',
+            )
         if self.run is not None:
             run = self.run
         elif self.encoder is not None:

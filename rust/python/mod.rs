@@ -20,7 +20,7 @@ mod tokens;
 mod vectors;
 mod zstandard;
 
-/// Raises `cslir.errors.InputError` (path, line, message, remedy) or `OSError`.
+/// Raises `cslir.errors.InputError` (path, line, message, remedy), or its kind for a missing file, or `OSError`.
 pub(crate) fn to_python_error(python: Python<'_>, error: Error) -> PyErr {
     match error {
         Error::Input {
@@ -30,7 +30,12 @@ pub(crate) fn to_python_error(python: Python<'_>, error: Error) -> PyErr {
             remedy,
         } => {
             let build = || -> PyResult<PyErr> {
-                let class = python.import("cslir.errors")?.getattr("InputError")?;
+                // The kind that Python's readers raise for the same message.
+                let kind = match message.as_str() {
+                    "no such file" | "no index here" => "MissingFileError",
+                    _ => "InputError",
+                };
+                let class = python.import("cslir.errors")?.getattr(kind)?;
                 let arguments = (message,);
                 let keywords = pyo3::types::PyDict::new(python);
                 keywords.set_item("path", path)?;

@@ -72,8 +72,8 @@ def test_without_languages_x_is_one_of_those_that_have_all_ids(tmp_path, dataset
         ("en-de", ["en"], "says its languages itself"),
         ("X-X", ["de"], "draws among de alone"),
         ("X-X", ["de", "de"], "draws among de alone"),
-        ("X-X", ["de", "fr"], "no split 'test' in fr"),
-        ("fr-de", None, "no split 'test' in fr"),
+        ("X-X", ["de", "fr"], "no language fr"),
+        ("fr-de", None, "no language fr"),
         ("X-X", ["de", "pl"], "no query id is shared by de, pl"),
     ],
 )

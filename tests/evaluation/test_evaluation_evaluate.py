@@ -448,7 +448,7 @@ BAD = {
     "no such pair": (["{parallel}", "--model", "m", "--pair", "de-X"], "'de-X' is no setting"),
     "language that is not there": (
         ["{parallel}", "--model", "m", "--language", "fr"],
-        "no split 'test' in fr",
+        "no language fr",
     ),
     "split that is not there": (
         ["{parallel}", "--model", "m", "--split", "tst"],

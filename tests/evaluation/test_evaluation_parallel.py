@@ -119,3 +119,31 @@ def test_a_setting_is_evaluated_as_the_pair_of_its_dataset(dataset):
         assert (by_pair.seen, by_pair.unseen) == (by_setting.seen, by_setting.unseen)
         assert by_pair.runs == by_setting.runs
         assert by_pair.systems[0].settings[name].checksums == by_setting.systems[0].settings[name].checksums
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": 5}, "`name` is 5, a text is needed"),
+        ({"seed": "a"}, "`seed` is 'a', a whole number"),
+        ({"depth": 0}, "`depth` is 0, at least 1"),
+        ({"measures": "RR@10"}, "`measures` is a text"),
+        ({"languages": "en"}, "`languages` is a text"),
+        ({"pair": "en-fr"}, "no language fr"),
+        ({"languages": ["en", "fr"]}, "no language fr"),
+    ],
+)
+def test_options_of_the_wrong_kind(dataset, options, message):
+    with pytest.raises(InputError, match=message):
+        evaluate(LetterEncoder(), dataset, **options)
+
+
+def test_what_is_no_system_and_options_that_a_retriever_has_itself(dataset):
+    with pytest.raises(InputError, match="object is no system"):
+        evaluate(object(), dataset)
+    with pytest.raises(InputError, match="`depth` and a retriever exclude each other"):
+        evaluate(Retriever(LetterEncoder()), dataset, depth=5)
+    with pytest.raises(TypeError, match="no option 'measure', did you mean 'measures'; it has"):
+        evaluate(LetterEncoder(), dataset, measure="AP")
+    one = evaluate(LetterEncoder(), dataset, candidates={"a": ["a"]}, pair="en-de")
+    assert one.systems[0].settings["en-de"].judged.means["RR@10"] == 0.25

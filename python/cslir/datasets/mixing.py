@@ -58,7 +58,7 @@ class SettingDataset(Dataset):
     parallel: ParallelDataset
     split: str
     seed: int
-    setting: Setting
+    setting: Setting = field(repr=False)
     languages: tuple[str, ...]
     asked: list[Query] = field(repr=False)
     collection: list[Passage] = field(repr=False)
@@ -266,6 +266,12 @@ class _SharedTexts:
 def _require_languages(
     dataset: ParallelDataset, split: str, languages: Sequence[str], having: Sequence[str]
 ) -> None:
+    if unknown := [one for one in languages if one not in dataset.languages]:
+        raise UnknownNameError(
+            f"no language {', '.join(unknown)}",
+            path=dataset.folder,
+            remedy=f"it has {', '.join(dataset.languages)}",
+        )
     if missing := [one for one in languages if one not in having]:
         raise UnknownNameError(
             f"no split {split!r} in {', '.join(missing)}",

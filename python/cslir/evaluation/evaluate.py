@@ -1,5 +1,6 @@
 """Judging a model or a run on a dataset."""
 
+import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
@@ -37,7 +38,7 @@ from cslir.evaluation.settings import parse_setting, setting_languages
 from cslir.formats import read_qrels, require_run_id
 from cslir.languages import language_codes
 from cslir.models import Device, load_encoder
-from cslir.models.cross_encoder import load_cross_encoder
+from cslir.models.cross_encoder import Scorer, load_cross_encoder
 from cslir.models.language_means import MEAN_TEXTS, completed_by_texts, means_of_texts
 from cslir.plurals import count_of
 from cslir.progress import SILENT, Progress
@@ -61,8 +62,8 @@ class EvaluationOptions:
         model: An encoder, its name as for `resolve_model`, or a retriever, which says itself what it removes,
             reranks and how deep it goes.
         precision: Of the encoder, as for `load_encoder`.
-        reranker: A cross-encoder's folder or hub id, which scores the first candidates of a query anew: those
-            of `model`, those of `run`, or, without either, all of `candidates`.
+        reranker: A cross-encoder, or its folder or hub id, which scores the first candidates of a query anew:
+            those of `model`, those of `run`, or, without either, all of `candidates`.
         reranker_precision: Of the cross-encoder.
         rerank_depth: Candidates per query that it scores; 50 if None.
         run: A run, or its file; not together with `model`.
@@ -72,7 +73,8 @@ class EvaluationOptions:
             that lack ids with English only.
         measures: Names for ir_measures; the usual ones of the dataset's kind if None.
         depth: Passages retrieved per query; 100, or more where a measure's cutoff is greater, if None.
-        candidates: A top1000 file or a run, whose passages alone are scored, by `model` or else `reranker`.
+        candidates: A top1000 file or a run, or ids of passages by query id: these alone are scored, by
+            `model` or else `reranker`.
         remove_language_means: Subtract each language's mean vector from its queries and passages: the
             model's own, or those of the dev split of a parallel dataset. If None, what the model's folder
             says: they are subtracted where it holds them.
@@ -84,7 +86,7 @@ class EvaluationOptions:
 
     model: str | Encoder | Retriever | None = None
     precision: str = "float32"
-    reranker: str | None = None
+    reranker: "str | Scorer | None" = None
     reranker_precision: str = "float32"
     rerank_depth: int | None = None
     run: Path | Mapping[str, Mapping[str, float]] | None = None
@@ -93,7 +95,7 @@ class EvaluationOptions:
     languages: Sequence[str] | None = None
     measures: Sequence[str] | None = None
     depth: int | None = None
-    candidates: Path | None = None
+    candidates: Path | Mapping[str, Sequence[str]] | None = None
     remove_language_means: bool | None = None
     ignore_identical_ids: bool = True
     name: str | None = None
@@ -101,7 +103,15 @@ class EvaluationOptions:
     seed: int = 1
 
     def check(self) -> None:
-        """Refuse options that do not go together."""
+        """Refuse options that do not go together, or are of another type."""
+        self._check_types()
+        if isinstance(self.model, Retriever):
+            for argument in ("depth", "candidates", "reranker", "rerank_depth", "remove_language_means"):
+                if getattr(self, argument) is not None:
+                    raise InputError(
+                        f"`{argument}` and a retriever exclude each other",
+                        remedy="give it to the retriever: `dataclasses.replace` makes another",
+                    )
         if self.model is not None and self.run is not None:
             raise InputError("`model` and `run` exclude each other", remedy="give one of them")
         if self.model is None and self.run is None and not self.scores_candidates_alone:
@@ -125,6 +135,24 @@ class EvaluationOptions:
             )
         if self.pair is not None:
             parse_setting(self.pair)
+
+    def _check_types(self) -> None:
+        for argument, kind in (("name", str), ("split", str), ("pair", str), ("seed", int), ("depth", int)):
+            value = getattr(self, argument)
+            if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+                needed = "a text" if kind is str else "a whole number"
+                raise InputError(f"`{argument}` is {value!r}, {needed} is needed")
+        if self.depth is not None and self.depth < 1:
+            raise InputError(f"`depth` is {self.depth}, at least 1 is needed")
+        for argument in ("languages", "measures"):
+            if isinstance(getattr(self, argument), str):
+                raise InputError(f"`{argument}` is a text", remedy="give a list, of one perhaps")
+        encodes = hasattr(self.model, "encode_queries") and hasattr(self.model, "encode_passages")
+        if not (self.model is None or isinstance(self.model, str | Retriever) or encodes):
+            raise InputError(
+                f"a {type(self.model).__name__} is no system that can be judged",
+                remedy="give an encoder of `load_encoder` or `train`, its folder, a retriever or a run",
+            )
 
     @property
     def scores_candidates_alone(self) -> bool:
@@ -219,9 +247,10 @@ def evaluate(
             scores by query id and passage id.
         data: A dataset, or its name, folder or files as for `load_dataset`.
         progress: Told how far the work is, and what deserves a look.
-        **options: Fields of `EvaluationOptions`: `split`, `pair` (one setting of a parallel dataset, `en-de`
-            or `X-X`; all if left out), `languages`, `measures`, `depth`, `candidates`, `reranker`,
-            `remove_language_means`, `name`, `seed` ...
+        **options: Fields of `EvaluationOptions`: `split` (`test`), `pair` (one setting of a parallel dataset,
+            `en-de` or `X-X`; all if left out), `languages` of a parallel dataset, `measures`, `depth`,
+            `candidates`, `reranker`, `rerank_depth`, `remove_language_means`, `ignore_identical_ids`, `name`
+            of the system, `precision`, `device`, `seed` of the language draws.
 
     Measures are those of ir_measures, computed by trec_eval's rules where it has them. X-en, en-X and X-X are
     the mixed collections of Litschko et al. (arXiv 2305.05295): the language of each query, or passage, is
@@ -243,7 +272,12 @@ def evaluate(
         >>> result.systems[0].settings["en-de"].judged.means  # a tiny model
         {'nDCG@10': 0.0...}
     """
-    if options.get("candidates") is not None:
+    known = [one.name for one in fields(EvaluationOptions)]
+    if unknown := sorted(options.keys() - set(known)):
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f", did you mean {close[0]!r}" if close else ""
+        raise TypeError(f"evaluate() has no option {unknown[0]!r}{hint}; it has {', '.join(known)}")
+    if isinstance(options.get("candidates"), str | PathLike):
         options["candidates"] = Path(options["candidates"])
     if isinstance(options.get("reranker"), PathLike):
         options["reranker"] = fspath(options["reranker"])
@@ -321,10 +355,10 @@ def _without_dataset(options: EvaluationOptions, qrels: Path | None) -> Candidat
                 remedy="give `data`, or `collection` and `queries` too",
             )
         return None
-    if options.candidates is None or not is_top1000(options.candidates):
+    if not isinstance(options.candidates, Path) or not is_top1000(options.candidates):
         raise InputError(
             "`qrels` alone goes with `run`, or with `candidates` and a top1000 file",
-            path=options.candidates,
+            path=options.candidates if isinstance(options.candidates, Path) else None,
             remedy="give `data`, or `collection` and `queries` too",
         )
     return CandidatesDataset(options.candidates.name, options.candidates, judgements)
@@ -546,8 +580,10 @@ def _retriever(options: EvaluationOptions, measures: Sequence[str], progress: Pr
     depth = LEAST_DEPTH if encoder is None else options.depth_for(measures, progress)
     if isinstance(encoder, str):
         encoder = load_encoder(encoder, options.precision, device=options.device)
-    reranker = None
-    if options.reranker is not None:
+    reranker: Scorer | None = None
+    if not isinstance(options.reranker, str | None):
+        reranker = options.reranker
+    elif options.reranker is not None:
         reranker = load_cross_encoder(options.reranker, options.reranker_precision, device=options.device)
     return Retriever(
         encoder,
