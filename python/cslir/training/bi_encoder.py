@@ -2,7 +2,6 @@
 
 import copy
 import json
-import shutil
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -21,8 +20,6 @@ from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
 
 import cslir
-from cslir.errors import InputError
-from cslir.json_values import read_json
 from cslir.models import Device
 from cslir.models.bi_encoder import load_sentence_transformer
 from cslir.models.folders import (
@@ -34,7 +31,7 @@ from cslir.models.folders import (
 )
 from cslir.models.settings import EncoderSettings, TextKind
 from cslir.models.text_limits import cut
-from cslir.outputs import replace_file, replace_folder
+from cslir.outputs import replace_folder
 from cslir.records import Example
 from cslir.switching import SwitchingTotals
 from cslir.training.arguments import trainer_arguments
@@ -47,11 +44,17 @@ from cslir.training.batches import (
     plain_texts,
     text_keys,
 )
+from cslir.training.checkpoints import (
+    ChecksumsCallback,
+    checkpoint_folder,
+    prepare_checkpoints,
+    remove_checkpoints,
+)
 from cslir.training.configuration import TrainingConfiguration
 from cslir.training.losses import alignment_loss, info_nce, repeated
 from cslir.training.record import TrainingRecord, is_kept
 
-__all__ = ["checkpoint_folder", "train_bi_encoder"]
+__all__ = ["train_bi_encoder"]
 
 # Columns of a batch, in the order the loss takes them.
 _QUERY, _PASSAGE, _SOURCE, _TARGET = "query", "passage", "source_word", "target_word"
@@ -69,6 +72,7 @@ def train_bi_encoder(
     resume: bool = False,
     device: Device = "auto",
     progress: Callable[[Step], None] | None = None,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Train a bi-encoder and save it as a folder that `SentenceTransformer(path)` loads.
 
@@ -91,13 +95,14 @@ def train_bi_encoder(
         resume: Go on from the last checkpoint, if there is one of the same settings and inputs.
         device: Where it is trained; the same seed gives the same bytes on a CPU.
         progress: Called after every step.
+        notice: Told when training begins anew though checkpoints are there, none of them whole.
 
     Returns:
         `output`.
 
     Raises:
         InputError: Fewer than two examples, an alignment loss without word pairs, no such device, no
-            model in the folder, or a checkpoint of other settings.
+            model in the folder, or a checkpoint that is damaged or of other settings.
     """
     check_inputs(examples, configuration, word_pairs)
     with replace_folder(output, "model") as work:
@@ -114,7 +119,7 @@ def train_bi_encoder(
             **(inputs or {}),
             "training": configuration.to_json(),
         }
-        checkpoint = _prepare_checkpoints(checkpoint_folder(output), settings, resume)
+        checkpoint = prepare_checkpoints(checkpoint_folder(output), settings, resume=resume, notice=notice)
         encoder.max_seq_length = min(
             configuration.max_length, encoder.max_seq_length or configuration.max_length
         )
@@ -129,7 +134,7 @@ def train_bi_encoder(
             train_dataset=_rows(examples),
             loss=loss,
             data_collator=collator,  # type: ignore[arg-type, unused-ignore]
-            callbacks=[_Epochs(collator), reporter],
+            callbacks=[_Epochs(collator), reporter, ChecksumsCallback()],
         )
         for callback in list(trainer.callback_handler.callbacks):
             # The model card's callback would read sample texts out of a dataset that holds row numbers alone.
@@ -139,7 +144,7 @@ def train_bi_encoder(
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         except BaseException:
             if not configuration.checkpoint_steps:  # nothing to go on from
-                shutil.rmtree(checkpoint_folder(output), ignore_errors=True)
+                remove_checkpoints(checkpoint_folder(output))
             raise
         # A tokenizer notes how it was called last, and a training that goes on from its end calls it no more.
         if (tokenizer := getattr(encoder.tokenizer, "backend_tokenizer", None)) is not None:
@@ -150,41 +155,8 @@ def train_bi_encoder(
         record = TrainingRecord.of(reporter.curve, reporter.switching)
         (work / TRAINING_RECORD).write_bytes(record.to_bytes())
         (work / TRAINING_SETTINGS).write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(checkpoint_folder(output), ignore_errors=True)
+    remove_checkpoints(checkpoint_folder(output))
     return output
-
-
-def checkpoint_folder(output: Path) -> Path:
-    """Return where a run that writes `output` keeps its checkpoints until it is complete."""
-    return output.with_name(f".{output.name}.checkpoints")
-
-
-def _prepare_checkpoints(folder: Path, settings: Mapping[str, Any], resume: bool) -> Path | None:
-    """Return the checkpoint to go on from; without one, clear the folder and note the settings in it."""
-    noted = folder / TRAINING_SETTINGS
-    if resume and noted.is_file():
-        if read_json(noted, remedy="leave `resume` out to start again").value != settings:
-            raise InputError(
-                "holds checkpoints of a run with other settings",
-                path=folder,
-                remedy="repeat that run's settings, or leave `resume` out to start again",
-            )
-        whole = [path for path in folder.glob("checkpoint-*") if _is_whole(path)]
-        if whole:
-            return max(whole, key=lambda path: int(path.name.rpartition("-")[2]))
-    shutil.rmtree(folder, ignore_errors=True)
-    with replace_file(noted) as file:
-        file.write(json.dumps(settings).encode())
-    return None
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    """Return whether a checkpoint was written to its end: the trainer writes its state last."""
-    try:
-        read_object(checkpoint / "trainer_state.json")
-    except InputError:
-        return False
-    return True
 
 
 def _keep_arguments(encoder: SentenceTransformer, folder: Path) -> None:

@@ -364,6 +364,7 @@ def train_model(
             resume=resume,
             device=device,
             progress=_per_step(update),
+            notice=progress.notice,
         )
 
 
