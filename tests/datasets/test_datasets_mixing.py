@@ -139,6 +139,12 @@ def test_a_changed_or_damaged_mixture_is_refused(dataset, tmp_path):
     (folder / "dataset.json").write_text(json.dumps({"setting": {"name": 3}, "files": {}}))
     with pytest.raises(InputError, match="not a mixture's description"):
         load_dataset(str(folder))
+    for target in ("dataset.json", "nothing"):
+        (folder / "dataset.json").unlink()
+        (folder / "dataset.json").symlink_to(target)
+        with pytest.raises(InputError) as caught:
+            load_dataset(str(folder))
+        assert caught.value.path == str(folder / "dataset.json")
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", '{"name": "theirs"}'])

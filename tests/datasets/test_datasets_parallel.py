@@ -95,6 +95,12 @@ def test_changed_and_missing_files_are_found_by_their_checksums(tmp_path):
     (built / "dataset.json").write_text("[]")
     with pytest.raises(InputError, match="not a dataset's description"):
         load_parallel(built)
+    for target in ("dataset.json", "nothing"):
+        (built / "dataset.json").unlink()
+        (built / "dataset.json").symlink_to(target)
+        with pytest.raises(InputError) as caught:
+            load_parallel(built)
+        assert caught.value.path == str(built / "dataset.json")
 
 
 def test_the_embedded_sample():

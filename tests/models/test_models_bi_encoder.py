@@ -15,6 +15,7 @@ from static_models import tiny_table  # noqa: E402
 from transformer_models import tiny_cross_encoder, tiny_encoder  # noqa: E402
 
 from cslir import InputError  # noqa: E402
+from cslir.errors import DamagedFileError  # noqa: E402
 from cslir.models import load_encoder  # noqa: E402
 from cslir.models.bi_encoder import BiEncoder, require_device  # noqa: E402
 from cslir.models.cross_encoder import load_cross_encoder  # noqa: E402
@@ -123,6 +124,16 @@ def test_damaged_files_are_named(tmp_path, name):
             load_encoder(str(tmp_path / "model"))
         # What the tokenizer is read by says no file.
         assert error.value.path == str(path if name != "tokenizer.json" else tmp_path / "model")
+
+
+def test_a_tokenizer_that_fails_without_its_settings_is_named(tmp_path):
+    settings = tiny_encoder(tmp_path / "model") / "tokenizer_config.json"
+    settings.unlink()
+    for make in (lambda: None, settings.mkdir):
+        make()
+        with pytest.raises(DamagedFileError, match="without it its tokenizer fails") as error:
+            load_encoder(str(tmp_path / "model"))
+        assert error.value.path == str(settings)
 
 
 def test_of_an_endless_text_no_more_is_read_than_the_model_takes(tmp_path, monkeypatch):

@@ -1,8 +1,11 @@
 import json
+import os
+import socket
 
 import pytest
 
 from cslir import InputError
+from cslir.errors import DamagedFileError
 from cslir.models.folders import BASES, CROSS_ENCODERS, ENCODERS, ModelKind, model_kind, require_kind
 
 POOLED = ["Transformer", "Pooling"]
@@ -67,3 +70,41 @@ def test_damaged_modules_are_named(tmp_path, content):
     (tmp_path / "modules.json").write_text(content)
     with pytest.raises(InputError, match=r"modules\.json: "):
         model_kind(tmp_path)
+
+
+def bind_socket(path):
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(path.name)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "modules.json", "1_Pooling/config.json"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        os.mkfifo,
+        bind_socket,
+        lambda path: path.symlink_to("nothing"),
+        lambda path: path.symlink_to(path.name),
+    ],
+    ids=["a pipe", "a socket", "a broken link", "a link to itself"],
+)
+def test_what_is_neither_a_file_nor_a_folder_is_named(tmp_path, monkeypatch, name, place):
+    (tmp_path / "config.json").write_text("{}")
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    monkeypatch.chdir(path.parent)  # a socket's path must be short
+    place(path)
+    with pytest.raises(DamagedFileError, match="fetch or make the model again") as raised:
+        model_kind(tmp_path)
+    assert raised.value.path == str(path)
+
+
+def test_links_to_files_and_hidden_files_are_no_damage(tmp_path):
+    (tmp_path / "blob").write_text("{}")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").symlink_to("../blob")
+    (tmp_path / "model/same").symlink_to(tmp_path / "model")
+    (tmp_path / "model/.cache").mkdir()
+    os.mkfifo(tmp_path / "model/.cache/pipe")
+    (tmp_path / "model/.#lock").symlink_to("nothing")
+    assert model_kind(tmp_path / "model") is ModelKind.TRANSFORMERS

