@@ -46,6 +46,7 @@ def test_the_last_whole_checkpoint_is_taken(folder):
     assert prepare(folder) == folder / "checkpoint-10"
     (folder / "checkpoint-10" / CHECKSUMS).unlink()
     assert prepare(folder) == folder / "checkpoint-9"
+    assert sorted(path.name for path in folder.iterdir()) == ["checkpoint-9", "training.json"]
     (folder / "checkpoint-9" / "model.safetensors").unlink()
     save(folder / "checkpoint-11")
     assert prepare(folder) == folder / "checkpoint-11"

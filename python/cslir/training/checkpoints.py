@@ -71,6 +71,9 @@ def prepare_checkpoints(
         found = [path for path in folder.iterdir() if re.fullmatch(r"checkpoint-\d+", path.name)]
         if whole := sorted(filter(_has_checksums, found), key=_step):
             _verify(whole[-1], earlier=whole[-2] if len(whole) > 1 else None)
+            # The trainer would write its checkpoint of the same step among what is left of that one.
+            for unfinished in set(found).difference(whole):
+                shutil.rmtree(unfinished, ignore_errors=True)
             return whole[-1]
         if found:
             notice(f"no checkpoint in {folder} was saved to its end; training begins anew")
