@@ -114,3 +114,8 @@ def test_progress_in_a_notebook_is_a_bar_and_a_warning(capsys):
     assert "encoding" in capsys.readouterr().err
     with pytest.warns(UserWarning, match="2 passages are missing"):
         shown.notice("2 passages are missing")
+
+
+def test_progress_is_short_in_a_signature():
+    assert repr(progress.SILENT) == "SILENT"
+    assert repr(progress.Progress(notice=print)) == "<Progress>"

@@ -57,6 +57,9 @@ class Progress(NamedTuple):
     notice: Callable[[str], None] = lambda _message: None
     stage: Stage = _uncounted
 
+    def __repr__(self) -> str:
+        return "SILENT" if self == Progress() else "<Progress>"
+
 
 SILENT = Progress()
 

@@ -143,6 +143,8 @@ def test_damage_and_wrong_use_are_named(tmp_path):
             OnnxNetwork.open(network)
         path.write_bytes(raw)
     OnnxNetwork.open(network)
+    with pytest.raises(InputError, match="`texts` is one text"):
+        OnnxEncoder.open(folder, "onnx-float32").encode_queries("sort file")
     (network / "network.onnx").write_bytes(b"no graph")
     with pytest.raises(InputError, match="can't be opened"):
         OnnxEncoder.open(folder, "onnx-float32")

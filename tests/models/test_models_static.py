@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 from static_models import WORDS, tiny_table, tiny_tokenizer
 
 from cslir import InputError
+from cslir.errors import UnknownNameError
 from cslir.models import load_encoder
 from cslir.models.static import StaticEncoder
 from cslir.models.text_limits import STATIC_CHARACTERS
@@ -252,3 +253,21 @@ def test_saving_refuses_a_folder_that_holds_something_else(tmp_path):
     with pytest.raises(InputError, match="not part of an output of cslir"):
         tiny_table().encoder().save(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_one_text_in_the_place_of_several_is_refused(folder):
+    encoder = load_encoder(folder)
+    for encode in (encoder.encode_queries, encoder.encode_passages):
+        with pytest.raises(InputError, match="`texts` is one text"):
+            encode("sort file")
+
+
+def test_an_encoder_shows_its_size_and_place(folder):
+    encoder = load_encoder(folder)
+    assert repr(encoder) == f"<StaticEncoder of {len(encoder.table)} tokens, 8 dimensions, in {folder}>"
+    assert repr(replace(encoder, folder=None)).endswith("8 dimensions>")
+
+
+def test_a_device_that_no_machine_has_is_refused(folder):
+    with pytest.raises(UnknownNameError, match="no `device` 'gpu'.*cuda"):
+        load_encoder(folder, device="gpu")

@@ -10,7 +10,15 @@ from cslir.shell import pip_command
 if TYPE_CHECKING:
     from cslir.search import Encoder
 
-__all__ = ["PRECISIONS", "Device", "Precision", "load_encoder", "model_name", "without_pytorch"]
+__all__ = [
+    "PRECISIONS",
+    "Device",
+    "Precision",
+    "load_encoder",
+    "model_name",
+    "refuse_unknown_device",
+    "without_pytorch",
+]
 
 Precision = Literal["float32", "onnx-float32", "onnx-int8"]
 """What a transformer computes in: 32-bit floats in PyTorch or in onnxruntime, or 8-bit integers there."""
@@ -57,6 +65,7 @@ def load_encoder(
     """
     if precision not in PRECISIONS:
         raise UnknownNameError(f"no precision {precision!r}", remedy=f"choose among {', '.join(PRECISIONS)}")
+    refuse_unknown_device(device)
     from cslir.models.folders import ENCODERS, ModelKind, model_kind
     from cslir.models.resolve import resolve_model
 
@@ -78,6 +87,18 @@ def load_encoder(
     from cslir.models.bi_encoder import BiEncoder
 
     return BiEncoder.open(folder, device=device)
+
+
+def refuse_unknown_device(device: str) -> None:
+    """Refuse what names no device of PyTorch, whether or not it is used; `cuda:1` is one.
+
+    Raises:
+        UnknownNameError: Names the devices that there are.
+    """
+    if not isinstance(device, str) or device.partition(":")[0] not in get_args(Device):
+        raise UnknownNameError(
+            f"no `device` {device!r}", remedy=f"choose among {', '.join(get_args(Device))}"
+        )
 
 
 def without_pytorch(argument: str) -> str:

@@ -14,7 +14,7 @@ from cslir.models.batches import BATCH_TOKENS, length_batches
 from cslir.models.folders import BASES, MODEL_REMEDY, ModelKind, require_kind, require_readable
 from cslir.models.language_means import MEANS_FILE, read_language_means
 from cslir.models.settings import EncoderSettings, TextKind
-from cslir.models.text_limits import cut
+from cslir.models.text_limits import cut, refuse_one_text
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -169,6 +169,10 @@ class BiEncoder:
         encoder.folder = folder
         return encoder
 
+    def __repr__(self) -> str:
+        where = "" if self.folder is None else f", in {self.folder}"
+        return f"<BiEncoder of up to {self.max_length} tokens a text{where}>"
+
     @property
     def dimension(self) -> int:
         """Length of an embedding."""
@@ -198,6 +202,9 @@ class BiEncoder:
         Returns:
             Shape (texts, dimension), in the order of `texts`; rows have length 1 unless the similarity of the
             model is the dot product.
+
+        Raises:
+            InputError: `texts` is one text.
         """
         import torch
 
@@ -285,6 +292,7 @@ class BiEncoder:
         self, texts: Sequence[str], kind: TextKind, *, max_length: int | None = None
     ) -> list[list[int]]:
         """Return the token ids of each text, with prefix and sentence marks, truncated as by `encode`."""
+        refuse_one_text(texts)
         if not texts:
             return []
         length = min(max_length or self.max_length, self.max_length)

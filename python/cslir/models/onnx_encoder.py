@@ -12,7 +12,7 @@ from cslir.models.folders import BASES, require_kind
 from cslir.models.language_means import read_language_means
 from cslir.models.onnx_network import OnnxNetwork, OnnxPrecision, converted_network
 from cslir.models.settings import TextKind
-from cslir.models.text_limits import cut
+from cslir.models.text_limits import cut, refuse_one_text
 
 __all__ = ["OnnxEncoder"]
 
@@ -63,6 +63,10 @@ class OnnxEncoder:
         encoder.folder, encoder.precision = folder, precision
         return encoder
 
+    def __repr__(self) -> str:
+        where = "" if self.folder is None else f", in {self.folder}"
+        return f"<OnnxEncoder in {self.precision}, {self.dimension} dimensions{where}>"
+
     @property
     def dimension(self) -> int:
         """Length of an embedding."""
@@ -71,6 +75,7 @@ class OnnxEncoder:
 
     def tokenize(self, texts: Sequence[str], kind: TextKind) -> list[list[int]]:
         """Return the token ids of each text, with prefix and sentence marks, truncated."""
+        refuse_one_text(texts)
         prompt = self.settings.prompt(kind)
         prompted = cut((prompt + text for text in texts), self.max_length)
         if len(texts) == 1:  # a batch would wake the library's threads
@@ -90,6 +95,9 @@ class OnnxEncoder:
         Returns:
             Shape (texts, dimension), in the order of `texts`; rows have length 1 unless the similarity of the
             model is the dot product.
+
+        Raises:
+            InputError: `texts` is one text.
         """
         return self._encode_ids(self.tokenize(texts, kind), progress)
 

@@ -31,7 +31,7 @@ from cslir.models.folders import (
 )
 from cslir.models.language_means import MEANS_FILE, read_language_means
 from cslir.models.settings import EncoderSettings, TextKind
-from cslir.models.text_limits import cut
+from cslir.models.text_limits import cut, refuse_one_text
 from cslir.outputs import replace_folder
 
 if TYPE_CHECKING:
@@ -76,6 +76,10 @@ class StaticEncoder:
     """Whether embeddings have length 1."""
     folder: Path | None = field(default=None, compare=False)
     """Where it was opened, for what notes the model."""
+
+    def __repr__(self) -> str:
+        where = "" if self.folder is None else f", in {self.folder}"
+        return f"<StaticEncoder of {len(self.table):,} tokens, {self.dimension} dimensions{where}>"
 
     @property
     def dimension(self) -> int:
@@ -141,7 +145,11 @@ class StaticEncoder:
         Args:
             texts: Texts without prompts; the model's for `kind` is put before each, if it has any.
             kind: `query` or `passage`.
+
+        Raises:
+            InputError: `texts` is one text.
         """
+        refuse_one_text(texts)
         prompt = self.settings.prompt(kind)
         return self._pool(*self.tokenize([prompt + text for text in texts] if prompt else texts))
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-__all__ = ["CHARACTERS_PER_TOKEN", "STATIC_CHARACTERS", "cut"]
+from cslir.errors import InputError
+
+__all__ = ["CHARACTERS_PER_TOKEN", "STATIC_CHARACTERS", "cut", "refuse_one_text"]
 
 CHARACTERS_PER_TOKEN = 1000
 """Characters that are read for each token that an encoder takes. A token covers some 4 in the mean; long runs
@@ -21,3 +23,13 @@ def cut(texts: Iterable[str], max_length: int | None = None) -> list[str]:
     """
     limit = STATIC_CHARACTERS if max_length is None else CHARACTERS_PER_TOKEN * max_length
     return [text[:limit] for text in texts]
+
+
+def refuse_one_text(texts: Iterable[str]) -> None:
+    """Refuse a text where several are taken: each of its characters would be one.
+
+    Raises:
+        InputError: It is a `str`.
+    """
+    if isinstance(texts, str):
+        raise InputError("`texts` is one text, a list of texts is needed", remedy="write [text]")
