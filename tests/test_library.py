@@ -126,6 +126,7 @@ def test_a_data_set_of_hugging_face_is_switched_by_columns():
     assert switching.map(rows, ["query", "positive"])[0] == {
         "query": "a Haus", "positive": "the Haus", "label": "house",
     }  # fmt: skip
+    assert switching.map(rows, "query")[0] == switching.map(rows, ["query"])[0]
     mapped = [switching.map(rows, ["query"], epoch=epoch)._fingerprint for epoch in (0, 0, 1)]
     assert mapped[0] == mapped[1] != mapped[2]  # so that `datasets` takes a repeated call from its cache
 

@@ -1,5 +1,6 @@
 import gzip
 import lzma
+import pickle
 
 import pytest
 from hypothesis import given, settings
@@ -395,3 +396,36 @@ def test_a_lexicon_is_of_its_language_under_any_code(tmp_path):
         assert switching("peace") == "shalom"
     with pytest.raises(InputError, match="no lexicon for the weight of 'de'"):
         Switching(lexicons, language_weights={"de": 2.0})
+
+
+def test_lexicons_are_named_alone_in_a_list_or_in_a_mapping_to_files(tmp_path):
+    path = tmp_path / "my.en-de.txt"
+    path.write_text("house Villa\n")
+    for file in (path, str(path)):
+        assert Switching({"en-de": file}, translation_prob=1.0)("house") == "Villa"
+    assert Switching("en-de") == Switching(["en-de"])
+    assert Switching(lexicon(house="Haus"), translation_prob=1.0)("house") == "Haus"
+    for wrong in (path, [path], {"en-de": 3}, [3], 3):
+        with pytest.raises(InputError, match="`lexicons` can't hold.*'en-de=FILE'"):
+            Switching(wrong)
+
+
+def test_one_text_has_one_id_and_several_have_a_list():
+    switching = Switching([lexicon(house="Haus")])
+    with pytest.raises(InputError, match="`ids` must be a list"):
+        switching(["a", "b"], ids="12")
+    with pytest.raises(InputError, match="`ids` must be one id"):
+        switching("a", ids=["1"])
+
+
+def test_switchings_of_the_same_options_and_entries_are_equal():
+    one = Switching([lexicon(house="Haus")], language_weights={"de": 2.0})
+    same = Switching([lexicon(house="Haus")], language_weights={"de": 2.0})
+    assert one == same == pickle.loads(pickle.dumps(one))
+    assert len({one, same}) == 1
+    others = [
+        Switching([lexicon(house="Villa")], language_weights={"de": 2.0}),
+        Switching([lexicon(house="Haus")]),
+        Switching([lexicon("fr", house="Haus")]),
+    ]
+    assert one not in others

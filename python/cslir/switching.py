@@ -228,7 +228,26 @@ class SwitchingTotals:
         )
 
 
-@dataclass(frozen=True)
+def _listed(
+    lexicons: "str | Lexicon | Iterable[str | Lexicon] | Mapping[str, str | PathLike[str]]",
+) -> list[str | Lexicon]:
+    """Return lexicons as a list of names and lexicons, however they are given."""
+    if isinstance(lexicons, str | Lexicon):
+        return [lexicons]
+    if isinstance(lexicons, Mapping) and all(isinstance(one, str | PathLike) for one in lexicons.values()):
+        return [f"{pair}={fspath(file)}" for pair, file in lexicons.items()]
+    listed = list(lexicons) if isinstance(lexicons, Iterable) else [lexicons]
+    for one in listed:
+        if isinstance(lexicons, Mapping) or not isinstance(one, str | Lexicon):
+            raise InputError(
+                f"`lexicons` can't hold {one!r}",
+                remedy="name a pair, 'en-de', a file with its pair, 'en-de=FILE' or {'en-de': FILE}, or give"
+                " a Lexicon",
+            )
+    return listed
+
+
+@dataclass(frozen=True, eq=False)
 class Switching:
     """Code-switching, defined once: lexicons, options and a seed; for texts, batches, datasets and training.
 
@@ -239,7 +258,8 @@ class Switching:
 
     Args:
         lexicons: Of one source language. Each a pair such as `en-de` (the embedded lexicon), `en-de=FILE`
-            (any format that is read), or a `Lexicon`. All embedded ones if left out.
+            (any format that is read), or a `Lexicon`; or a mapping of pairs to files. All embedded ones if
+            left out.
         arm: `bl-cs` takes one lexicon; with `wiki-cs` the embedded lexicons are those of names.
         translation_prob: Chance that a token is chosen, 0 to 1; 0.5 if None, 1 for `wiki-cs`.
         query_translation_prob: That of queries, if it is another.
@@ -271,7 +291,7 @@ class Switching:
         ['de']
     """
 
-    lexicons: Sequence[str | Lexicon] = ()
+    lexicons: str | Lexicon | Sequence[str | Lexicon] | Mapping[str, str | PathLike[str]] = ()
     _: KW_ONLY
     arm: SwitchingArm = "ml-cs"
     translation_prob: float | None = None
@@ -302,9 +322,10 @@ class Switching:
         for language, weight in (self.language_weights or {}).items():
             if not (math.isfinite(weight) and weight >= 0):
                 raise InputError(f"weight of {language} must be 0 or more, not {weight}")
-        if self.arm == "bl-cs" and len(self.lexicons) != 1:
-            raise InputError(f"bl-cs needs one lexicon, not {len(self.lexicons)}")
-        settled: dict[str, object] = {"lexicons": tuple(self._load())}
+        listed = _listed(self.lexicons)
+        if self.arm == "bl-cs" and len(listed) != 1:
+            raise InputError(f"bl-cs needs one lexicon, not {len(listed)}")
+        settled: dict[str, object] = {"lexicons": tuple(self._load(listed))}
         if self.translation_prob is None:
             settled["translation_prob"] = 1.0 if self.arm == "wiki-cs" else 0.5
         if isinstance(self.stop_words, str | PathLike):
@@ -321,15 +342,27 @@ class Switching:
         # Not what was made of the options since: the cache of `datasets` knows a call by its bytes.
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
-    def _load(self) -> Iterable[Lexicon]:
-        named = [one for one in self.lexicons if isinstance(one, str)]
-        if named or not self.lexicons:
-            from cslir.lexicons.embedded_lexicons import parse_lexicons
+    def __eq__(self, other: object) -> bool:
+        """Whether the options are the same, and the lexicons hold the same entries and forms."""
+        if not isinstance(other, Switching):
+            return NotImplemented
+        return self.to_json() == other.to_json() and all(
+            one is two or (one.entries() == two.entries() and one.forms() == two.forms())
+            for one, two in zip(self.loaded, other.loaded, strict=True)
+        )
 
-            files = parse_lexicons(named, titles=self.arm == "wiki-cs")
-            loaded = iter(load_lexicons(files, lemma_forms=self.lemma_fallback))
-            return [next(loaded) if isinstance(one, str) else one for one in self.lexicons] or list(loaded)
-        return [one for one in self.lexicons if isinstance(one, Lexicon)]
+    def __hash__(self) -> int:
+        return hash((self.languages, self.arm, self.translation_prob, self.seed))
+
+    def _load(self, listed: Sequence[str | Lexicon]) -> list[Lexicon]:
+        named = [one for one in listed if isinstance(one, str)]
+        if not named and listed:
+            return [one for one in listed if isinstance(one, Lexicon)]
+        from cslir.lexicons.embedded_lexicons import parse_lexicons
+
+        files = parse_lexicons(named, titles=self.arm == "wiki-cs")
+        loaded = iter(load_lexicons(files, lemma_forms=self.lemma_fallback))
+        return [next(loaded) if isinstance(one, str) else one for one in listed] or list(loaded)
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
@@ -406,8 +439,14 @@ class Switching:
             epoch: From 0; another epoch draws anew.
 
         Raises:
-            InputError: There are not as many ids as texts.
+            InputError: There are not as many ids as texts, or one text has a list of ids or the other way
+                round.
         """
+        if ids is not None and isinstance(texts, str) != isinstance(ids, str):
+            needed = (
+                "one id, since `texts` is one text" if isinstance(texts, str) else "a list, one id a text"
+            )
+            raise InputError(f"`ids` must be {needed}, not {ids!r}")
         if isinstance(texts, str):
             return self.switched(texts, ids if isinstance(ids, str) else "0", field=field, epoch=epoch).text
         names = [str(number) for number in range(len(texts))] if ids is None else list(ids)
@@ -443,7 +482,7 @@ class Switching:
     def map(
         self,
         dataset: "HuggingFaceDataset",
-        columns: Sequence[str],
+        columns: str | Sequence[str],
         *,
         epoch: int = 0,
         id_column: str | None = None,
@@ -452,7 +491,7 @@ class Switching:
 
         Args:
             dataset: A `datasets.Dataset` (or anything with its `map`).
-            columns: Of texts; each is a field of its own.
+            columns: Of texts, or the name of one; each is a field of its own.
             epoch: Another epoch draws anew.
             id_column: Holds the record ids; the rows' numbers if None.
 
@@ -466,10 +505,11 @@ class Switching:
             >>> Switching([german], translation_prob=1.0).map(rows, ["query"])[0]
             {'query': 'a Haus', 'positive': 'the house'}
         """
+        named = [columns] if isinstance(columns, str) else columns
 
         def switch(batch: Mapping[str, Sequence[str]], rows: Sequence[int]) -> dict[str, list[str]]:
             ids = [str(one) for one in (batch[id_column] if id_column else rows)]
-            return {name: self(list(batch[name]), ids, field=name, epoch=epoch) for name in columns}
+            return {name: self(list(batch[name]), ids, field=name, epoch=epoch) for name in named}
 
         return dataset.map(switch, batched=True, with_indices=True)
 
