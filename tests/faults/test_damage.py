@@ -145,6 +145,8 @@ switcher = Switcher([load_lexicon(Path({str(material.lexicon)!r}), "en", "de")],
 switch_file({str(source)!r}, {str(path / "out.jsonl")!r}, switcher, checkpoint_bytes=100_000, progress=progress)
 """
     material.server.run(code=code)
+    # Now and then the kill comes while the journal is being replaced.
+    (path / "out.jsonl.part.json.new").unlink(missing_ok=True)
     assert part_names(path) == {"out.jsonl.part", "out.jsonl.part.json"}
 
 
