@@ -177,6 +177,26 @@ def test_a_run_in_memory_is_evaluated_and_saved(run_and_qrels, tmp_path):
     assert named.dataset == loaded.dataset == "debian-sample"
 
 
+def test_wrong_arguments_of_a_training_are_named_before_any_work():
+    pytest.importorskip("torch")
+    pair = cslir.Example(cslir.Query("1", "a"), cslir.Passage("1", "a"))
+    for arguments, message in (
+        ({"data": [("a", "b")]}, "`data` holds .*no `Example`.*write Example"),
+        ({"data": 3}, "`data` is of the type int"),
+        ({"epochs": "3"}, "`epochs` must be a whole number, not '3'"),
+        ({"alignment": 0.5}, "write word:WEIGHT"),
+        ({"device": "gpu"}, "no `device` 'gpu'"),
+        ({"lexicons": [3]}, "`lexicons` can't hold 3"),
+        ({"switching": ["en-xx"]}, "en-xx"),
+        ({"max_examples": -1}, "`max_examples` must be"),
+    ):
+        with pytest.raises(InputError, match=message):
+            cslir.train(**({"data": [pair]} | arguments))
+    for name, meant in (("epoch", "epochs"), ("align", "alignment"), ("lexicon", "lexicons")):
+        with pytest.raises(TypeError, match=f"no setting '{name}'; did you mean '{meant}'.*batch_size"):
+            cslir.train([pair], **{name: 3})
+
+
 def test_a_model_is_trained_in_memory_and_evaluated(tmp_path):
     pytest.importorskip("torch")
     data = cslir.load_dataset("debian-sample")

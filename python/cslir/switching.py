@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Augmenter",
     "Lexicon",
+    "Lexicons",
     "Span",
     "SwitchCounts",
     "Switched",
@@ -41,9 +42,12 @@ __all__ = [
     "SwitchingTotals",
     "load_lexicon",
     "load_lexicons",
+    "open_lexicons",
 ]
 
 SwitchingArm = Literal["bl-cs", "ml-cs", "wiki-cs"]
+Lexicons = str | Lexicon | Sequence[str | Lexicon] | Mapping[str, str | PathLike[str]]
+"""Lexicons as a caller gives them; see `Switching`."""
 _CHOICES: dict[str, tuple[str, ...]] = {
     "arm": get_args(SwitchingArm),
     "language_choice": ("token", "text"),
@@ -228,23 +232,41 @@ class SwitchingTotals:
         )
 
 
-def _listed(
-    lexicons: "str | Lexicon | Iterable[str | Lexicon] | Mapping[str, str | PathLike[str]]",
-) -> list[str | Lexicon]:
-    """Return lexicons as a list of names and lexicons, however they are given."""
-    if isinstance(lexicons, str | Lexicon):
-        return [lexicons]
-    if isinstance(lexicons, Mapping) and all(isinstance(one, str | PathLike) for one in lexicons.values()):
-        return [f"{pair}={fspath(file)}" for pair, file in lexicons.items()]
-    listed = list(lexicons) if isinstance(lexicons, Iterable) else [lexicons]
-    for one in listed:
-        if isinstance(lexicons, Mapping) or not isinstance(one, str | Lexicon):
-            raise InputError(
-                f"`lexicons` can't hold {one!r}",
-                remedy="name a pair, 'en-de', a file with its pair, 'en-de=FILE' or {'en-de': FILE}, or give"
-                " a Lexicon",
-            )
-    return listed
+def open_lexicons(lexicons: Lexicons, *, titles: bool = False, lemma_forms: bool = False) -> list[Lexicon]:
+    """Return lexicons, those opened that are named.
+
+    Args:
+        lexicons: As `Switching` takes them; none gives none.
+        titles: A pair means the embedded lexicon of names.
+        lemma_forms: As `load_lexicon` has it.
+
+    Raises:
+        InputError: One is neither a name nor a lexicon, or can't be opened.
+    """
+    given: list[object]
+    if isinstance(lexicons, Mapping):
+        given = [
+            f"{pair}={fspath(file)}" if isinstance(file, str | PathLike) else file
+            for pair, file in lexicons.items()
+        ]
+    elif isinstance(lexicons, str) or not isinstance(lexicons, Iterable):
+        given = [lexicons]
+    else:
+        given = list(lexicons)
+    listed = [one for one in given if isinstance(one, str | Lexicon)]
+    if len(listed) < len(given):
+        unknown = next(one for one in given if not isinstance(one, str | Lexicon))
+        raise InputError(
+            f"`lexicons` can't hold {unknown!r}",
+            remedy="name a pair, 'en-de', or a file with its pair, 'en-de=FILE' or {'en-de': FILE}",
+        )
+    names = [one for one in listed if isinstance(one, str)]
+    if not names:
+        return [one for one in listed if isinstance(one, Lexicon)]
+    from cslir.lexicons.embedded_lexicons import parse_lexicons
+
+    opened = iter(load_lexicons(parse_lexicons(names, titles=titles), lemma_forms=lemma_forms))
+    return [next(opened) if isinstance(one, str) else one for one in listed]
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,7 +313,7 @@ class Switching:
         ['de']
     """
 
-    lexicons: str | Lexicon | Sequence[str | Lexicon] | Mapping[str, str | PathLike[str]] = ()
+    lexicons: Lexicons = ()
     _: KW_ONLY
     arm: SwitchingArm = "ml-cs"
     translation_prob: float | None = None
@@ -322,10 +344,15 @@ class Switching:
         for language, weight in (self.language_weights or {}).items():
             if not (math.isfinite(weight) and weight >= 0):
                 raise InputError(f"weight of {language} must be 0 or more, not {weight}")
-        listed = _listed(self.lexicons)
-        if self.arm == "bl-cs" and len(listed) != 1:
-            raise InputError(f"bl-cs needs one lexicon, not {len(listed)}")
-        settled: dict[str, object] = {"lexicons": tuple(self._load(listed))}
+        titles, lemma_forms = self.arm == "wiki-cs", self.lemma_fallback
+        lexicons = open_lexicons(self.lexicons, titles=titles, lemma_forms=lemma_forms)
+        if self.arm == "bl-cs" and len(lexicons) != 1:
+            raise InputError(f"bl-cs needs one lexicon, not {len(lexicons)}")
+        if not lexicons:
+            from cslir.lexicons.embedded_lexicons import parse_lexicons
+
+            lexicons = load_lexicons(parse_lexicons(titles=titles), lemma_forms=lemma_forms)
+        settled: dict[str, object] = {"lexicons": tuple(lexicons)}
         if self.translation_prob is None:
             settled["translation_prob"] = 1.0 if self.arm == "wiki-cs" else 0.5
         if isinstance(self.stop_words, str | PathLike):
@@ -353,16 +380,6 @@ class Switching:
 
     def __hash__(self) -> int:
         return hash((self.languages, self.arm, self.translation_prob, self.seed))
-
-    def _load(self, listed: Sequence[str | Lexicon]) -> list[Lexicon]:
-        named = [one for one in listed if isinstance(one, str)]
-        if not named and listed:
-            return [one for one in listed if isinstance(one, Lexicon)]
-        from cslir.lexicons.embedded_lexicons import parse_lexicons
-
-        files = parse_lexicons(named, titles=self.arm == "wiki-cs")
-        loaded = iter(load_lexicons(files, lemma_forms=self.lemma_fallback))
-        return [next(loaded) if isinstance(one, str) else one for one in listed] or list(loaded)
 
     @cached_property
     def languages(self) -> tuple[str, ...]:

