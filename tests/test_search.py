@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from static_models import tiny_table
 
-from cslir import VectorIndex
+from cslir import VectorIndex, load_dataset
 from cslir.errors import InputError
 from cslir.models.static import StaticEncoder
 from cslir.progress import Progress
-from cslir.records import Passage
+from cslir.records import Passage, Query
 from cslir.search import Index
 
 
@@ -605,6 +605,36 @@ def test_what_can_not_be_added_leaves_the_index_as_it_is(index):
     assert {name for name in before | after if before.get(name) != after.get(name)} == {".cslir.json"}
     assert index.add(MORE) == 3
     Index.build(index.folder, PASSAGES, LetterEncoder())  # all that is there is its own
+
+
+def test_what_is_no_passage_or_no_query_is_refused_with_what_is_needed(index, tmp_path):
+    before = len(index)
+    for passages, problem in [
+        (MORE[0], r"list of `Passage`.*write \[passage\]"),
+        ("text", r"list of `Passage`"),
+        (3, r"list of `Passage`"),
+        ([{"id": "1"}], r"no passage.*write Passage\("),
+        (["a"], r"'a', which is no passage"),
+        ([Passage(1, "a")], "no passage"),
+        ([Passage("", "a")], "empty id"),
+        ([Passage("1", "\ud800")], "UTF-8"),
+        (load_dataset("debian-sample"), r'data.passages\("test"\)'),
+    ]:
+        with pytest.raises(InputError, match=problem):
+            index.add(passages)
+        with pytest.raises(InputError, match=problem):
+            Index.build(tmp_path / "other", passages, LetterEncoder())
+    assert len(index) == len(Index.open(index.folder)) == before
+    for query, problem in [
+        (Query("1", "a"), "no text.*query.text"),
+        ([Query("1", "a")], "no text"),
+        (3, "no text"),
+        ("\ud800", "UTF-8"),
+    ]:
+        with pytest.raises(InputError, match=problem):
+            index.search(query)
+    with pytest.raises(InputError, match="`k` must be a whole number"):
+        index.search("a", "3")
 
 
 def test_a_language_without_a_mean_is_not_added_where_others_have_one(tmp_path):

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, overload
 
@@ -43,7 +44,7 @@ from cslir.passage_files import (
 from cslir.plain_text import is_unicode
 from cslir.plurals import count_of
 from cslir.progress import SILENT, Progress, Update
-from cslir.records import Passage, ScoredPassage
+from cslir.records import Passage, Query, ScoredPassage
 
 if TYPE_CHECKING:
     from cslir.models import Device
@@ -141,10 +142,12 @@ class Index:
             progress: Counts passages, and tells if a language gets a mean of its own, or none loses one.
 
         Raises:
-            InputError: There is no passage, two have the same id, a vector is not finite, `folder` holds
-                something else, or another process is writing it; there is no such model.
+            InputError: There is no passage, one is none or has no id, two have the same id, a vector is not
+                finite, `folder` holds something else, or another process is writing it; there is no such
+                model.
             CslirError: The disk is full, say.
         """
+        _require_several(passages)
         folder = Path(folder)
         encoder = _loaded(model, precision, device)
         name = _name_of(model_name or model)
@@ -374,10 +377,12 @@ class Index:
             For one query its hits, each with `passage` and `score`; for several a list of such lists.
 
         Raises:
-            InputError: A query is empty, `k` is less than 1, no passage is in one of the languages, the model
-                can't be had, or a passage is damaged.
+            InputError: A query is no text or empty, `k` is less than 1, no passage is in one of the
+                languages, the model can't be had, or a passage is damaged.
         """
-        texts = [queries] if isinstance(queries, str) else list(queries)
+        texts = _texts_of(queries)
+        if not isinstance(k, Integral):
+            raise InputError(f"`k` must be a whole number, not {k!r}")
         if not all(text.strip() for text in texts):
             raise InputError("a query is empty", remedy="give at least one word")
         if languages is not None:
@@ -495,11 +500,12 @@ class Index:
             progress: Counts passages.
 
         Raises:
-            InputError: An id is there already, or given twice; a language has no mean, in an index with
-                language means; the model can't be had; another process is changing the index. Nothing is
-                added then.
+            InputError: One is no passage or has no id; an id is there already, or given twice; a language has
+                no mean, in an index with language means; the model can't be had; another process is changing
+                the index. Nothing is added then.
             CslirError: The disk is full, say; nothing is added.
         """
+        _require_several(passages)
         with changing_folder(self.folder), progress.stage("encoding", "passage") as update:
             state = IndexFolder.open(self.folder)
             encoder, first = self.model, state.vectors.rows
@@ -654,12 +660,49 @@ def _name_of(model: Encoder | str | os.PathLike[str]) -> str:
     return model_name(name) if name else ""
 
 
+def _texts_of(queries: str | Sequence[str]) -> list[str]:
+    """Return the queries as a list of texts; refuse what is none."""
+    alone = isinstance(queries, str | Query) or not isinstance(queries, Iterable)
+    texts: list[Any] = [queries] if alone else list(queries)
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(f"the query {text!r:.60} is no text", remedy="give texts, such as query.text")
+        if not is_unicode(text):
+            raise InputError(f"the query {text!r:.60} can't be written as UTF-8", remedy="decode it anew")
+    return texts
+
+
+def _require_several(passages: object) -> None:
+    """Refuse what holds no passages in the place of some, before any work."""
+    if hasattr(passages, "passages"):
+        raise InputError("`passages` is a dataset", remedy='name a split: data.passages("test")')
+    if isinstance(passages, str | Passage) or not isinstance(passages, Iterable):
+        raise InputError(
+            f"`passages` must be a list of `Passage`, not {passages!r:.60}", remedy="write [passage]"
+        )
+
+
+def _require_passage(passage: object) -> None:
+    if not isinstance(passage, Passage) or not all(isinstance(one, str) for one in passage):
+        raise InputError(
+            f"`passages` holds {passage!r:.60}, which is no passage",
+            remedy="write Passage(id, text, title, language), all of them texts",
+        )
+    if not passage.doc_id:
+        raise InputError(f"the passage {passage!r:.60} has an empty id", remedy="give it one")
+    if not all(map(is_unicode, passage)):
+        raise InputError(
+            f"the passage {passage.doc_id!r:.60} can't be written as UTF-8", remedy="decode it anew"
+        )
+
+
 def _store(
     passages: Iterable[Passage], texts: PassageWriter, sample: LanguageSample | None = None
 ) -> Iterator[Passage]:
     """Write passages to a file as they pass by, languages as codes, and draw some of each language."""
     code = cache(language_label)
     for passage in passages:
+        _require_passage(passage)
         if passage.language:
             passage = passage._replace(language=code(passage.language))
         texts.add(passage)

@@ -170,8 +170,7 @@ class BiEncoder:
         return encoder
 
     def __repr__(self) -> str:
-        where = "" if self.folder is None else f", in {self.folder}"
-        return f"<BiEncoder of up to {self.max_length} tokens a text{where}>"
+        return f"<BiEncoder of up to {self.max_length} tokens a text>"
 
     @property
     def dimension(self) -> int:

@@ -64,8 +64,7 @@ class OnnxEncoder:
         return encoder
 
     def __repr__(self) -> str:
-        where = "" if self.folder is None else f", in {self.folder}"
-        return f"<OnnxEncoder in {self.precision}, {self.dimension} dimensions{where}>"
+        return f"<OnnxEncoder in {self.precision}, {self.dimension} dimensions>"
 
     @property
     def dimension(self) -> int:

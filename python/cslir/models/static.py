@@ -78,8 +78,7 @@ class StaticEncoder:
     """Where it was opened, for what notes the model."""
 
     def __repr__(self) -> str:
-        where = "" if self.folder is None else f", in {self.folder}"
-        return f"<StaticEncoder of {len(self.table):,} tokens, {self.dimension} dimensions{where}>"
+        return f"<StaticEncoder of {len(self.table):,} tokens, {self.dimension} dimensions>"
 
     @property
     def dimension(self) -> int:
