@@ -429,3 +429,20 @@ def test_switchings_of_the_same_options_and_entries_are_equal():
         Switching([lexicon("fr", house="Haus")]),
     ]
     assert one not in others
+
+
+def test_wrong_values_are_named():
+    for options, message in (
+        ({"translation_prob": "0.5"}, "between 0 and 1, not '0.5'"),
+        ({"seed": "1"}, "seed must be"),
+        ({"language_weights": {"de": "x"}}, "weight of de must be"),
+        ({"language_weights": ["de"]}, "`language_weights` is no mapping"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Switching([lexicon(house="Haus")], **options)
+    switching = Switching([lexicon(house="Haus")])
+    for text in (3, None, ["a", None]):
+        with pytest.raises(InputError, match="is no text"):
+            switching(text)
+    with pytest.raises(InputError, match="`epoch` must be"):
+        switching("house", epoch=-1)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
+from numbers import Integral, Real
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
@@ -337,13 +338,15 @@ class Switching:
                 )
         for name in ("translation_prob", "query_translation_prob", "passage_translation_prob"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise InputError(f"{name.replace('_', ' ')} must be between 0 and 1, not {value}")
-        if not 0 <= self.seed < 2**64:
-            raise InputError(f"seed must be between 0 and 2^64 - 1, not {self.seed}")
+            if value is not None and not (isinstance(value, Real) and 0 <= float(value) <= 1):
+                raise InputError(f"{name.replace('_', ' ')} must be between 0 and 1, not {value!r}")
+        if not (isinstance(self.seed, Integral) and 0 <= self.seed < 2**64):
+            raise InputError(f"seed must be between 0 and 2^64 - 1, not {self.seed!r}")
+        if not isinstance(self.language_weights, Mapping | None):
+            raise InputError("`language_weights` is no mapping", remedy="write {'de': 2.0}")
         for language, weight in (self.language_weights or {}).items():
-            if not (math.isfinite(weight) and weight >= 0):
-                raise InputError(f"weight of {language} must be 0 or more, not {weight}")
+            if not (isinstance(weight, Real) and math.isfinite(weight) and weight >= 0):
+                raise InputError(f"weight of {language} must be 0 or more, not {weight!r}")
         titles, lemma_forms = self.arm == "wiki-cs", self.lemma_fallback
         lexicons = open_lexicons(self.lexicons, titles=titles, lemma_forms=lemma_forms)
         if self.arm == "bl-cs" and len(lexicons) != 1:
@@ -456,8 +459,8 @@ class Switching:
             epoch: From 0; another epoch draws anew.
 
         Raises:
-            InputError: There are not as many ids as texts, or one text has a list of ids or the other way
-                round.
+            InputError: One is no text, there are not as many ids as texts, or one text has a list of ids or
+                the other way round.
         """
         if ids is not None and isinstance(texts, str) != isinstance(ids, str):
             needed = (
@@ -466,8 +469,10 @@ class Switching:
             raise InputError(f"`ids` must be {needed}, not {ids!r}")
         if isinstance(texts, str):
             return self.switched(texts, ids if isinstance(ids, str) else "0", field=field, epoch=epoch).text
-        names = [str(number) for number in range(len(texts))] if ids is None else list(ids)
-        return self.switcher.switch_batch(list(texts), names, field=field, epoch=epoch)[0]
+        given = list(texts) if isinstance(texts, Iterable) else [texts]
+        _require_texts(given, epoch)
+        names = [str(number) for number in range(len(given))] if ids is None else list(ids)
+        return self.switcher.switch_batch(given, names, field=field, epoch=epoch)[0]
 
     def switched(self, text: str, record_id: str = "0", *, field: str = "text", epoch: int = 0) -> Switched:
         """Return a text switched, with its `spans` and `counts`.
@@ -477,7 +482,11 @@ class Switching:
             record_id: Of the text, on which the draws depend.
             field: Of the record, likewise.
             epoch: From 0, likewise.
+
+        Raises:
+            InputError: It is no text, or the epoch is no number from 0 on.
         """
+        _require_texts([text], epoch)
         return self.switcher.switch_with_spans(text, record_id, field=field, epoch=epoch)
 
     def spans(self, text: str, record_id: str = "0", *, field: str = "text", epoch: int = 0) -> list[Span]:
@@ -570,6 +579,14 @@ class Switching:
         weights = None if self.language_weights is None else dict(self.language_weights)
         words: Sequence[str] = self.stop_words  # type: ignore[assignment]
         return {**values, "lexicons": pairs, "stop_words": list(words), "language_weights": weights}
+
+
+def _require_texts(texts: Sequence[Any], epoch: object) -> None:
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(f"{text!r:.60} is no text", remedy="give a text or a list of texts")
+    if not (isinstance(epoch, Integral) and int(epoch) >= 0):
+        raise InputError(f"`epoch` must be a whole number from 0 on, not {epoch!r}")
 
 
 class Augmenter:
