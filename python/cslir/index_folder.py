@@ -43,6 +43,8 @@ class IndexFolder:
         self.description = _read_description(folder / "index.json")
         try:
             self.vectors = VectorIndex.open(folder / "vectors")
+        except InputError:
+            raise
         except OSError as error:  # a folder in a file's place, for one
             raise DamagedFileError(
                 f"incomplete or corrupt ({error.strerror})", path=error.filename, remedy=REBUILD
