@@ -241,7 +241,8 @@ def train(
     """
     import torch  # noqa: F401  where it is missing, that is said before any work
 
-    from cslir.datasets.collections import examples_of, load_dataset
+    from cslir.datasets.collections import Dataset, examples_of, load_dataset
+    from cslir.datasets.parallel import ParallelDataset
 
     _require_settings(settings)
     refuse_unknown_device(device)
@@ -262,7 +263,7 @@ def train(
                     f"`data` holds {one!r:.60}, which is no `Example`",
                     remedy="write Example(Query(id, text), Passage(id, text)); all three are in cslir",
                 )
-    elif not hasattr(opened, "train"):
+    elif not isinstance(opened, Dataset | ParallelDataset):
         raise InputError(
             f"`data` is of the type {type(opened).__name__}",
             remedy="give a dataset, its name, folder or files, or a list of `Example`",
