@@ -33,6 +33,7 @@ from cslir.models.language_means import MEANS_FILE, read_language_means
 from cslir.models.settings import EncoderSettings, TextKind
 from cslir.models.text_limits import cut, refuse_one_text
 from cslir.outputs import replace_folder
+from cslir.plurals import count_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -78,7 +79,8 @@ class StaticEncoder:
     """Where it was opened, for what notes the model."""
 
     def __repr__(self) -> str:
-        return f"<StaticEncoder of {len(self.table):,} tokens, {self.dimension} dimensions>"
+        tokens, dimensions = count_of(len(self.table), "token"), count_of(self.dimension, "dimension")
+        return f"<StaticEncoder of {tokens}, {dimensions}>"
 
     @property
     def dimension(self) -> int:
