@@ -25,7 +25,7 @@ from cslir.formats import read_run, write_run
 from cslir.models import load_encoder
 from cslir.models.language_means import remove_language_means
 from cslir.progress import SILENT, Progress
-from cslir.records import Passage, Query, ScoredPassage
+from cslir.records import Passage, Qrel, Query, ScoredPassage
 from cslir.rerank import rerank
 from cslir.search import Encoder, refuse_not_finite
 
@@ -134,6 +134,10 @@ class Run(dict[str, dict[str, float]]):
             identical_ids=self.identical_ids if identical_ids is None else identical_ids,
             place=self.place,
         )
+
+    def without_identical_ids(self, qrels: Iterable[Qrel], depth: int | None = None) -> "Run":
+        """Return the run without the passages of a query's own id; see `metrics.without_identical_ids`."""
+        return self.with_scores(*without_identical_ids(self, qrels, depth))
 
 
 class KeptVectors:
@@ -259,7 +263,7 @@ class Retriever:
         if self.ignore_identical_ids:
             # A run that there is keeps its depth.
             depth = None if self.encoder is None else self.depth
-            run = run.with_scores(*without_identical_ids(run, dataset.qrels(split), depth))
+            run = run.without_identical_ids(dataset.qrels(split), depth)
         return run if self.reranker is None else self._rerank(run, self.reranker, dataset, split, progress)
 
     def _rank(self, encoder: Encoder, dataset: Dataset, split: str, progress: Progress) -> Run:

@@ -195,6 +195,4 @@ def _passages_of(source: str, split: str, languages: Sequence[str] | None) -> It
     if isinstance(dataset, Dataset):
         yield from dataset.iterate_passages()
         return
-    for language in language_codes(languages) or dataset.languages:
-        for passage in dataset.passages(split, language):
-            yield passage._replace(doc_id=f"{language}/{passage.doc_id}")
+    yield from dataset.passages_in(split, language_codes(languages) or dataset.languages)

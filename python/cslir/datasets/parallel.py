@@ -13,7 +13,7 @@ The folder of a language may have MS MARCO's files instead, and those of mMARCO 
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -111,14 +111,16 @@ class ParallelDataset:
         """
         if language is None:
             having = [one for one in self.languages if self.has_split(split, one)]
-            return [
-                passage._replace(doc_id=f"{one}/{passage.doc_id}")
-                for one in having or self.languages
-                for passage in self.passages(split, one)
-            ]
+            return list(self.passages_in(split, having or self.languages))
         passages = self._passages(language)
         judged = dict.fromkeys(qrel.doc_id for qrel in self.qrels(split, language))
         return [passages[one] for one in judged if one in passages]
+
+    def passages_in(self, split: str, languages: Iterable[str]) -> Iterator[Passage]:
+        """Yield the passages of a split in some languages, each with an id of the form `language/doc_id`."""
+        for language in languages:
+            for passage in self.passages(split, language):
+                yield passage._replace(doc_id=f"{language}/{passage.doc_id}")
 
     def qrels(self, split: str, language: str = TRAINING_LANGUAGE) -> list[Qrel]:
         """Return the judgements of a split in a language, of the queries that have a text in it.

@@ -27,7 +27,7 @@ from cslir.evaluation.results import (
 from cslir.evaluation.settings import GROUPS
 from cslir.lexicons.embedded_lexicons import parse_lexicons
 from cslir.models.folders import BASES
-from cslir.models.language_means import MEAN_TEXTS, means_of_texts, nearest_language
+from cslir.models.language_means import MEAN_TEXTS, dev_language_means, nearest_language
 from cslir.models.resolve import resolve_model
 from cslir.models.static import StaticEncoder
 from cslir.outputs import require_output_file, require_output_folder
@@ -170,7 +170,7 @@ def _rows_of(
     Which language a text is in is known to both variants' settings, and used by the second.
     """
     removed = f"{name}, language means removed"
-    means = _dev_means(dataset, encoder)
+    means = dev_language_means(encoder, dataset, dataset.languages)
     rows = []
     for row, other, removal, further in (
         (name, "" if name == baseline else baseline, False, details),
@@ -181,14 +181,6 @@ def _rows_of(
         settings = result.systems[0].settings
         rows.append(SystemResult(row, other, seed, settings, {**further, "response_time_ms": times}))
     return rows
-
-
-def _dev_means(dataset: ParallelDataset, encoder: Encoder) -> dict[str, NDArray[np.float32]]:
-    return means_of_texts(
-        {one: dataset.queries("dev", one)[:MEAN_TEXTS] for one in dataset.languages},
-        {one: dataset.passages("dev", one)[:MEAN_TEXTS] for one in dataset.languages},
-        encoder,
-    )
 
 
 def _response_time(
@@ -222,7 +214,7 @@ class _Saved(NamedTuple):
 def _save(dataset: ParallelDataset, output: Path, name: str, trained: Path) -> _Saved:
     """Write the chosen model with its language means, and an index of the test passages without them."""
     encoder = StaticEncoder.open(trained)
-    encoder = replace(encoder, language_means=_dev_means(dataset, encoder))
+    encoder = replace(encoder, language_means=dev_language_means(encoder, dataset, dataset.languages))
     encoder.save(output / "model", training_record=read_training_record(trained).to_bytes())
     index = Index.build(
         output / "index",

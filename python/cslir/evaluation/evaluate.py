@@ -23,7 +23,6 @@ from cslir.evaluation.metrics import (
     largest_cutoff,
     measure_names,
     tied_queries,
-    without_identical_ids,
 )
 from cslir.evaluation.results import (
     ONLY_SETTING,
@@ -39,7 +38,7 @@ from cslir.formats import read_qrels, require_run_id
 from cslir.languages import language_codes
 from cslir.models import Device, load_encoder
 from cslir.models.cross_encoder import Scorer, load_cross_encoder
-from cslir.models.language_means import MEAN_TEXTS, completed_by_texts, means_of_texts
+from cslir.models.language_means import completed_by_texts, dev_language_means
 from cslir.plurals import count_of
 from cslir.progress import SILENT, Progress
 from cslir.records import Qrel
@@ -402,7 +401,7 @@ def _judge_run(
     """Judge a run by qrels alone."""
     run = _run(options)
     if options.ignore_identical_ids:
-        run = run.with_scores(*without_identical_ids(run, qrels))
+        run = run.without_identical_ids(qrels)
     scores = _scores(run, qrels, measures, qrels_place=qrels_place)
     return _Outcome({ONLY_SETTING: scores}, run, qrels, unjudged=_unjudged(run, qrels))
 
@@ -666,11 +665,7 @@ def _dev_means(
     """Return the means of the first texts of the dev split; none if a language lacks it."""
     if not all(dataset.has_split("dev", one) for one in languages):
         return {}
-    return means_of_texts(
-        {one: dataset.queries("dev", one)[:MEAN_TEXTS] for one in languages},
-        {one: dataset.passages("dev", one)[:MEAN_TEXTS] for one in languages},
-        encoder,
-    )
+    return dev_language_means(encoder, dataset, languages)
 
 
 def _remarks(outcome: _Outcome) -> tuple[str, ...]:

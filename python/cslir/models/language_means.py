@@ -21,6 +21,7 @@ from cslir.outputs import replace_file, within_folder
 from cslir.records import Passage, Query
 
 if TYPE_CHECKING:
+    from cslir.datasets.parallel import ParallelDataset
     from cslir.search import Encoder
 
 __all__ = [
@@ -31,10 +32,10 @@ __all__ = [
     "LanguageSample",
     "complete_means",
     "completed_by_texts",
+    "dev_language_means",
     "estimate_language_means",
     "language_means",
     "language_weights",
-    "means_of_texts",
     "nearest_language",
     "read_language_means",
     "remove_language_means",
@@ -211,22 +212,24 @@ def read_language_means(folder: Path, dimension: int) -> dict[str, NDArray[np.fl
     return means
 
 
-def means_of_texts(
-    queries: Mapping[str, Sequence[Query]], passages: Mapping[str, Sequence[Passage]], encoder: "Encoder"
+def dev_language_means(
+    encoder: "Encoder", dataset: "ParallelDataset", languages: Sequence[str]
 ) -> dict[str, NDArray[np.float32]]:
-    """Return the mean vector of each language over its queries and passages.
+    """Return the mean vector of each language over the first `MEAN_TEXTS` queries and passages of dev.
 
     Args:
-        queries: By language.
-        passages: By the same languages.
         encoder: Gives the vectors.
+        dataset: Has a split `dev` in these languages.
+        languages: Their codes.
     """
     means: dict[str, NDArray[np.float32]] = {}
-    for language, asked in queries.items():
+    for language in languages:
+        queries = dataset.queries("dev", language)[:MEAN_TEXTS]
+        passages = dataset.passages("dev", language)[:MEAN_TEXTS]
         both = np.concatenate(
             [
-                encoder.encode_queries([query.text for query in asked]),
-                encoder.encode_passages([passage.full_text for passage in passages[language]]),
+                encoder.encode_queries([query.text for query in queries]),
+                encoder.encode_passages([passage.full_text for passage in passages]),
             ]
         )
         means.update(language_means(both, [language] * len(both)))
