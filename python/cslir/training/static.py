@@ -1,6 +1,5 @@
 """Training of the static encoder: sparse updates of token vectors and weights, on CPU in seconds."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,8 +35,6 @@ class TrainedStatic:
 
     encoder: StaticEncoder
     curve: tuple[Step, ...]
-    seconds: float
-    """Wall-clock time of the training loop."""
     switching: SwitchingTotals | None = None
     """What was switched; None without switching."""
 
@@ -111,7 +108,6 @@ def train_static(
         InputError: Fewer than two examples, or an alignment loss without word pairs.
     """
     check_inputs(examples, configuration, word_pairs)
-    started = time.perf_counter()
     table = _Table(base)
     optimiser = torch.optim.SparseAdam(list(table.parameters()), lr=configuration.learning_rate)
     order = np.random.default_rng([configuration.seed, 0])
@@ -147,8 +143,7 @@ def train_static(
         languages=base.languages,
         configuration={"base": base.source, "training": configuration.to_json(), "examples": len(examples)},
     )
-    seconds = time.perf_counter() - started
-    return TrainedStatic(encoder, tuple(curve), seconds, augment.totals if augment else None)
+    return TrainedStatic(encoder, tuple(curve), augment.totals if augment else None)
 
 
 def _align(table: _Table, pairs: Sequence[tuple[str, str]], temperature: float) -> Tensor:
