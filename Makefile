@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Cargo takes make's slots for its own where it sees them, and warns where it can't reach them.
 CARGO := env -u MAKEFLAGS -u MFLAGS cargo
-SOURCES := pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs')
+SOURCES := pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test faults lint rust-test rust-lint python-lint bench clean check-demo check-dev
@@ -32,7 +32,7 @@ rust-test: rust-lint
 
 rust-lint: | check-dev
 	$(CARGO) fmt --check
-	$(CARGO) clippy --quiet --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 
 python-lint: .stamps/dev
 	$(BIN)/ruff check
