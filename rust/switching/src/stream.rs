@@ -25,20 +25,21 @@ mod journal;
 mod jsonl;
 mod pipeline;
 mod plan;
-mod records;
 mod source;
 mod spans;
+mod texts;
 mod tsv;
+mod worker;
 
-pub use records::Layout;
+pub use plan::Layout;
 pub use source::LONGEST_LINE;
 
 use destination::{Checkpoints, Destination};
 use journal::{Journal, Progress};
 use pipeline::Limits;
 use plan::Plan;
-use records::{Switched, Worker};
 use source::{BLOCK_BYTES, Block, Position, Source};
+use worker::{SwitchedBlock, Worker};
 
 /// Bytes read ahead of what is written, for each thread and in all: what bounds the memory.
 const IN_FLIGHT_PER_THREAD: usize = 4 << 20;
@@ -195,7 +196,7 @@ struct Run<'r, 'j> {
 /// A block ready to be written.
 struct Finished {
     end: Position,
-    switched: Switched,
+    switched: SwitchedBlock,
 }
 
 impl Run<'_, '_> {
@@ -252,7 +253,7 @@ impl Run<'_, '_> {
                 })
             },
             |finished: Finished| {
-                let Switched { bytes, spans, .. } = &finished.switched;
+                let SwitchedBlock { bytes, spans, .. } = &finished.switched;
                 destination.write(bytes, spans)?;
                 let progress = &mut self.journal.progress;
                 progress.position = finished.end;

@@ -41,13 +41,7 @@ pub mod casing;
 mod counts;
 pub mod draw;
 mod engine;
-mod entries;
-mod group;
-mod output;
-mod searches;
-mod spacing;
 mod spans;
-mod writing;
 
 pub use counts::Counts;
 use engine::Engine;

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use crate::tokenize::tokens;
 use crate::{Error, Result};
 
+use super::description::Description;
 use super::format::{
     BUCKET, CHECKSUM, FIXED_HEADER, FORM, FORMAT_VERSION, HAS_LONGER, MAGIC, RECORD_HEAD, SHARED,
     SHARING, SPELLED, TAIL, WEIGHTED, checksum_of,
@@ -14,21 +15,6 @@ use super::keyed::KeyedTokens;
 use super::record::{Spelling, thresholds};
 use super::table::{Nodes, Table};
 use super::{Lexicon, MAX_SOURCE_TOKENS, with_single_spaces};
-
-/// What a lexicon says about itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Description {
-    /// ISO 639-1 code of the sources.
-    pub source_language: String,
-    /// ISO 639-1 code of the targets.
-    pub target_language: String,
-    /// Under which terms it may be used.
-    pub licence: String,
-    /// Where it comes from.
-    pub provenance: String,
-    /// Entries that can match no text and were left out: without a letter or digit, or of too many tokens.
-    pub left_out: u32,
-}
 
 /// Compiles entries, each a source and its targets with their weights, and word forms, each with the source
 /// that it is an inflected form of.

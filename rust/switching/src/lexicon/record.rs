@@ -1,6 +1,8 @@
 //! A record of the compiled form: an entry or a word form, read in place.
 
-use super::format::{FORM, Place, RECORD_HEAD, SHARED, SHARING, SPELLED, WEIGHTED};
+use super::format::{
+    FORM, Place, RECORD_HEAD, SHARED, SHARING, SPELLED, WEIGHTED, u16_at, u32_at, u64_at,
+};
 use super::normalise::caseless;
 use crate::weighted::{pick, uniform_of};
 
@@ -333,21 +335,3 @@ const FIRST: [[u16; LANES]; LANES] = {
     }
     masks
 };
-
-#[inline]
-pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    let eight = bytes.get(at..at.checked_add(8)?)?;
-    Some(u64::from_le_bytes(eight.try_into().ok()?))
-}
-
-#[inline]
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    let four = bytes.get(at..at.checked_add(4)?)?;
-    Some(u32::from_le_bytes(four.try_into().ok()?))
-}
-
-#[inline]
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    let two = bytes.get(at..at.checked_add(2)?)?;
-    Some(u16::from_le_bytes(two.try_into().ok()?))
-}

@@ -7,8 +7,9 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::records::{Found, Piece, lines};
-use super::{Plan, RecordIds, bad_line};
+use super::plan::Plan;
+use super::texts::{BlockTexts, StringRange, lines};
+use super::{RecordIds, bad_line};
 use crate::{Error, Result, language};
 
 /// How many bytes are looked at together for something to escape.
@@ -58,7 +59,12 @@ fn push_escaped(byte: u8, output: &mut Vec<u8>) {
 }
 
 /// Finds the texts of a block's lines.
-pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Found) -> Result<()> {
+pub(super) fn find(
+    plan: &Plan<'_>,
+    block: &str,
+    first_line: u64,
+    texts: &mut BlockTexts,
+) -> Result<()> {
     let mut members = Members::default();
     for (number, start, line) in lines(block, first_line) {
         if line.bytes().all(|byte| byte.is_ascii_whitespace()) {
@@ -79,7 +85,7 @@ pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Fo
             start,
             number,
         }
-        .take(&members, found)?;
+        .take(&members, texts)?;
     }
     Ok(())
 }
@@ -200,12 +206,12 @@ struct Record<'r, 'p> {
 }
 
 impl Record<'_, '_> {
-    fn take(&self, members: &Members<'_>, found: &mut Found) -> Result<()> {
+    fn take(&self, members: &Members<'_>, texts: &mut BlockTexts) -> Result<()> {
         self.check_language(members.language)?;
-        let record_id = self.record_id(members.record_id, found)?;
-        let texts = members.texts.iter().filter(|(_, value)| *value != "null");
+        let record_id = self.record_id(members.record_id, texts)?;
+        let given = members.texts.iter().filter(|(_, value)| *value != "null");
         let mut any = false;
-        for &(field, value) in texts {
+        for &(field, value) in given {
             if !value.starts_with('"') {
                 let name = self.plan.fields.get(field).map_or("", String::as_str);
                 return Err(bad_line(
@@ -215,8 +221,8 @@ impl Record<'_, '_> {
                 ));
             }
             let start = self.offset(value);
-            let text = self.unquoted(value, found)?;
-            found.add(text, record_id, field, (start, start + value.len()));
+            let text = self.unquoted(value, texts)?;
+            texts.add(text, record_id, field, (start, start + value.len()));
             any = true;
         }
         if !any {
@@ -226,7 +232,7 @@ impl Record<'_, '_> {
                 "name the text's field with --field",
             ));
         }
-        found.end_record(record_id);
+        texts.end_record(record_id);
         Ok(())
     }
 
@@ -236,13 +242,14 @@ impl Record<'_, '_> {
     }
 
     /// The text of a JSON string.
-    fn unquoted(&self, value: &str, found: &mut Found) -> Result<Piece> {
+    fn unquoted(&self, value: &str, texts: &mut BlockTexts) -> Result<StringRange> {
         if memchr::memchr(b'\\', value.as_bytes()).is_none() {
             let start = self.offset(value);
-            return Ok(Piece::of_block(start + 1, start + value.len() - 1));
+            return Ok(StringRange::of_block(start + 1, start + value.len() - 1));
         }
-        let text = found
-            .make(|made| serde_json::Deserializer::from_str(value).deserialize_str(PushTo(made)));
+        let text = texts.build(|built| {
+            serde_json::Deserializer::from_str(value).deserialize_str(PushTo(built))
+        });
         text.map_err(|_| {
             bad_line(
                 self.number,
@@ -252,11 +259,15 @@ impl Record<'_, '_> {
         })
     }
 
-    fn record_id(&self, member: Option<(usize, &str)>, found: &mut Found) -> Result<Piece> {
+    fn record_id(
+        &self,
+        member: Option<(usize, &str)>,
+        texts: &mut BlockTexts,
+    ) -> Result<StringRange> {
         if self.plan.record_ids == RecordIds::LineNumbers {
             let number = self.number.to_string();
-            return found.make(|made| {
-                made.push_str(&number);
+            return texts.build(|built| {
+                built.push_str(&number);
                 Ok(())
             });
         }
@@ -272,10 +283,10 @@ impl Record<'_, '_> {
         let integer = value.strip_prefix('-').unwrap_or(value);
         if integer.bytes().all(|byte| byte.is_ascii_digit()) {
             let start = self.offset(value);
-            return Ok(Piece::of_block(start, start + value.len()));
+            return Ok(StringRange::of_block(start, start + value.len()));
         }
         if value.starts_with('"') && value != "\"\"" {
-            return self.unquoted(value, found);
+            return self.unquoted(value, texts);
         }
         let name = names().nth(rank).unwrap_or_default();
         Err(bad_line(

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::destination::Compression;
-use super::{Job, Layout, RecordIds, source};
+use super::{Job, RecordIds, source};
 use crate::switch::{ENGINE_VERSION, Options, Switcher};
 use crate::{Error, Result};
 
@@ -14,6 +14,15 @@ const ID_NAMES: [&str; 4] = ["_id", "id", "doc_id", "query_id"];
 
 /// The texts of a JSON object, where the caller names none.
 const TEXT_NAMES: [&str; 2] = ["title", "text"];
+
+/// How records are laid out in lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Columns between tabs.
+    Tsv,
+    /// A JSON object a line.
+    Jsonl,
+}
 
 /// A job in the form in which workers need it.
 pub(super) struct Plan<'j> {

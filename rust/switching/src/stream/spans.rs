@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
-use super::Plan;
 use super::jsonl::push_string;
+use super::plan::Plan;
 use crate::switch::Span;
 
 /// Appends the line of a record, whose texts come as their field's name and their spans.

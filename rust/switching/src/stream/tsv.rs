@@ -2,32 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::records::{Found, Piece, lines};
-use super::{Plan, RecordIds, bad_line};
+use super::plan::Plan;
+use super::texts::{BlockTexts, StringRange, lines};
+use super::{RecordIds, bad_line};
 use crate::{Error, Result};
 
-/// The names of columns, `1`, `2` and so on, as far as they were needed.
-#[derive(Debug, Default)]
-pub(super) struct Columns(Vec<String>);
-
-impl Columns {
-    /// The name of column number `column`, from 1.
-    pub(super) fn name(&self, column: usize) -> &str {
-        let index = column.checked_sub(1);
-        index
-            .and_then(|index| self.0.get(index))
-            .map_or("", String::as_str)
-    }
-
-    fn need(&mut self, column: usize) {
-        while self.0.len() < column {
-            self.0.push((self.0.len() + 1).to_string());
-        }
-    }
-}
-
 /// Finds the texts of a block's lines.
-pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Found) -> Result<()> {
+pub(super) fn find(
+    plan: &Plan<'_>,
+    block: &str,
+    first_line: u64,
+    texts: &mut BlockTexts,
+) -> Result<()> {
     let numbered = plan.record_ids == RecordIds::LineNumbers;
     if !numbered && plan.columns.is_empty() && first_line == 1 {
         refuse_words_as_ids(block)?;
@@ -39,8 +25,8 @@ pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Fo
         let tab = memchr::memchr(b'\t', line.as_bytes());
         let (record_id, first_text) = if numbered {
             (
-                found
-                    .make(|made| write!(made, "{number}"))
+                texts
+                    .build(|built| write!(built, "{number}"))
                     .map_err(|_| no_tab(number))?,
                 0,
             )
@@ -53,7 +39,7 @@ pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Fo
                     "the layout is id <tab> text",
                 ));
             }
-            (Piece::of_block(start, start + tab), tab + 1)
+            (StringRange::of_block(start, start + tab), tab + 1)
         };
         let line_end = start + line.len();
         let mut column = if numbered { 1 } else { 2 };
@@ -61,9 +47,8 @@ pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Fo
         let tabs =
             memchr::memchr_iter(b'\t', line.as_bytes().get(first_text..).unwrap_or_default());
         for to in tabs.map(|at| start + first_text + at).chain([line_end]) {
-            found.columns.need(column);
             if plan.columns.is_empty() || plan.columns.contains(&column) {
-                found.add(Piece::of_block(from, to), record_id, column, (from, to));
+                texts.add_column(record_id, column, (from, to));
             }
             from = to + 1;
             column += 1;
@@ -75,7 +60,7 @@ pub(super) fn find(plan: &Plan<'_>, block: &str, first_line: u64, found: &mut Fo
                 "name the columns of the texts with --field",
             ));
         }
-        found.end_record(record_id);
+        texts.end_record(record_id);
     }
     Ok(())
 }

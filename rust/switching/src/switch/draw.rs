@@ -63,15 +63,15 @@ impl Draws {
         mix(self.key.wrapping_add(number.wrapping_mul(GOLDEN))) >> 11
     }
 
-    /// The numbers of units 1, 2, 3 and so on.
+    /// The numbers of unit `first` and of those after it.
     #[inline]
-    pub fn numbers(&self, purpose: Purpose) -> impl Iterator<Item = u64> + use<> {
-        let step = GOLDEN.wrapping_mul(4);
-        let first = GOLDEN.wrapping_mul(purpose as u64 + 1);
-        let mut state = self.key.wrapping_add(first);
+    pub fn numbers(&self, first: u64, purpose: Purpose) -> impl Iterator<Item = u64> + use<> {
+        let number = first.wrapping_mul(4).wrapping_add(purpose as u64 + 1);
+        let mut state = self.key.wrapping_add(number.wrapping_mul(GOLDEN));
         std::iter::repeat_with(move || {
-            state = state.wrapping_add(step);
-            mix(state) >> 11
+            let number = mix(state) >> 11;
+            state = state.wrapping_add(GOLDEN.wrapping_mul(4));
+            number
         })
     }
 

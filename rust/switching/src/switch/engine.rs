@@ -11,9 +11,16 @@ use crate::lexicon::{TextPlace, View};
 use crate::weighted::pick;
 
 use super::draw::{Draws, Purpose};
-use super::group::{Group, Reading, Search};
-use super::output::Output;
 use super::{Counts, LanguageChoice, MissPolicy, NamedText, SwitchedTexts, Switcher, TextSpans};
+use group::{Group, Reading, Search};
+use output::Output;
+
+mod entries;
+mod group;
+mod output;
+mod searches;
+mod spacing;
+mod writing;
 
 /// Texts are read together up to this many bytes; a longer one is read alone.
 const GROUP_BYTES: usize = 4096;
@@ -29,17 +36,17 @@ pub struct Scratch {
 
 /// Switches texts by one switcher.
 pub(super) struct Engine<'s, 'o> {
-    pub(super) switcher: &'s Switcher,
-    pub(super) views: Vec<View<'s>>,
-    pub(super) has_words: bool,
-    pub(super) has_phrases: bool,
+    switcher: &'s Switcher,
+    views: Vec<View<'s>>,
+    has_words: bool,
+    has_phrases: bool,
     /// The filter of pairs of some lexicon is in no near cache.
-    pub(super) has_far_pairs: bool,
+    has_far_pairs: bool,
     /// A unit that the drawn language lacks is looked for in the others.
-    pub(super) redraws: bool,
-    pub(super) switched: &'o mut SwitchedTexts,
-    pub(super) counts: &'o mut Counts,
-    pub(super) spans: Option<&'o mut TextSpans<'s>>,
+    redraws: bool,
+    switched: &'o mut SwitchedTexts,
+    counts: &'o mut Counts,
+    spans: Option<&'o mut TextSpans<'s>>,
 }
 
 impl<'s, 'o> Engine<'s, 'o> {
@@ -151,7 +158,7 @@ impl<'s, 'o> Engine<'s, 'o> {
 
     /// The language of a unit, by its number.
     #[inline]
-    pub(super) fn language(&self, reading: &Reading, unit: u64) -> usize {
+    fn language(&self, reading: &Reading, unit: u64) -> usize {
         if let Some(language) = reading.language {
             return language;
         }
@@ -165,7 +172,7 @@ impl<'s, 'o> Engine<'s, 'o> {
     }
 }
 
-pub(super) fn pick_weighted(weights: &[f64], uniform: f64) -> usize {
+fn pick_weighted(weights: &[f64], uniform: f64) -> usize {
     pick(
         weights.len(),
         |index| weights.get(index).copied().unwrap_or(0.0),

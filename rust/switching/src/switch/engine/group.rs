@@ -2,7 +2,7 @@
 
 use crate::lexicon::{KeyedTokens, Place, TextPlace};
 
-use super::draw::Draws;
+use crate::switch::draw::Draws;
 
 /// Texts that are read together.
 #[derive(Debug, Default)]

@@ -3,12 +3,12 @@
 use crate::Result;
 use crate::lexicon::Match;
 
-use super::draw::Purpose;
-use super::engine::Engine;
+use super::Engine;
 use super::group::{Group, Reading, Search};
 use super::output::Output;
 use super::spacing::{ends_in_word, starts_in_word};
-use super::{Span, TargetChoice};
+use crate::switch::draw::Purpose;
+use crate::switch::{Span, TargetChoice};
 
 /// A text that is being written.
 struct Writing<'w> {

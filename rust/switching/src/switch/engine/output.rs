@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 
-use super::casing::{Casing, casing_of, push_cased};
+use crate::switch::casing::{Casing, casing_of, push_cased};
 
 /// Bytes that are copied at a time, whether a piece has so many or not.
 const CHUNK: usize = 32;

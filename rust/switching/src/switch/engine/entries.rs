@@ -2,9 +2,9 @@
 
 use crate::lexicon::Match;
 
-use super::draw::Purpose;
-use super::engine::{Engine, pick_weighted};
 use super::group::{Group, Reading, Search};
+use super::{Engine, pick_weighted};
+use crate::switch::draw::Purpose;
 
 impl<'s> Engine<'s, '_> {
     /// The entry at a token and its lexicon, after step 3 of the semantics.
